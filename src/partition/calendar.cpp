@@ -1,0 +1,277 @@
+#include "partition/calendar.hpp"
+
+#include <algorithm>
+#include <cstdio>
+#include <cstdlib>
+
+namespace warden::partition {
+
+namespace {
+
+// The range of the server's timestamps: 4714-11-24 BC to 294276-12-31.
+constexpr Moment first_moment = -211813488000000000;
+constexpr Moment last_moment = 9223371331199999999;
+
+constexpr std::int64_t monday = 2; // 2000-01-03, in days since 2000-01-01
+
+struct Date {
+	std::int64_t year;
+	int month; // 1 to 12
+	int day;
+};
+
+constexpr std::int64_t floor_divide(std::int64_t a, std::int64_t b) {
+	return a / b - (a % b < 0 ? 1 : 0);
+}
+
+constexpr std::int64_t floor_modulo(std::int64_t a, std::int64_t b) {
+	return a - floor_divide(a, b) * b;
+}
+
+// Days since 2000-01-01 in the proleptic Gregorian calendar, which the server uses too.  The year is taken to begin in
+// March, so that the leap day is its last: day of the year (153 m + 2) / 5, 146097 days in 400 years.
+constexpr std::int64_t days_of(Date date) {
+	const std::int64_t year = date.year - (date.month <= 2 ? 1 : 0);
+	const std::int64_t era = floor_divide(year, 400);
+	const std::int64_t year_of_era = year - era * 400;
+	const std::int64_t day_of_year = (153 * (date.month + (date.month > 2 ? -3 : 9)) + 2) / 5 + date.day - 1;
+	const std::int64_t day_of_era = year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year;
+	return era * 146097 + day_of_era - 730425;
+}
+
+constexpr Date date_of(std::int64_t days) {
+	const std::int64_t since_era = days + 730425;
+	const std::int64_t era = floor_divide(since_era, 146097);
+	const std::int64_t day_of_era = since_era - era * 146097;
+	const std::int64_t year_of_era =
+		(day_of_era - day_of_era / 1460 + day_of_era / 36524 - day_of_era / 146096) / 365;
+	const std::int64_t day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+	const std::int64_t month = (5 * day_of_year + 2) / 153;
+	return {year_of_era + era * 400 + (month >= 10 ? 1 : 0), static_cast<int>(month < 10 ? month + 3 : month - 9),
+	        static_cast<int>(day_of_year - (153 * month + 2) / 5 + 1)};
+}
+
+static_assert(days_of({2000, 1, 1}) == 0 && date_of(0).year == 2000 && date_of(59).day == 29);
+
+constexpr std::int64_t month_number(Date date) {
+	return (date.year - 2000) * 12 + date.month - 1;
+}
+
+// The same day of another month, or the last of that month if it has no such day.
+Moment add_months(Moment wall, std::int64_t months) {
+	const std::int64_t days = floor_divide(wall, microseconds_per_day);
+	const Date date = date_of(days);
+	const std::int64_t number = month_number(date) + months;
+	const std::int64_t first = days_of({2000 + floor_divide(number, 12), static_cast<int>(floor_modulo(number, 12)) + 1, 1});
+	const std::int64_t next = number + 1;
+	const std::int64_t end_of_month =
+		days_of({2000 + floor_divide(next, 12), static_cast<int>(floor_modulo(next, 12)) + 1, 1});
+	const std::int64_t day = std::min(first + date.day - 1, end_of_month - 1);
+	return day * microseconds_per_day + (wall - days * microseconds_per_day);
+}
+
+constexpr bool is_finite(Moment moment) {
+	return moment >= first_moment && moment <= last_moment;
+}
+
+Moment saturate(__int128 moment) {
+	return moment < first_moment ? beginning : moment > last_moment ? end : static_cast<Moment>(moment);
+}
+
+// Far more months than the server's range has: beyond, the arithmetic of days would overflow.
+constexpr std::int64_t many_months = 12 * 600'000;
+
+Moment add_wall(Moment wall, std::int64_t months, std::int64_t days) {
+	if (std::abs(months) > many_months) {
+		return months < 0 ? beginning : end;
+	}
+	return saturate(static_cast<__int128>(add_months(wall, months)) +
+	                static_cast<__int128>(days) * microseconds_per_day);
+}
+
+// The server's own limits hold for what the zone is asked, as its rules are not for other times.
+Moment to_instant(Moment wall, const Zone &zone) {
+	return is_finite(wall) ? saturate(zone.instant(wall)) : wall;
+}
+
+std::int64_t offset_seconds(Moment instant, const Zone &zone) {
+	return (zone.wall(instant) - instant) / microseconds_per_second;
+}
+
+// Whether the clocks show this instant's time once more: around it they are turned back.
+bool is_ambiguous(Moment instant, const Zone &zone) {
+	const Moment wall = zone.wall(instant);
+	const std::int64_t before = offset_seconds(instant - microseconds_per_day, zone);
+	const std::int64_t after = offset_seconds(instant + microseconds_per_day, zone);
+	return before > after && zone.wall(wall - before * microseconds_per_second) == wall &&
+	       zone.wall(wall - after * microseconds_per_second) == wall;
+}
+
+template <class... Args>
+std::string print(const char *format, Args... args) {
+	char text[100];
+	std::snprintf(text, sizeof text, format, args...);
+	return text;
+}
+
+struct Clock {
+	int hour, minute, second, microsecond;
+};
+
+Clock clock_of(Moment wall) {
+	const Moment time = floor_modulo(wall, microseconds_per_day);
+	const int seconds = static_cast<int>(time / microseconds_per_second);
+	return {seconds / 3600, seconds / 60 % 60, seconds % 60, static_cast<int>(time % microseconds_per_second)};
+}
+
+} // namespace
+
+double nominal_microseconds(const Span &span) {
+	const double days = 30.0 * static_cast<double>(span.months) + static_cast<double>(span.days);
+	return days * static_cast<double>(microseconds_per_day) + static_cast<double>(span.microseconds);
+}
+
+Zone no_zone() {
+	const auto same = [](const void *, Moment moment) { return moment; };
+	return {same, same, nullptr};
+}
+
+Moment add(Moment moment, const Span &span, const Zone &zone, int sign) {
+	if (!is_finite(moment)) {
+		return moment;
+	}
+	Moment day = moment;
+	if (span.months != 0 || span.days != 0) {
+		day = to_instant(add_wall(zone.wall(moment), sign * span.months, sign * span.days), zone);
+	}
+	return is_finite(day) ? saturate(static_cast<__int128>(day) + static_cast<__int128>(sign) * span.microseconds) : day;
+}
+
+std::optional<Step> step_of(const Span &span) {
+	if (span.months > 0 && span.days == 0 && span.microseconds == 0) {
+		return Step{Step::Unit::Month, span.months};
+	}
+	if (span.months == 0 && span.days > 0 && span.microseconds == 0) {
+		return Step{Step::Unit::Day, span.days};
+	}
+	if (span.months == 0 && span.days == 0 && span.microseconds > 0) {
+		return Step{Step::Unit::Microsecond, span.microseconds};
+	}
+	return std::nullopt;
+}
+
+Span span_of(const Step &step) {
+	switch (step.unit) {
+	case Step::Unit::Month:
+		return {.months = step.count};
+	case Step::Unit::Day:
+		return {.days = step.count};
+	case Step::Unit::Microsecond:
+		break;
+	}
+	return {.microseconds = step.count};
+}
+
+Calendar::Calendar(Step step, Moment anchor, Zone zone)
+	: step_(step), anchor_(anchor), anchor_wall_(zone.wall(anchor)), zone_(zone) {}
+
+Moment Calendar::start(std::int64_t n) const {
+	const __int128 count = static_cast<__int128>(n) * step_.count;
+	switch (step_.unit) {
+	case Step::Unit::Month:
+		return to_instant(add_wall(anchor_wall_, static_cast<std::int64_t>(count), 0), zone_);
+	case Step::Unit::Day:
+		return to_instant(add_wall(anchor_wall_, 0, static_cast<std::int64_t>(count)), zone_);
+	case Step::Unit::Microsecond:
+		break;
+	}
+	return saturate(static_cast<__int128>(anchor_) + count);
+}
+
+std::int64_t Calendar::number(Moment moment) const {
+	if (step_.unit == Step::Unit::Microsecond) {
+		// The difference of two finite moments can exceed 64 bits only at the ends of the server's range.
+		const __int128 elapsed = static_cast<__int128>(moment) - anchor_;
+		const __int128 n = elapsed / step_.count - (elapsed % step_.count < 0 ? 1 : 0);
+		return static_cast<std::int64_t>(n);
+	}
+	const std::int64_t day = floor_divide(zone_.wall(moment), microseconds_per_day);
+	const std::int64_t anchor_day = floor_divide(anchor_wall_, microseconds_per_day);
+	std::int64_t n = step_.unit == Step::Unit::Day
+	                     ? floor_divide(day - anchor_day, step_.count)
+	                     : floor_divide(month_number(date_of(day)) - month_number(date_of(anchor_day)), step_.count);
+	while (start(n) > moment) {
+		--n;
+	}
+	while (start(n + 1) <= moment) {
+		++n;
+	}
+	return n;
+}
+
+Moment default_anchor(const Step &step, const Zone &zone) {
+	return zone.instant(step.unit == Step::Unit::Day ? monday * microseconds_per_day : 0);
+}
+
+Moment same_phase(const Step &step, Moment anchor, const Zone &zone) {
+	const Moment base = default_anchor(step, zone);
+	if (step.unit == Step::Unit::Microsecond) {
+		return base + floor_modulo(anchor - base, step.count);
+	}
+	const Moment wall = zone.wall(anchor);
+	const std::int64_t day = floor_divide(wall, microseconds_per_day);
+	if (step.unit == Step::Unit::Day) {
+		const std::int64_t near_day = monday + floor_modulo(day - monday, step.count);
+		return zone.instant(wall + (near_day - day) * microseconds_per_day);
+	}
+	const std::int64_t month = month_number(date_of(day));
+	return zone.instant(add_months(wall, floor_modulo(month, step.count) - month));
+}
+
+std::string literal(Moment moment, Notation notation, const Zone &zone) {
+	const Moment wall = notation == Notation::Timestamptz ? zone.wall(moment) : moment;
+	const Date date = date_of(floor_divide(wall, microseconds_per_day));
+	const bool before_christ = date.year <= 0;
+	std::string text = print("%04lld-%02d-%02d", static_cast<long long>(before_christ ? 1 - date.year : date.year),
+	                         date.month, date.day);
+	if (notation != Notation::Date) {
+		const Clock clock = clock_of(wall);
+		text += print(" %02d:%02d:%02d", clock.hour, clock.minute, clock.second);
+		if (clock.microsecond != 0) {
+			text += print(".%06d", clock.microsecond);
+		}
+	}
+	if (notation == Notation::Timestamptz) {
+		const auto offset = static_cast<int>(offset_seconds(moment, zone));
+		const int size = std::abs(offset);
+		text += print("%c%02d", offset < 0 ? '-' : '+', size / 3600);
+		if (size % 3600 != 0) {
+			text += print(":%02d", size / 60 % 60);
+		}
+		if (size % 60 != 0) {
+			text += print(":%02d", size % 60);
+		}
+	}
+	return before_christ ? text + " BC" : text;
+}
+
+std::string name_suffix(Moment lower, const Step &step, const Zone &zone) {
+	const Moment wall = zone.wall(lower);
+	const Date date = date_of(floor_divide(wall, microseconds_per_day));
+	const Clock clock = clock_of(wall);
+	std::string text = print("_p%04lld%02d%02d", static_cast<long long>(date.year), date.month, date.day);
+	if (step.unit == Step::Unit::Microsecond || floor_modulo(wall, microseconds_per_day) != 0) {
+		text += print("_%02d%02d%02d", clock.hour, clock.minute, clock.second);
+		if (clock.microsecond != 0) {
+			text += print("_%06d", clock.microsecond);
+		}
+		if (is_ambiguous(lower, zone)) {
+			const auto offset = static_cast<int>(offset_seconds(lower, zone));
+			const int minutes = std::abs(offset) / 60;
+			text += print("_%c%02d%02d", offset < 0 ? 'm' : 'p', minutes / 60, minutes % 60);
+		}
+	}
+	return text;
+}
+
+} // namespace warden::partition

@@ -1,0 +1,138 @@
+-- Tables -------------------------------------------------------------------------------------------------------------
+
+-- What was declared. One row a set; rows whose table is gone are taken out by the next maintenance and never dumped.
+CREATE TABLE warden.partition_policies (
+    parent warden.relation_reference NOT NULL,
+    every interval NOT NULL,
+    ahead interval NOT NULL,
+    keep interval,
+    on_expiry text NOT NULL CHECK (on_expiry IN ('drop', 'detach')),
+    timezone text NOT NULL,
+    anchor timestamptz NOT NULL,
+    storage_parameters text[]
+);
+-- Partial, because several tables of a dump may not be restored.
+CREATE UNIQUE INDEX partition_policies_parent ON warden.partition_policies (parent) WHERE parent <> 0::oid;
+SELECT pg_catalog.pg_extension_config_dump('warden.partition_policies',
+    'WHERE EXISTS (SELECT FROM pg_catalog.pg_class WHERE pg_class.oid OPERATOR(pg_catalog.=) parent::pg_catalog.oid)');
+
+-- How the last maintenance of a set ended. Written only when something was done or went wrong.
+CREATE TABLE warden.partition_states (
+    parent oid PRIMARY KEY,
+    last_success timestamptz,
+    last_error text,
+    last_error_at timestamptz,
+    blocked_by text
+);
+
+-- What was done. Written in the transaction that did it.
+CREATE TABLE warden.partition_log (
+    at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    parent regclass NOT NULL,
+    partition text NOT NULL,
+    action text NOT NULL,
+    command text NOT NULL
+);
+CREATE INDEX partition_log_at ON warden.partition_log (at);
+
+-- Who may see a row: pg_monitor, and whoever has the rights of the table's owner.
+ALTER TABLE warden.partition_policies ENABLE ROW LEVEL SECURITY;
+ALTER TABLE warden.partition_states ENABLE ROW LEVEL SECURITY;
+ALTER TABLE warden.partition_log ENABLE ROW LEVEL SECURITY;
+CREATE POLICY visible ON warden.partition_policies FOR SELECT USING (
+    pg_has_role('pg_monitor', 'USAGE')
+    OR EXISTS (SELECT FROM pg_class c WHERE c.oid = parent AND pg_has_role(c.relowner, 'USAGE')));
+CREATE POLICY visible ON warden.partition_states FOR SELECT USING (
+    pg_has_role('pg_monitor', 'USAGE')
+    OR EXISTS (SELECT FROM pg_class c WHERE c.oid = parent AND pg_has_role(c.relowner, 'USAGE')));
+CREATE POLICY visible ON warden.partition_log FOR SELECT USING (
+    pg_has_role('pg_monitor', 'USAGE')
+    OR EXISTS (SELECT FROM pg_class c WHERE c.oid = parent AND pg_has_role(c.relowner, 'USAGE')));
+GRANT SELECT ON warden.partition_policies, warden.partition_states, warden.partition_log TO PUBLIC;
+
+-- Functions ----------------------------------------------------------------------------------------------------------
+
+CREATE FUNCTION warden.partition_by_time(
+        parent regclass, every interval, ahead interval DEFAULT NULL, keep interval DEFAULT NULL,
+        on_expiry text DEFAULT 'drop', timezone text DEFAULT NULL, anchor timestamptz DEFAULT NULL,
+        storage_parameters text[] DEFAULT NULL, dry_run boolean DEFAULT false)
+    RETURNS TABLE (parent regclass, partition text, action text, status text, command text, detail text)
+    LANGUAGE c VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE AS 'MODULE_PATHNAME';
+CREATE FUNCTION warden.partition_unmanage(parent regclass) RETURNS void
+    LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE AS 'MODULE_PATHNAME';
+CREATE FUNCTION warden.partition_maintain(parent regclass DEFAULT NULL, dry_run boolean DEFAULT false)
+    RETURNS TABLE (parent regclass, partition text, action text, status text, command text, detail text)
+    LANGUAGE c VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE AS 'MODULE_PATHNAME';
+REVOKE EXECUTE ON FUNCTION
+    warden.partition_by_time(regclass, interval, interval, interval, text, text, timestamptz, text[], boolean),
+    warden.partition_unmanage(regclass),
+    warden.partition_maintain(regclass, boolean) FROM PUBLIC;
+
+-- For the views: what a catalogue query cannot say, because bounds are not readable there but as text.
+CREATE FUNCTION warden.partition_bounds(parent regclass)
+    RETURNS TABLE (partition regclass, kind text, lower_bound text, upper_bound text, expires_at timestamptz)
+    LANGUAGE c STABLE STRICT PARALLEL RESTRICTED AS 'MODULE_PATHNAME';
+CREATE FUNCTION warden.partition_coverage(parent regclass)
+    RETURNS TABLE (covered_until timestamptz, partitions bigint, default_partition regclass)
+    LANGUAGE c STABLE STRICT PARALLEL RESTRICTED AS 'MODULE_PATHNAME';
+
+-- Views --------------------------------------------------------------------------------------------------------------
+
+CREATE VIEW warden.partition_sets WITH (security_invoker = true) AS
+    SELECT p.parent::regclass AS parent,
+           p.every, p.ahead, p.keep, p.on_expiry, p.timezone, p.anchor, p.storage_parameters,
+           b.covered_until,
+           CASE WHEN isfinite(b.covered_until) THEN greatest(b.covered_until - now(), interval '0') END AS runs_out_in,
+           b.partitions,
+           CASE WHEN b.default_partition IS NOT NULL THEN
+               (SELECT sum(greatest(c.reltuples::bigint, pg_stat_get_live_tuples(c.oid)))::bigint
+                FROM pg_partition_tree(b.default_partition) t JOIN pg_class c ON c.oid = t.relid WHERE t.isleaf)
+           END AS default_rows,
+           s.last_success, s.last_error, s.last_error_at, s.blocked_by
+    FROM warden.partition_policies p
+    JOIN pg_class parent_class ON parent_class.oid = p.parent
+    LEFT JOIN warden.partition_states s ON s.parent = p.parent
+    CROSS JOIN LATERAL warden.partition_coverage(p.parent::regclass) b;
+
+CREATE VIEW warden.partitions WITH (security_invoker = true) AS
+    SELECT p.parent::regclass AS parent,
+           b.partition, b.kind, b.lower_bound, b.upper_bound,
+           (SELECT sum(greatest(l.reltuples::bigint, pg_stat_get_live_tuples(l.oid)))::bigint
+            FROM pg_partition_tree(b.partition) t JOIN pg_class l ON l.oid = t.relid WHERE t.isleaf) AS estimated_rows,
+           (SELECT sum(pg_total_relation_size(t.relid))::bigint
+            FROM pg_partition_tree(b.partition) t WHERE t.isleaf) AS bytes,
+           b.expires_at
+    FROM warden.partition_policies p
+    JOIN pg_class parent_class ON parent_class.oid = p.parent
+    CROSS JOIN LATERAL warden.partition_bounds(p.parent::regclass) b;
+
+GRANT SELECT ON warden.partition_sets, warden.partitions TO PUBLIC;
+
+-- Comments -----------------------------------------------------------------------------------------------------------
+
+COMMENT ON TABLE warden.partition_policies IS
+    'What partition_by_time() was told, one row a set. Read the view partition_sets; change it by calling the function again.';
+COMMENT ON TABLE warden.partition_states IS
+    'How the last maintenance of each set ended. Read the view partition_sets.';
+COMMENT ON TABLE warden.partition_log IS
+    'What maintenance did: one row a partition created, detached or dropped, with the statements that were run. Kept for warden.partition_history.';
+COMMENT ON FUNCTION warden.partition_by_time(regclass, interval, interval, interval, text, text, timestamptz, text[], boolean) IS
+$$Has the partitions of a table that is partitioned by range of a timestamptz, timestamp or date made ahead of time and retired; again with other arguments changes that.
+every: length of a partition, in months, days or time, not mixed. ahead: how far beyond now partitions are to exist (default: 4 partitions, and more up to a week while that is at most 48). keep: how long after its upper bound has passed a partition stays (default: for ever). on_expiry: drop, or detach, which leaves it as a table. timezone: where days and months begin (default: that of the session, or UTC if existing bounds tell so; of a set that exists: as it was). anchor: one boundary (default: as existing partitions have it, else midnight of 2000-01-01, a Monday for days). storage_parameters: of new partitions, like pg_class.reloptions (default: those of the newest partition). dry_run: only report.
+Creates what is missing at once and returns one row a partition, as partition_maintain() does; retires nothing: what the next maintenance will retire is returned as planned.
+Errors: 42501 not the owner, 42809 not a partitioned table or not by range, 42804 type of key, 22023 an argument that cannot be right, 0A000 more than one key column, a partition of another table, a temporary table, 55P03 lock not available within warden.lock_timeout.
+Locks until the end of the transaction: SHARE UPDATE EXCLUSIVE on the table, ACCESS EXCLUSIVE on a default partition if anything is created.$$;
+COMMENT ON FUNCTION warden.partition_unmanage(regclass) IS
+    'Forgets the policy of a set; its partitions stay as they are. Error 42704 if the table is not managed, 42501 if not the owner. Locks the table in SHARE UPDATE EXCLUSIVE mode.';
+COMMENT ON FUNCTION warden.partition_maintain(regclass, boolean) IS
+$$Creates what is missing and retires what has expired, of one set or (parent null) of all whose owner's rights the caller has, in one transaction. CALL warden.maintain() does the same in a transaction for each partition, and so holds locks for milliseconds only: prefer it.
+Returns a row for everything that was done, planned (dry_run), blocked (detail: by whom), failed (detail: SQLSTATE and message) or skipped; none when there is nothing to do: then it writes nothing and takes no lock above ACCESS SHARE. One set's failure does not stop the others.
+Errors: 42704 not managed, 42501 not the owner. Locks until the end of the transaction: SHARE UPDATE EXCLUSIVE on the parent and ACCESS EXCLUSIVE on the default partition to create; ACCESS EXCLUSIVE on parent, default and partition to retire, each asked for under warden.lock_timeout.$$;
+COMMENT ON FUNCTION warden.partition_bounds(regclass) IS
+    'Partitions of a managed set, whatever their bounds. kind: range, default, or detaching (a DETACH CONCURRENTLY that was interrupted). Bounds are written in the set''s time zone. expires_at: when retention may take it; null if never. Error 42501 for who is neither pg_monitor nor has the rights of the owner. Locks the table in ACCESS SHARE mode.';
+COMMENT ON FUNCTION warden.partition_coverage(regclass) IS
+    'From now to covered_until a managed set has a partition for every row (null: not even now; infinity: up to MAXVALUE); the number of its partitions, the default one included; and the default partition. Error 42501 for who is neither pg_monitor nor has the rights of the owner. Locks the table in ACCESS SHARE mode.';
+COMMENT ON VIEW warden.partition_sets IS
+    'One row a set: its policy; covered_until and runs_out_in: when rows stop having a partition (runs_out_in is null if never); partitions; default_rows: estimate of the rows in the default partition; last_success: when maintenance last did something and nothing went wrong; last_error: SQLSTATE and message of the last maintenance, null if it succeeded; blocked_by: who held the lock.';
+COMMENT ON VIEW warden.partitions IS
+    'One row a partition: kind (range, default, detaching), bounds in the set''s time zone, estimated_rows, bytes with indexes and TOAST, expires_at: when retention may take it (null: never).';

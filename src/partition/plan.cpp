@@ -1,0 +1,96 @@
+#include "partition/plan.hpp"
+
+#include <algorithm>
+
+namespace warden::partition {
+
+namespace {
+
+// The first range that ends after the moment.
+auto first_after(const std::vector<Range> &existing, Moment moment) {
+	return std::ranges::upper_bound(existing, moment, {}, &Range::upper);
+}
+
+bool is_midnight(Moment moment, const Zone &zone) {
+	return moment == beginning || moment == end || zone.wall(moment) % microseconds_per_day == 0;
+}
+
+} // namespace
+
+std::vector<Range> missing_ranges(const std::vector<Range> &existing, const Calendar &calendar, const Window &window,
+                                  std::size_t limit) {
+	const auto current = first_after(existing, window.now);
+	const Moment last_end = current == existing.begin() ? window.now : std::prev(current)->upper;
+	const Moment from = std::max(last_end, window.cutoff);
+
+	std::vector<Range> missing;
+	auto next = first_after(existing, from);
+	for (std::int64_t n = calendar.number(from); missing.size() < limit; ++n) {
+		Moment lower = calendar.start(n);
+		const Moment upper = calendar.start(n + 1);
+		if (lower >= window.horizon || upper == end) {
+			break;
+		}
+		// What ends before `from` is not looked for, but it may still reach into the first range.
+		if (next != existing.begin()) {
+			lower = std::max(lower, std::prev(next)->upper);
+		}
+		for (; lower < upper && missing.size() < limit; ++next) {
+			const Moment gap_end = next == existing.end() ? upper : std::min(upper, next->lower);
+			if (lower < gap_end && gap_end > from) {
+				missing.push_back({lower, gap_end});
+			}
+			if (next == existing.end() || next->upper > upper) {
+				break;
+			}
+			lower = next->upper;
+		}
+	}
+	return missing;
+}
+
+std::size_t count_expired(const std::vector<Range> &existing, const Window &window) {
+	if (window.cutoff == beginning) {
+		return 0; // not even what ends at -infinity
+	}
+	return static_cast<std::size_t>(first_after(existing, window.cutoff) - existing.begin());
+}
+
+Moment covered_until(const std::vector<Range> &existing, Moment now) {
+	Moment covered = now;
+	for (auto next = first_after(existing, now); next != existing.end() && next->lower <= covered; ++next) {
+		covered = next->upper;
+	}
+	return covered;
+}
+
+Moment infer_anchor(const std::vector<Range> &existing, const Step &step, Moment now, const Zone &zone) {
+	const auto after = first_after(existing, now);
+	const bool around = after != existing.end() && after->lower <= now;
+	if (!existing.empty()) {
+		const Range nearest = around || after == existing.begin() ? *after : *std::prev(after);
+		if (nearest.lower != beginning && nearest.upper != end &&
+		    Calendar(step, nearest.lower, zone).start(1) == nearest.upper) {
+			return same_phase(step, nearest.lower, zone);
+		}
+	}
+	return default_anchor(step, zone);
+}
+
+bool at_midnight(const std::vector<Range> &existing, const Zone &zone) {
+	return std::ranges::all_of(existing, [&](const Range &range) {
+		return is_midnight(range.lower, zone) && is_midnight(range.upper, zone);
+	});
+}
+
+Span default_ahead(const Step &step) {
+	if (step.unit == Step::Unit::Month) {
+		return {.months = 4 * step.count};
+	}
+	if (step.unit == Step::Unit::Day) {
+		return {.days = std::max<std::int64_t>(4 * step.count, 7)};
+	}
+	return {.microseconds = std::max(4 * step.count, std::min(7 * microseconds_per_day, 48 * step.count))};
+}
+
+} // namespace warden::partition

@@ -1,0 +1,51 @@
+// plan.hpp - What a set of partitions lacks and what it has outlived, from bounds and the clock alone.
+//
+// Plain C++.  The invariant: nothing is ever proposed that overlaps a partition that exists, whatever its bounds, and
+// nothing is expired before its own upper bound is.
+#pragma once
+
+#include "partition/calendar.hpp"
+
+#include <cstddef>
+#include <vector>
+
+namespace warden::partition {
+
+/// What a partition holds: lower <= key < upper.
+struct Range {
+	Moment lower;
+	Moment upper;
+
+	bool operator==(const Range &) const = default;
+};
+
+/// How far a set reaches: from what retention leaves to the horizon.
+struct Window {
+	Moment now;
+	Moment horizon; ///< now + ahead: every moment before it is to be covered
+	Moment cutoff;  ///< now - keep, or `beginning`: what ends at or before it has expired
+};
+
+/// The ranges to create, oldest first, at most `limit` of them: the calendar's ranges from the end of the last
+/// partition before now up to the horizon, less what is covered already and what has expired.  `existing` is sorted
+/// and disjoint.
+std::vector<Range> missing_ranges(const std::vector<Range> &existing, const Calendar &calendar, const Window &window,
+                                  std::size_t limit);
+
+/// How many of the existing ranges, which are sorted, have expired: they come first.
+std::size_t count_expired(const std::vector<Range> &existing, const Window &window);
+
+/// The first moment from `now` on that no range covers; `end` if there is none, `now` if it is now.
+Moment covered_until(const std::vector<Range> &existing, Moment now);
+
+/// The anchor that continues what exists: the phase of the partition around now (else the last before it, else the
+/// first after it) if that is one step long, else the default one.
+Moment infer_anchor(const std::vector<Range> &existing, const Step &step, Moment now, const Zone &zone);
+
+/// Whether every finite bound is a midnight of the zone.
+bool at_midnight(const std::vector<Range> &existing, const Zone &zone);
+
+/// How far ahead to create when nobody said: four steps, and more up to a week as long as that is no more than 48.
+Span default_ahead(const Step &step);
+
+} // namespace warden::partition
