@@ -141,6 +141,12 @@ claim_folder() {
 # stage_tests: a copy of the checkout in work/tests that belongs to the test user, for all that tests write.
 stage_tests() {
 	as_test_user mkdir -p "$work/tests"
-	tar -C "$root" --exclude=./build --exclude=./.git --exclude=./.deps --exclude='*.o' --exclude='*.so' -cf - . |
-		as_test_user tar -C "$work/tests" -xf -
+	pack_sources | as_test_user tar -C "$work/tests" -xf -
+}
+
+# pack_sources: the checkout without what was built or left by tests.
+pack_sources() {
+	tar -C "$root" --exclude=./build --exclude=./.git --exclude=./.deps --exclude='*.o' --exclude='*.so' \
+		--exclude='./pg_warden--*.sql' --exclude=./pg_warden.control --exclude=./tmp_check --exclude=./results \
+		--exclude=./output_iso -cf - .
 }
