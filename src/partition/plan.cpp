@@ -26,7 +26,9 @@ bool is_midnight(Moment moment, const Zone &zone) {
 std::vector<Range> missing_ranges(const std::vector<Range> &existing, const Calendar &calendar, const Window &window,
                                   std::size_t limit) {
 	const auto current = first_after(existing, window.now);
-	const Moment last_end = current == existing.begin() ? window.now : std::prev(current)->upper;
+	// What ends at -infinity is not a partition to continue from.
+	const bool is_first = current == existing.begin() || std::prev(current)->upper == beginning;
+	const Moment last_end = is_first ? window.now : std::prev(current)->upper;
 	const Moment from = std::max(last_end, window.cutoff);
 
 	std::vector<Range> missing;
@@ -40,6 +42,9 @@ std::vector<Range> missing_ranges(const std::vector<Range> &existing, const Cale
 		// What ends before `from` is not looked for, but it may still reach into the first range.
 		if (next != existing.begin()) {
 			lower = std::max(lower, std::prev(next)->upper);
+		}
+		if (lower == beginning) {
+			continue;
 		}
 		for (; lower < upper && missing.size() < limit; ++next) {
 			const Moment gap_end = next == existing.end() ? upper : std::min(upper, next->lower);
