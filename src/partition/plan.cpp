@@ -11,8 +11,14 @@ auto first_after(const std::vector<Range> &existing, Moment moment) {
 	return std::ranges::upper_bound(existing, moment, {}, &Range::upper);
 }
 
+// Or the moment that a day without midnight begins at.
 bool is_midnight(Moment moment, const Zone &zone) {
-	return moment == beginning || moment == end || zone.wall(moment) % microseconds_per_day == 0;
+	if (moment == beginning || moment == end || zone.wall(moment) % microseconds_per_day == 0) {
+		return true;
+	}
+	const Step day{Step::Unit::Day, 1};
+	const Calendar calendar(day, default_anchor(day, zone), zone);
+	return calendar.start(calendar.number(moment)) == moment;
 }
 
 } // namespace
@@ -20,7 +26,9 @@ bool is_midnight(Moment moment, const Zone &zone) {
 std::vector<Range> missing_ranges(const std::vector<Range> &existing, const Calendar &calendar, const Window &window,
                                   std::size_t limit) {
 	const auto current = first_after(existing, window.now);
-	const Moment last_end = current == existing.begin() ? window.now : std::prev(current)->upper;
+	// What ends at -infinity is not a partition to continue from.
+	const bool is_first = current == existing.begin() || std::prev(current)->upper == beginning;
+	const Moment last_end = is_first ? window.now : std::prev(current)->upper;
 	const Moment from = std::max(last_end, window.cutoff);
 
 	std::vector<Range> missing;
@@ -31,9 +39,19 @@ std::vector<Range> missing_ranges(const std::vector<Range> &existing, const Cale
 		if (lower >= window.horizon || upper == end) {
 			break;
 		}
+		if (next != existing.end() && next->lower <= lower && next->upper > upper) {
+			if (next->upper >= window.horizon) {
+				break;
+			}
+			n = calendar.number(next->upper) - 1; // straight to where the wide partition ends
+			continue;
+		}
 		// What ends before `from` is not looked for, but it may still reach into the first range.
 		if (next != existing.begin()) {
 			lower = std::max(lower, std::prev(next)->upper);
+		}
+		if (lower == beginning) {
+			continue;
 		}
 		for (; lower < upper && missing.size() < limit; ++next) {
 			const Moment gap_end = next == existing.end() ? upper : std::min(upper, next->lower);
@@ -69,9 +87,14 @@ Moment infer_anchor(const std::vector<Range> &existing, const Step &step, Moment
 	const bool around = after != existing.end() && after->lower <= now;
 	if (!existing.empty()) {
 		const Range nearest = around || after == existing.begin() ? *after : *std::prev(after);
-		if (nearest.lower != beginning && nearest.upper != end &&
-		    Calendar(step, nearest.lower, zone).start(1) == nearest.upper) {
-			return same_phase(step, nearest.lower, zone);
+		if (nearest.lower != beginning && nearest.upper != end) {
+			if (Calendar(step, nearest.lower, zone).start(1) == nearest.upper) {
+				return same_phase(step, nearest.lower, zone);
+			}
+			// The lower bound may be one that a short month or a gap of the clocks has moved.
+			if (Calendar(step, nearest.upper, zone).start(-1) == nearest.lower) {
+				return same_phase(step, nearest.upper, zone);
+			}
 		}
 	}
 	return default_anchor(step, zone);
@@ -90,7 +113,8 @@ Span default_ahead(const Step &step) {
 	if (step.unit == Step::Unit::Day) {
 		return {.days = std::max<std::int64_t>(4 * step.count, 7)};
 	}
-	return {.microseconds = std::max(4 * step.count, std::min(7 * microseconds_per_day, 48 * step.count))};
+	const auto times = [&](std::int64_t n) { return n * std::min(step.count, end / n); };
+	return {.microseconds = std::max(times(4), std::min(7 * microseconds_per_day, times(48)))};
 }
 
 } // namespace warden::partition
