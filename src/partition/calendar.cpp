@@ -43,8 +43,7 @@ constexpr Date date_of(std::int64_t days) {
 	const std::int64_t since_era = days + 730425;
 	const std::int64_t era = floor_divide(since_era, 146097);
 	const std::int64_t day_of_era = since_era - era * 146097;
-	const std::int64_t year_of_era =
-		(day_of_era - day_of_era / 1460 + day_of_era / 36524 - day_of_era / 146096) / 365;
+	const std::int64_t year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36524 - day_of_era / 146096) / 365;
 	const std::int64_t day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
 	const std::int64_t month = (5 * day_of_year + 2) / 153;
 	return {year_of_era + era * 400 + (month >= 10 ? 1 : 0), static_cast<int>(month < 10 ? month + 3 : month - 9),
@@ -62,7 +61,8 @@ __int128 add_months(Moment wall, std::int64_t months) {
 	const std::int64_t days = floor_divide(wall, microseconds_per_day);
 	const Date date = date_of(days);
 	const std::int64_t number = month_number(date) + months;
-	const std::int64_t first = days_of({2000 + floor_divide(number, 12), static_cast<int>(floor_modulo(number, 12)) + 1, 1});
+	const std::int64_t first =
+		days_of({2000 + floor_divide(number, 12), static_cast<int>(floor_modulo(number, 12)) + 1, 1});
 	const std::int64_t next = number + 1;
 	const std::int64_t end_of_month =
 		days_of({2000 + floor_divide(next, 12), static_cast<int>(floor_modulo(next, 12)) + 1, 1});
@@ -79,7 +79,7 @@ Moment saturate(__int128 moment) {
 }
 
 // Far more months than the server's range has: beyond, the arithmetic of days would overflow.
-constexpr std::int64_t many_months = 12 * 600'000;
+constexpr std::int64_t many_months = 7'200'000;
 
 Moment add_wall(Moment wall, std::int64_t months, std::int64_t days) {
 	if (std::abs(months) > many_months) {
@@ -143,7 +143,8 @@ Moment add(Moment moment, const Span &span, const Zone &zone, int sign) {
 	if (span.months != 0 || span.days != 0) {
 		day = to_instant(add_wall(zone.wall(moment), sign * span.months, sign * span.days), zone);
 	}
-	return is_finite(day) ? saturate(static_cast<__int128>(day) + static_cast<__int128>(sign) * span.microseconds) : day;
+	return is_finite(day) ? saturate(static_cast<__int128>(day) + static_cast<__int128>(sign) * span.microseconds)
+	                      : day;
 }
 
 std::optional<Step> step_of(const Span &span) {

@@ -101,9 +101,8 @@ Moment infer_anchor(const std::vector<Range> &existing, const Step &step, Moment
 }
 
 bool at_midnight(const std::vector<Range> &existing, const Zone &zone) {
-	return std::ranges::all_of(existing, [&](const Range &range) {
-		return is_midnight(range.lower, zone) && is_midnight(range.upper, zone);
-	});
+	return std::ranges::all_of(
+		existing, [&](const Range &range) { return is_midnight(range.lower, zone) && is_midnight(range.upper, zone); });
 }
 
 Span default_ahead(const Step &step) {
