@@ -216,17 +216,24 @@ Moment default_anchor(const Step &step, const Zone &zone) {
 
 Moment same_phase(const Step &step, Moment anchor, const Zone &zone) {
 	const Moment base = default_anchor(step, zone);
-	if (step.unit == Step::Unit::Microsecond) {
-		return base + floor_modulo(anchor - base, step.count);
+	const Calendar calendar(step, anchor, zone);
+	if (!is_finite(calendar.start(0))) {
+		return anchor; // at an end of the server's range, and beyond it on the clock
 	}
-	const Moment wall = zone.wall(anchor);
-	const std::int64_t day = floor_divide(wall, microseconds_per_day);
-	if (step.unit == Step::Unit::Day) {
-		const std::int64_t near_day = monday + floor_modulo(day - monday, step.count);
-		return zone.instant(wall + (near_day - day) * microseconds_per_day);
+	std::int64_t before = calendar.number(base);
+	for (std::int64_t after = before + 1;;) {
+		const __int128 back = static_cast<__int128>(base) - calendar.start(before);
+		const __int128 forth = static_cast<__int128>(calendar.start(after)) - base;
+		const std::int64_t n = back < forth ? before-- : after++;
+		if (n == 0) {
+			return anchor;
+		}
+		// Not a boundary that a short month or a gap of the clocks has moved: from it one does not get back.
+		const Moment boundary = calendar.start(n);
+		if (Calendar(step, boundary, zone).start(-n) == calendar.start(0)) {
+			return boundary;
+		}
 	}
-	const std::int64_t month = month_number(date_of(day));
-	return zone.instant(static_cast<Moment>(add_months(wall, floor_modulo(month, step.count) - month)));
 }
 
 std::string literal(Moment moment, Notation notation, const Zone &zone) {
