@@ -268,7 +268,8 @@ std::string name_suffix(Moment lower, const Step &step, const Zone &zone) {
 	const Date date = date_of(floor_divide(wall, microseconds_per_day));
 	const Clock clock = clock_of(wall);
 	std::string text = print("_p%04lld%02d%02d", static_cast<long long>(date.year), date.month, date.day);
-	if (step.unit == Step::Unit::Microsecond || floor_modulo(wall, microseconds_per_day) != 0) {
+	const bool begins_day = floor_modulo(wall, microseconds_per_day) == 0 && to_instant(wall, zone) == lower;
+	if (step.unit == Step::Unit::Microsecond || !begins_day) {
 		text += print("_%02d%02d%02d", clock.hour, clock.minute, clock.second);
 		if (clock.microsecond != 0) {
 			text += print("_%06d", clock.microsecond);

@@ -97,8 +97,8 @@ enum class Notation { Timestamptz, Timestamp, Date };
 std::string literal(Moment moment, Notation notation, const Zone &zone);
 
 /// What tells a partition's name from its siblings': '_p20261121', or '_p20261121_130000' unless its lower bound is a
-/// midnight of a calendar of days or months.  Where the clocks show that time twice, the offset from UTC is added:
-/// '_p20261025_020000_p0200' and '_p20261025_020000_p0100'.
+/// midnight of a calendar of days or months (of two midnights, the one that begins the day).  Where the clocks show that
+/// time twice, the offset from UTC is added: '_p20261025_020000_p0200' and '_p20261025_020000_p0100'.
 std::string name_suffix(Moment lower, const Step &step, const Zone &zone);
 
 } // namespace warden::partition
