@@ -69,9 +69,14 @@ Moment infer_anchor(const std::vector<Range> &existing, const Step &step, Moment
 	const bool around = after != existing.end() && after->lower <= now;
 	if (!existing.empty()) {
 		const Range nearest = around || after == existing.begin() ? *after : *std::prev(after);
-		if (nearest.lower != beginning && nearest.upper != end &&
-		    Calendar(step, nearest.lower, zone).start(1) == nearest.upper) {
-			return same_phase(step, nearest.lower, zone);
+		if (nearest.lower != beginning && nearest.upper != end) {
+			if (Calendar(step, nearest.lower, zone).start(1) == nearest.upper) {
+				return same_phase(step, nearest.lower, zone);
+			}
+			// The lower bound may be one that a short month or a gap of the clocks has moved.
+			if (Calendar(step, nearest.upper, zone).start(-1) == nearest.lower) {
+				return same_phase(step, nearest.upper, zone);
+			}
 		}
 	}
 	return default_anchor(step, zone);
