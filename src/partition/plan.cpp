@@ -11,8 +11,14 @@ auto first_after(const std::vector<Range> &existing, Moment moment) {
 	return std::ranges::upper_bound(existing, moment, {}, &Range::upper);
 }
 
+// Or the moment that a day without midnight begins at.
 bool is_midnight(Moment moment, const Zone &zone) {
-	return moment == beginning || moment == end || zone.wall(moment) % microseconds_per_day == 0;
+	if (moment == beginning || moment == end || zone.wall(moment) % microseconds_per_day == 0) {
+		return true;
+	}
+	const Step day{Step::Unit::Day, 1};
+	const Calendar calendar(day, default_anchor(day, zone), zone);
+	return calendar.start(calendar.number(moment)) == moment;
 }
 
 } // namespace

@@ -42,7 +42,7 @@ Moment covered_until(const std::vector<Range> &existing, Moment now);
 /// first after it) if that is one step long, else the default one.
 Moment infer_anchor(const std::vector<Range> &existing, const Step &step, Moment now, const Zone &zone);
 
-/// Whether every finite bound is a midnight of the zone.
+/// Whether every finite bound is a midnight of the zone, or begins a day whose midnight the clocks skipped.
 bool at_midnight(const std::vector<Range> &existing, const Zone &zone);
 
 /// How far ahead to create when nobody said: four steps, and more up to a week as long as that is no more than 48.
