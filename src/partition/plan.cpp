@@ -101,7 +101,8 @@ Span default_ahead(const Step &step) {
 	if (step.unit == Step::Unit::Day) {
 		return {.days = std::max<std::int64_t>(4 * step.count, 7)};
 	}
-	return {.microseconds = std::max(4 * step.count, std::min(7 * microseconds_per_day, 48 * step.count))};
+	const auto times = [&](std::int64_t n) { return n * std::min(step.count, end / n); };
+	return {.microseconds = std::max(times(4), std::min(7 * microseconds_per_day, times(48)))};
 }
 
 } // namespace warden::partition
