@@ -26,7 +26,9 @@ bool is_midnight(Moment moment, const Zone &zone) {
 std::vector<Range> missing_ranges(const std::vector<Range> &existing, const Calendar &calendar, const Window &window,
                                   std::size_t limit) {
 	const auto current = first_after(existing, window.now);
-	const Moment last_end = current == existing.begin() ? window.now : std::prev(current)->upper;
+	// What ends at -infinity is not a partition to continue from.
+	const bool is_first = current == existing.begin() || std::prev(current)->upper == beginning;
+	const Moment last_end = is_first ? window.now : std::prev(current)->upper;
 	const Moment from = std::max(last_end, window.cutoff);
 
 	std::vector<Range> missing;
@@ -43,7 +45,7 @@ std::vector<Range> missing_ranges(const std::vector<Range> &existing, const Cale
 		}
 		for (; lower < upper && missing.size() < limit; ++next) {
 			const Moment gap_end = next == existing.end() ? upper : std::min(upper, next->lower);
-			if (lower < gap_end && gap_end > from) {
+			if (lower < gap_end && gap_end > from && lower != beginning) {
 				missing.push_back({lower, gap_end});
 			}
 			if (next == existing.end() || next->upper > upper) {
