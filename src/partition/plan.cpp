@@ -39,6 +39,13 @@ std::vector<Range> missing_ranges(const std::vector<Range> &existing, const Cale
 		if (lower >= window.horizon || upper == end) {
 			break;
 		}
+		if (next != existing.end() && next->lower <= lower && next->upper > upper) {
+			if (next->upper == end) {
+				break;
+			}
+			n = calendar.number(next->upper) - 1; // straight to where the wide partition ends
+			continue;
+		}
 		// What ends before `from` is not looked for, but it may still reach into the first range.
 		if (next != existing.begin()) {
 			lower = std::max(lower, std::prev(next)->upper);
