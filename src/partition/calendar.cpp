@@ -70,10 +70,6 @@ __int128 add_months(Moment wall, std::int64_t months) {
 	return static_cast<__int128>(day) * microseconds_per_day + (wall - days * microseconds_per_day);
 }
 
-constexpr bool is_finite(Moment moment) {
-	return moment >= first_moment && moment <= last_moment;
-}
-
 Moment saturate(__int128 moment) {
 	return moment < first_moment ? beginning : moment > last_moment ? end : static_cast<Moment>(moment);
 }
@@ -218,6 +214,7 @@ Moment default_anchor(const Step &step, const Zone &zone) {
 Moment same_phase(const Step &step, Moment anchor, const Zone &zone) {
 	const Moment base = default_anchor(step, zone);
 	const Calendar calendar(step, anchor, zone);
+<<<<<<< HEAD
 	std::int64_t before = calendar.number(base);
 	for (std::int64_t after = before + 1;;) {
 		const __int128 back = static_cast<__int128>(base) - calendar.start(before);
@@ -232,6 +229,25 @@ Moment same_phase(const Step &step, Moment anchor, const Zone &zone) {
 			return boundary;
 		}
 	}
+=======
+	if (!is_finite(calendar.start(0))) {
+		return anchor; // at an end of the server's range, and beyond it on the clock
+	}
+	std::int64_t before = calendar.number(base);
+	for (std::int64_t after = before + 1;;) {
+		const __int128 back = static_cast<__int128>(base) - calendar.start(before);
+		const __int128 forth = static_cast<__int128>(calendar.start(after)) - base;
+		const std::int64_t n = back < forth ? before-- : after++;
+		if (n == 0) {
+			return anchor;
+		}
+		// Not a boundary that a short month or a gap of the clocks has moved: from it one does not get back.
+		const Moment boundary = calendar.start(n);
+		if (Calendar(step, boundary, zone).start(-n) == calendar.start(0)) {
+			return boundary;
+		}
+	}
+>>>>>>> unit
 }
 
 std::string literal(Moment moment, Notation notation, const Zone &zone) {
