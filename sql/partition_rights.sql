@@ -38,6 +38,7 @@ RESET ROLE;
 SELECT * FROM as_each($$SELECT warden.partition_by_time('rights.events', '1 year', ahead => '1 year')$$);
 SELECT * FROM as_each($$SELECT warden.partition_maintain()$$);
 SELECT * FROM as_each($$SELECT warden.partition_unmanage('rights.events')$$);
+SELECT * FROM as_each($$CALL warden.maintain()$$);
 -- with EXECUTE: who has the rights of the owner
 GRANT EXECUTE ON FUNCTION warden.partition_by_time, warden.partition_maintain, warden.partition_unmanage TO PUBLIC;
 SELECT * FROM as_each($$SELECT warden.partition_by_time('rights.events', '1 year', ahead => '1 year', keep => '1 year',
