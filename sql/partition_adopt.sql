@@ -44,6 +44,13 @@ SELECT DISTINCT action, status, detail FROM warden.partition_by_time('holes', '1
 SELECT * FROM old('holes');
 SELECT * FROM missing('holes');
 
+-- more is missing than one transaction should do: what is needed now comes first
+CREATE TABLE gap (at timestamptz) PARTITION BY RANGE (at);
+CREATE TABLE gap_a PARTITION OF gap FOR VALUES FROM ('1999-01-01') TO ('2000-01-01');
+SELECT DISTINCT action, status, detail FROM warden.partition_by_time('gap', '1 day', ahead => '7 days') ORDER BY action;
+SELECT covered_until > now() + interval '7 days' AS covered FROM warden.partition_sets WHERE parent = 'gap'::regclass;
+DROP TABLE gap;
+
 -- what retention would remove at once is not made
 CREATE TABLE kept (at timestamptz) PARTITION BY RANGE (at);
 CREATE TABLE kept_a PARTITION OF kept FOR VALUES FROM ('2019-01-01') TO ('2020-01-01');
