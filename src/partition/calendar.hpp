@@ -28,6 +28,8 @@ struct Span {
 	std::int64_t months = 0;
 	std::int64_t days = 0;
 	std::int64_t microseconds = 0;
+
+	bool operator==(const Span &) const = default;
 };
 
 /// The length that interval comparison in SQL goes by: 30 days a month, 24 hours a day.

@@ -1,0 +1,14 @@
+// maintain.cpp - The one call: each feature's routine, one after the other.
+#include "partition/partition.hpp"
+#include "pg/procedure.hpp"
+
+namespace warden {
+
+/// maintain(): does everything that is due, and commits step by step.
+PG_FUNCTION(maintain) {
+	const pg::Procedure procedure(fcinfo, "SELECT * FROM warden.partition_maintain()");
+	partition::maintain_all(procedure);
+	PG_RETURN_VOID();
+}
+
+} // namespace warden

@@ -1,0 +1,247 @@
+// declare.cpp - partition_by_time(): what was asked for is checked whole before anything is written.
+#include "partition/maintain.hpp"
+
+#include "pg/lock.hpp"
+#include "pg/names.hpp"
+#include "pg/security.hpp"
+#include "pg/spi.hpp"
+
+extern "C" {
+#include "access/reloptions.h"
+#include "catalog/pg_class.h"
+#include "pgtime.h"
+#include "utils/fmgroids.h"
+}
+
+namespace warden::partition {
+
+using namespace pg;
+
+namespace {
+
+constexpr std::int64_t most_partitions_ahead = 10'000;
+// Years 1 to 9999: what is beyond is a mistake.
+constexpr Moment first_anchor = -730'119 * microseconds_per_day;
+constexpr Moment last_anchor = 2'921'939 * microseconds_per_day;
+
+Error invalid(const std::string &message) {
+	return {ERRCODE_INVALID_PARAMETER_VALUE, message};
+}
+
+bool is_negative(const Span &span) {
+	return span.months < 0 || span.days < 0 || span.microseconds < 0;
+}
+
+/// An argument that must be given.
+template <class T>
+T required(FunctionCallInfo fcinfo, int n, const char *name) {
+	const auto value = argument<std::optional<T>>(fcinfo, n);
+	if (!value) {
+		throw Error(ERRCODE_NULL_VALUE_NOT_ALLOWED, format("\"%s\" must not be null", name));
+	}
+	return *value;
+}
+
+void check_owner(Oid relation) {
+	if (!owns(relation)) {
+		throw Error(ERRCODE_INSUFFICIENT_PRIVILEGE,
+		            format("must be owner of table %s", qualified_name(relation).c_str()));
+	}
+}
+
+void check_table(const OpenRelation &table) {
+	if (table->rd_rel->relpersistence == RELPERSISTENCE_TEMP) {
+		throw Error(ERRCODE_FEATURE_NOT_SUPPORTED, "cannot manage the partitions of a temporary table")
+		    .with_detail("Maintenance runs in other sessions, which cannot see it.");
+	}
+	if (table->rd_rel->relispartition) {
+		throw Error(ERRCODE_FEATURE_NOT_SUPPORTED,
+		            format("cannot manage \"%s\" because it is a partition itself", NameStr(table->rd_rel->relname)))
+		    .with_hint("Name the table at the root of the partition tree.");
+	}
+}
+
+Step check_every(const Span &every, const Key &key) {
+	if (is_negative(every) || every == Span{}) {
+		throw invalid("\"every\" must be positive").with_hint("Type a length of time, for instance every => '1 day'.");
+	}
+	const std::optional<Step> step = step_of(every);
+	if (!step) {
+		throw invalid("\"every\" mixes months, days and hours")
+		    .with_detail("Months and days are of different lengths, so the boundaries would drift.")
+		    .with_hint("Use one unit, for instance every => '1 month', '7 days' or '6 hours'.");
+	}
+	if (step->unit == Step::Unit::Microsecond && key.notation == Notation::Date) {
+		throw invalid("\"every\" must be whole days for a partition key of type date")
+		    .with_hint("Use for instance every => '1 day'.");
+	}
+	if (step->unit == Step::Unit::Microsecond && step->count < microseconds_per_second) {
+		throw invalid("\"every\" must be at least one second").with_hint("Use for instance every => '1 hour'.");
+	}
+	return *step;
+}
+
+void check_ahead(const Span &ahead) {
+	if (is_negative(ahead) || ahead == Span{}) {
+		throw invalid("\"ahead\" must be positive")
+		    .with_hint("Type how long before it is needed a partition is to exist, for instance ahead => '7 days'.");
+	}
+}
+
+void check_keep(const Span &keep, const Span &every) {
+	if (is_negative(keep) || keep == Span{}) {
+		throw invalid("\"keep\" must be positive")
+		    .with_hint("Type for instance keep => '90 days', or leave it out to keep all partitions.");
+	}
+	if (nominal_microseconds(keep) < nominal_microseconds(every)) {
+		throw invalid("\"keep\" must not be shorter than \"every\"")
+		    .with_detail("Rows leave a whole partition at a time.")
+		    .with_hint("Use a shorter \"every\", or a longer \"keep\".");
+	}
+}
+
+void check_anchor(Moment anchor) {
+	if (anchor < first_anchor || anchor > last_anchor) {
+		throw invalid("\"anchor\" is out of range")
+		    .with_hint("Type any moment at which a partition begins, for instance anchor => '2026-01-01 06:00+00'.");
+	}
+}
+
+/// What ALTER TABLE SET would say of it, as the server's own check.
+std::optional<std::string> check_storage_parameters(std::optional<TextArray> parameters) {
+	if (!parameters) {
+		return std::nullopt;
+	}
+	Spi spi;
+	for (const auto &[of_table, of_toast] : spi.query<std::optional<TextArray>, std::optional<TextArray>>(
+			 R"(SELECT array_agg(p) FILTER (WHERE p !~ '^toast[.]'), array_agg(substr(p, 7)) FILTER (WHERE p ~ '^toast[.]')
+			    FROM unnest($1) p)",
+			 parameters)) {
+		call([&] {
+			(void)heap_reloptions(RELKIND_RELATION, of_table ? of_table->datum : 0, true);
+			(void)heap_reloptions(RELKIND_TOASTVALUE, of_toast ? of_toast->datum : 0, true);
+		});
+	}
+	return call([&] { return OidOutputFunctionCall(F_ARRAY_OUT, parameters->datum); });
+}
+
+bool check_on_expiry(std::string_view on_expiry) {
+	if (on_expiry != "drop" && on_expiry != "detach") {
+		throw invalid(format("\"on_expiry\" cannot be \"%s\"", std::string(on_expiry).c_str()))
+		    .with_hint("Use on_expiry => 'drop', or 'detach' to keep the partition as a table of its own.");
+	}
+	return on_expiry == "detach";
+}
+
+/// The zone that was asked for; else the one the set has; else that of the session, unless the bounds of days and months
+/// that exist are midnights in UTC and not there.
+std::string choose_timezone(std::optional<std::string_view> timezone, const std::optional<Policy> &known,
+                            const Bounds &bounds, const Step &step) {
+	if (timezone) {
+		return std::string(*timezone);
+	}
+	if (known) {
+		return known->timezone;
+	}
+	const std::string session = call(pg_get_timezone_name, session_timezone);
+	if (bounds.key.notation == Notation::Timestamptz && step.unit != Step::Unit::Microsecond &&
+	    !at_midnight(bounds.ranges, server_zone(session)) && at_midnight(bounds.ranges, server_zone("UTC"))) {
+		report(NOTICE, Error(ERRCODE_SUCCESSFUL_COMPLETION, "using time zone UTC")
+		                   .with_detail(format("Existing partitions begin and end at midnight there, and not in %s.",
+		                                       session.c_str())));
+		return "UTC";
+	}
+	return session;
+}
+
+/// Before the first error of a full disk or a full catalogue.
+void check_count(const Set &set) {
+	const Calendar &calendar = set.calendar;
+	if (set.window.horizon == end ||
+	    calendar.number(set.window.horizon) - calendar.number(set.window.now) > most_partitions_ahead) {
+		throw invalid(format("more than %lld partitions would be made ahead",
+		                     static_cast<long long>(most_partitions_ahead)))
+		    .with_hint("Use a longer \"every\", or a shorter \"ahead\".");
+	}
+}
+
+/// All arguments but dry_run, checked.
+Policy read_arguments(FunctionCallInfo fcinfo, Oid parent, Bounds bounds) {
+	const auto every = required<Span>(fcinfo, 1, "every");
+	const Step step = check_every(every, bounds.key);
+	const Span ahead = argument<std::optional<Span>>(fcinfo, 2).value_or(default_ahead(step));
+	check_ahead(ahead);
+	const auto keep = argument<std::optional<Span>>(fcinfo, 3);
+	if (keep) {
+		check_keep(*keep, every);
+	}
+	const bool detach = check_on_expiry(required<std::string_view>(fcinfo, 4, "on_expiry"));
+	const auto known = read_policies(parent);
+	const std::string timezone =
+		choose_timezone(argument<std::optional<std::string_view>>(fcinfo, 5),
+	                    known.empty() ? std::nullopt : std::optional(known.front()), bounds, step);
+	const Zone zone = server_zone(timezone);
+	const auto anchor = argument<std::optional<Timestamptz>>(fcinfo, 6);
+	if (anchor) {
+		check_anchor(anchor->value);
+	}
+	const Moment now = key_now(bounds.key, zone);
+	const Moment first = anchor ? anchor->value
+	                            : from_key(infer_anchor(bounds.ranges, step, now, key_zone(bounds.key, zone)), bounds.key, zone);
+	Policy policy{.parent = parent,
+	              .every = every,
+	              .ahead = ahead,
+	              .keep = keep,
+	              .detach = detach,
+	              .timezone = timezone,
+	              .anchor = first,
+	              .storage_parameters = check_storage_parameters(argument<std::optional<TextArray>>(fcinfo, 7)),
+	              .failed = !known.empty() && known.front().failed};
+	check_count(examine(policy, std::move(bounds)));
+	return policy;
+}
+
+} // namespace
+
+/// partition_by_time(parent regclass, every interval, ahead interval, keep interval, on_expiry text, timezone text,
+/// anchor timestamptz, storage_parameters text[], dry_run boolean)
+/// returns table (parent, partition, action, status, command, detail)
+PG_FUNCTION(partition_by_time) {
+	const auto parent = required<Oid>(fcinfo, 0, "parent");
+	const bool dry_run = argument<std::optional<bool>>(fcinfo, 8).value_or(false);
+	check_owner(parent);
+	if (!dry_run) {
+		call(PreventCommandIfReadOnly, "warden.partition_by_time()");
+	}
+	OutcomeRows rows(fcinfo);
+	const PinnedSettings settings;
+	lock(parent, dry_run ? AccessShareLock : ShareUpdateExclusiveLock);
+	std::optional<Policy> policy;
+	{
+		const OpenRelation table(parent, NoLock);
+		Bounds bounds = read_bounds(table);
+		check_table(table);
+		policy = read_arguments(fcinfo, parent, std::move(bounds));
+	}
+	if (!dry_run) {
+		write_policy(*policy);
+	}
+	add_outcomes(rows, parent, maintain_in_transaction(*policy, dry_run ? Mode::DryRun : Mode::Declare));
+	PG_RETURN_NULL();
+}
+
+/// partition_unmanage(parent regclass) returns void
+PG_FUNCTION(partition_unmanage) {
+	const auto parent = argument<Oid>(fcinfo, 0);
+	check_owner(parent);
+	call(PreventCommandIfReadOnly, "warden.partition_unmanage()");
+	const PinnedSettings settings;
+	lock(parent, ShareUpdateExclusiveLock);
+	if (!delete_policy(parent)) {
+		throw Error(ERRCODE_UNDEFINED_OBJECT, format("table %s is not managed", qualified_name(parent).c_str()))
+		    .with_hint("The sets that are managed are in warden.partition_sets.");
+	}
+	PG_RETURN_VOID();
+}
+
+} // namespace warden::partition

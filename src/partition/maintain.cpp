@@ -1,0 +1,336 @@
+#include "partition/maintain.hpp"
+
+#include "pg/lock.hpp"
+#include "pg/names.hpp"
+#include "pg/security.hpp"
+#include "pg/transaction.hpp"
+
+extern "C" {
+#include "access/xlog.h"
+#include "storage/lock.h"
+}
+
+namespace warden::partition {
+
+using namespace pg;
+
+namespace {
+
+constexpr std::size_t no_limit = 10'000; // of one call: the rest is for the next
+
+/// A step to take.
+struct Task {
+	const char *action;
+	std::optional<Range> range; ///< to create
+	Oid partition = InvalidOid; ///< to retire
+};
+
+/// What is due of a set.
+struct Work {
+	Policy policy;
+	Set set;
+	Blueprint blueprint{}; ///< if there is anything to create
+	std::vector<Task> tasks{};
+	bool is_all = true; ///< otherwise more is due than these tasks
+};
+
+Work find_work(const Policy &policy, std::size_t limit) {
+	const PinnedSettings settings;
+	Work work{policy, examine(policy)};
+	const std::vector<Range> missing = work.set.missing(limit);
+	const std::size_t expired = std::min(work.set.expired(), limit - missing.size());
+	if (!missing.empty()) {
+		work.blueprint = read_blueprint(policy, work.set.bounds);
+	}
+	for (const Range &range : missing) {
+		work.tasks.push_back({.action = "create", .range = range});
+	}
+	for (std::size_t i = 0; i < expired; ++i) {
+		work.tasks.push_back({.action = retirement_action(policy), .range = {}, .partition = work.set.bounds.oids[i]});
+	}
+	work.is_all = work.tasks.size() < limit;
+	return work;
+}
+
+std::optional<Done> perform(const Work &work, const Task &task) {
+	return task.range ? create_partition(work.policy, work.blueprint, *task.range)
+	                  : retire_partition(work.policy, task.partition, work.set.window.cutoff);
+}
+
+Done plan(const Work &work, const Task &task) {
+	const PinnedSettings settings;
+	return task.range ? plan_creation(work.set, work.blueprint, *task.range)
+	                  : plan_retirement(work.policy, task.partition);
+}
+
+std::string sqlstate_and_message(const Error &error) {
+	return format("%s: %s", call(unpack_sql_state, error.sqlstate), error.what());
+}
+
+Outcome failure(const Error &error, const char *action) {
+	const bool blocked = is_blocked(error);
+	std::string detail = blocked ? error.message : sqlstate_and_message(error);
+	if (!error.detail.empty()) {
+		detail += (detail.ends_with('.') ? " " : ". ") + error.detail;
+	}
+	return {std::nullopt, action, blocked ? "blocked" : "failed", std::nullopt, detail};
+}
+
+/// The work on one set: the outcomes so far, and what to record of them.
+class Progress {
+public:
+	explicit Progress(const Policy &policy) : policy_(policy) {}
+
+	void done(const Task &task, const Done &done) {
+		state_.did_something = true;
+		outcomes_.push_back({done.partition, task.action, "done", done.command, std::nullopt});
+	}
+
+	void planned(const Task &task, const Done &planned, std::optional<std::string> detail = std::nullopt) {
+		outcomes_.push_back({planned.partition, task.action, "planned", planned.command, std::move(detail)});
+	}
+
+	/// A step failed, or the look at the set did.  The planned step is told of, if there is one.
+	void failed(const Error &error, const char *action, const std::optional<Done> &planned) {
+		if (!state_.error) {
+			state_.error = sqlstate_and_message(error);
+			if (is_blocked(error)) {
+				state_.blocked_by = error.detail;
+			}
+		}
+		Outcome outcome = failure(error, action);
+		if (planned) {
+			outcome.partition = planned->partition;
+			outcome.command = planned->command;
+		}
+		outcomes_.push_back(std::move(outcome));
+	}
+
+	/// More is due than was looked at.
+	void more() {
+		outcomes_.push_back({std::nullopt, "maintain", "planned", std::nullopt,
+		                     "More is due than one transaction should lock: CALL warden.maintain() does all of it."});
+	}
+
+	/// Whether to go on with a task after what failed so far: nothing is tried twice for one reason, but a range whose
+	/// rows are in the default partition does not keep the others from being created.
+	bool goes_on_with(const Task &task) const { return stopped_ == nullptr || (stopped_ != task.action && !blocked_); }
+
+	void stop(const Task &task, const Error &error) {
+		if (error.sqlstate != ERRCODE_CHECK_VIOLATION) {
+			stopped_ = task.action;
+			blocked_ = is_blocked(error);
+		}
+	}
+
+	void record() const { write_state(policy_, state_); }
+	const std::vector<Outcome> &outcomes() const { return outcomes_; }
+
+private:
+	const Policy &policy_;
+	State state_;
+	std::vector<Outcome> outcomes_;
+	const char *stopped_ = nullptr; // the action that failed
+	bool blocked_ = false;
+};
+
+/// What the step that failed would have been; it may be that even this cannot be said.
+std::optional<Done> describe(const Work &work, const Task &task) {
+	std::optional<Done> planned;
+	if (attempt([&] { planned = plan(work, task); })) {
+		return std::nullopt;
+	}
+	return planned;
+}
+
+void fail(Progress &progress, const Work &work, const Task &task, const Error &error) {
+	progress.failed(error, task.action, describe(work, task));
+	progress.stop(task, error);
+}
+
+bool retires(const Work &work) {
+	return !work.tasks.empty() && !work.tasks.back().range;
+}
+
+/// In one transaction locks only add up, so the strongest is taken first: to ask for it after weaker ones is how
+/// deadlocks are made.
+std::optional<Error> lock_for_retirement(const Work &work) {
+	return attempt([&] {
+		const PinnedSettings settings;
+		lock(work.policy.parent, AccessExclusiveLock);
+	});
+}
+
+void do_tasks(Progress &progress, const Work &work, Mode mode) {
+	std::optional<Error> unavailable;
+	if (mode == Mode::Maintain && retires(work)) {
+		unavailable = lock_for_retirement(work);
+	}
+	for (const Task &task : work.tasks) {
+		if (!progress.goes_on_with(task)) {
+			continue;
+		}
+		if (mode == Mode::DryRun) {
+			progress.planned(task, plan(work, task));
+		} else if (!task.range && mode == Mode::Declare) {
+			progress.planned(task, plan(work, task), "by the next maintenance");
+		} else if (!task.range && unavailable) {
+			fail(progress, work, task, *unavailable);
+		} else {
+			std::optional<Done> done;
+			if (const auto error = attempt([&] { done = perform(work, task); })) {
+				fail(progress, work, task, *error);
+			} else if (done) {
+				progress.done(task, *done);
+			}
+		}
+	}
+}
+
+/// One transaction can hold only so many locks, and a partition with two indexes takes nine.
+std::size_t tasks_in_one_transaction() {
+	return static_cast<std::size_t>(max_locks_per_xact) * static_cast<std::size_t>(MaxConnections) / 10;
+}
+
+std::vector<Policy> own_policies() {
+	std::vector<Policy> policies = read_policies();
+	std::erase_if(policies, [](const Policy &policy) { return !owns(policy.parent); });
+	return policies;
+}
+
+Policy own_policy(Oid parent) {
+	if (!owns(parent)) {
+		throw Error(ERRCODE_INSUFFICIENT_PRIVILEGE, format("must be owner of table %s", qualified_name(parent).c_str()));
+	}
+	const std::vector<Policy> policies = read_policies(parent);
+	if (policies.empty()) {
+		throw Error(ERRCODE_UNDEFINED_OBJECT, format("table %s is not managed", qualified_name(parent).c_str()))
+		    .with_hint("Declare it with warden.partition_by_time().");
+	}
+	return policies.front();
+}
+
+void warn(const Policy &policy, const char *action, const Error &error) {
+	Error warning(error.sqlstate, format("could not %s%s of table %s: %s", action,
+	                                     std::string_view(action) == "maintain" ? " partitions" : " a partition",
+	                                     qualified_name(policy.parent).c_str(), error.what()));
+	warning.detail = error.detail;
+	warning.hint = error.hint;
+	report(WARNING, warning);
+}
+
+/// One task in a transaction of its own, tried again while its lock is not to be had.
+std::optional<Error> perform_and_commit(const Procedure &procedure, Progress &progress, const Work &work,
+                                        const Task &task) {
+	for (int tries = 0;; ++tries) {
+		std::optional<Error> error;
+		{
+			const ScratchMemory memory;
+			std::optional<Done> done;
+			error = attempt([&] { done = perform(work, task); });
+			if (done && !error) {
+				progress.done(task, *done);
+				report(LOG, format("%s partition %s of table %s", task.range ? "created" : "retired",
+				                   done->partition.c_str(), qualified_name(work.policy.parent).c_str()));
+			}
+		}
+		procedure.commit();
+		if (!error || !is_blocked_briefly(*error) || tries == lock_retries()) {
+			return error;
+		}
+		procedure.pause(lock_retry_delay_ms());
+	}
+}
+
+void maintain_step_by_step(const Procedure &procedure, const Policy &policy) {
+	Progress progress(policy);
+	std::optional<Work> work;
+	if (const auto error = attempt([&] { work = find_work(policy, no_limit); })) {
+		progress.failed(*error, "maintain", std::nullopt);
+		warn(policy, "maintain", *error);
+	}
+	procedure.commit();
+	for (const Task &task : work ? work->tasks : std::vector<Task>()) {
+		if (!progress.goes_on_with(task)) {
+			continue;
+		}
+		if (const auto error = perform_and_commit(procedure, progress, *work, task)) {
+			fail(progress, *work, task, *error);
+			warn(policy, task.action, *error);
+		}
+	}
+	progress.record();
+	procedure.commit();
+}
+
+} // namespace
+
+std::vector<Outcome> maintain_in_transaction(const Policy &policy, Mode mode) {
+	const ScratchMemory memory;
+	Progress progress(policy);
+	const auto error = attempt([&] {
+		const Work work = find_work(policy, tasks_in_one_transaction());
+		do_tasks(progress, work, mode);
+		if (!work.is_all) {
+			progress.more();
+		}
+	});
+	if (error) {
+		progress.failed(*error, "maintain", std::nullopt);
+	}
+	if (mode != Mode::DryRun) {
+		progress.record();
+	}
+	return progress.outcomes();
+}
+
+void add_outcomes(OutcomeRows &rows, Oid parent, const std::vector<Outcome> &outcomes) {
+	for (const Outcome &outcome : outcomes) {
+		rows.add(parent, outcome.partition, outcome.action, outcome.status, outcome.command, outcome.detail);
+	}
+}
+
+bool can_maintain() {
+	if (call(RecoveryInProgress)) {
+		report(NOTICE, Error(ERRCODE_SUCCESSFUL_COMPLETION, "maintenance runs on the primary server only")
+		                   .with_detail("This server is in recovery."));
+		return false;
+	}
+	return true;
+}
+
+void maintain_all(const Procedure &procedure) {
+	if (!can_maintain()) {
+		return;
+	}
+	call(PreventCommandIfReadOnly, "warden.maintain()");
+	delete_orphans();
+	const std::vector<Policy> policies = own_policies();
+	procedure.commit();
+	for (const Policy &policy : policies) {
+		check_for_interrupts();
+		maintain_step_by_step(procedure, policy);
+	}
+	trim_log();
+}
+
+/// partition_maintain(parent regclass, dry_run boolean) returns table (parent, partition, action, status, command, detail)
+PG_FUNCTION(partition_maintain) {
+	const auto parent = argument<std::optional<Oid>>(fcinfo, 0);
+	const bool dry_run = argument<std::optional<bool>>(fcinfo, 1).value_or(false);
+
+	OutcomeRows rows(fcinfo);
+	if (!can_maintain()) {
+		PG_RETURN_NULL();
+	}
+	if (!dry_run) {
+		call(PreventCommandIfReadOnly, "warden.partition_maintain()");
+	}
+	const std::vector<Policy> policies = parent ? std::vector{own_policy(*parent)} : own_policies();
+	for (const Policy &policy : policies) {
+		add_outcomes(rows, policy.parent, maintain_in_transaction(policy, dry_run ? Mode::DryRun : Mode::Maintain));
+	}
+	PG_RETURN_NULL();
+}
+
+} // namespace warden::partition

@@ -1,0 +1,37 @@
+// maintain.hpp - What is due of a set, done in order: create first, then retire.
+#pragma once
+
+#include "partition/partition.hpp"
+#include "partition/steps.hpp"
+#include "pg/result_set.hpp"
+
+namespace warden::partition {
+
+/// What became of one step, or of a set that could not even be looked at.
+struct Outcome {
+	std::optional<std::string> partition;
+	const char *action; ///< create, detach, drop; maintain: the set as a whole
+	const char *status; ///< done, planned, blocked, failed
+	std::optional<std::string> command;
+	std::optional<std::string> detail;
+};
+
+enum class Mode {
+	Maintain,
+	Declare, ///< create, but only say what would be retired
+	DryRun,
+};
+
+/// Does what is due of a set in the current transaction, which holds the locks until it ends.  A step that fails is rolled
+/// back alone.
+std::vector<Outcome> maintain_in_transaction(const Policy &policy, Mode mode);
+
+/// How functions return outcomes to SQL.
+using OutcomeRows = pg::ResultSet<Oid, std::optional<std::string>, std::string, std::string,
+                                  std::optional<std::string>, std::optional<std::string>>;
+void add_outcomes(OutcomeRows &rows, Oid parent, const std::vector<Outcome> &outcomes);
+
+/// Whether this server can maintain anything: a standby cannot, and gets a NOTICE.
+bool can_maintain();
+
+} // namespace warden::partition

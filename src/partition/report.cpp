@@ -1,0 +1,94 @@
+// report.cpp - What the views of partition.sql cannot read from the catalogue by themselves.
+#include "partition/set.hpp"
+
+#include "pg/names.hpp"
+#include "pg/result_set.hpp"
+#include "pg/security.hpp"
+
+extern "C" {
+#include "catalog/partition.h"
+#include "catalog/pg_authid.h"
+#include "catalog/pg_inherits.h"
+#include "utils/acl.h"
+}
+
+namespace warden::partition {
+
+using namespace pg;
+
+namespace {
+
+/// The policy of a set that the caller may see.
+Policy visible_policy(Oid parent) {
+	if (!owns(parent) && !call(has_privs_of_role, GetUserId(), static_cast<Oid>(ROLE_PG_MONITOR))) {
+		throw Error(ERRCODE_INSUFFICIENT_PRIVILEGE, format("permission denied for table %s", qualified_name(parent).c_str()))
+		    .with_detail("Only its owner and members of pg_monitor may see this.");
+	}
+	const std::vector<Policy> policies = read_policies(parent);
+	if (policies.empty()) {
+		throw Error(ERRCODE_UNDEFINED_OBJECT, format("table %s is not managed", qualified_name(parent).c_str()))
+		    .with_hint("Declare it with warden.partition_by_time().");
+	}
+	return policies.front();
+}
+
+/// A look at a set must not fail because its zone is not known any more: its bounds are then written in UTC.
+Zone zone_or_utc(const Policy &policy) {
+	const std::optional<Zone> zone = find_zone(policy.timezone);
+	return zone ? *zone : server_zone("UTC");
+}
+
+std::string write_bound(Moment bound, const Key &key, const Zone &zone) {
+	return bound == beginning ? "MINVALUE" : bound == end ? "MAXVALUE" : literal(bound, key.notation, key_zone(key, zone));
+}
+
+std::optional<Timestamptz> expiry(const Policy &policy, const Range &range, const Key &key, const Zone &zone) {
+	if (!policy.keep || range.upper == end) {
+		return std::nullopt;
+	}
+	return Timestamptz{from_key(add(range.upper, *policy.keep, key_zone(key, zone)), key, zone)};
+}
+
+} // namespace
+
+/// partition_bounds(parent regclass) returns table (partition, kind, lower_bound, upper_bound, expires_at)
+PG_FUNCTION(partition_bounds) {
+	const auto parent = argument<Oid>(fcinfo, 0);
+	const Policy policy = visible_policy(parent);
+	const Zone zone = zone_or_utc(policy);
+	const OpenRelation table(parent, AccessShareLock);
+	const Bounds bounds = read_bounds(table);
+
+	ResultSet<Oid, std::string, std::optional<std::string>, std::optional<std::string>, std::optional<Timestamptz>> rows(
+		fcinfo);
+	for (size_t i = 0; i < bounds.ranges.size(); ++i) {
+		const Range &range = bounds.ranges[i];
+		rows.add(bounds.oids[i], call(PartitionHasPendingDetach, bounds.oids[i]) ? "detaching" : "range",
+		         write_bound(range.lower, bounds.key, zone), write_bound(range.upper, bounds.key, zone),
+		         expiry(policy, range, bounds.key, zone));
+	}
+	if (OidIsValid(bounds.default_partition)) {
+		rows.add(bounds.default_partition, "default", std::nullopt, std::nullopt, std::nullopt);
+	}
+	PG_RETURN_NULL();
+}
+
+/// partition_coverage(parent regclass) returns table (covered_until, partitions, default_partition)
+PG_FUNCTION(partition_coverage) {
+	const auto parent = argument<Oid>(fcinfo, 0);
+	const Policy policy = visible_policy(parent);
+	const Zone zone = zone_or_utc(policy);
+	const OpenRelation table(parent, AccessShareLock);
+	const Bounds bounds = read_bounds(table);
+
+	const Moment now = key_now(bounds.key, zone);
+	const Moment covered = covered_until(bounds.ranges, now);
+	const bool has_default = OidIsValid(bounds.default_partition);
+	ResultSet<std::optional<Timestamptz>, int64, std::optional<Oid>> rows(fcinfo);
+	rows.add(covered == now ? std::nullopt : std::optional(Timestamptz{from_key(covered, bounds.key, zone)}),
+	         static_cast<int64>(bounds.ranges.size()) + (has_default ? 1 : 0),
+	         has_default ? std::optional(bounds.default_partition) : std::nullopt);
+	PG_RETURN_NULL();
+}
+
+} // namespace warden::partition

@@ -1,0 +1,32 @@
+// steps.hpp - One partition created, or one retired: each a step that is whole or has not been.
+//
+// The invariant: what was planned is checked again under the lock, against the policy and the bounds as they are then.
+// Locks are asked for in one order, parent before default partition before partition before foreign-key peers; only the
+// first may be waited for, because from then on others wait for us.
+#pragma once
+
+#include "partition/blueprint.hpp"
+#include "partition/set.hpp"
+
+namespace warden::partition {
+
+/// What a step did, or would do.
+struct Done {
+	std::string partition; ///< qualified
+	std::string command;   ///< the statements, for a person to run
+};
+
+/// Creates a partition, and logs it.  std::nullopt if it is not needed any more.
+std::optional<Done> create_partition(const Policy &policy, const Blueprint &blueprint, const Range &range);
+
+/// Retires an expired partition as the policy says, and logs it.  std::nullopt if that is not right any more.
+std::optional<Done> retire_partition(const Policy &policy, Oid partition, Moment cutoff);
+
+/// What create_partition() and retire_partition() would do now.
+Done plan_creation(const Set &set, const Blueprint &blueprint, const Range &range);
+Done plan_retirement(const Policy &policy, Oid partition);
+
+/// "detach" or "drop".
+const char *retirement_action(const Policy &policy);
+
+} // namespace warden::partition

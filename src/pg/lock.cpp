@@ -1,0 +1,134 @@
+#include "pg/lock.hpp"
+
+#include "pg/names.hpp"
+#include "pg/security.hpp"
+#include "pg/spi.hpp"
+#include "pg/transaction.hpp"
+
+extern "C" {
+#include "storage/lmgr.h"
+#include "storage/lock.h"
+}
+
+namespace warden::pg {
+
+namespace {
+
+constinit int timeout_ms = 200;
+constinit int retries = 5;
+constinit int retry_delay_ms = 1000;
+
+struct Holders {
+	std::string who;        ///< empty if there are none
+	int64 longest_open_ms;  ///< the age of their oldest transaction
+};
+
+std::string modes_in_conflict_with(LOCKMODE mode) {
+	std::string modes;
+	for (LOCKMODE other = AccessShareLock; other <= MaxLockMode; ++other) {
+		if (call(DoLockModesConflict, mode, other)) {
+			modes += call(GetLockmodeName, static_cast<LOCKMETHODID>(DEFAULT_LOCKMETHOD), other);
+			modes += ',';
+		}
+	}
+	return modes;
+}
+
+// Who holds a lock that conflicts.  Read as the extension's owner, who sees all of pg_stat_activity; what is told of
+// others is their name, not what they run.
+Holders find_holders(Oid relation, LOCKMODE mode) {
+	const RunAs owner = RunAs::extension_owner();
+	Spi spi;
+	const auto rows = spi.query<std::optional<std::string_view>, int64>(
+		R"(SELECT string_agg(who, '; ' ORDER BY who), coalesce(max(extract(epoch FROM age) * 1000)::bigint, 0)
+		   FROM (SELECT DISTINCT clock_timestamp() - coalesce(a.xact_start, p.prepared) AS age,
+		                CASE WHEN l.pid IS NULL THEN format('prepared transaction "%s" of user "%s"', p.gid, p.owner)
+		                     ELSE format('process %s (%s%s%s)', l.pid,
+		                                 coalesce(format('user "%s"', a.usename), a.backend_type),
+		                                 ', application "' || nullif(a.application_name, '') || '"',
+		                                 ', ' || a.state || ', transaction open for '
+		                                 || extract(epoch FROM clock_timestamp() - a.xact_start)::bigint || ' s')
+		                END AS who
+		         FROM pg_locks l
+		         LEFT JOIN pg_stat_activity a ON a.pid = l.pid
+		         LEFT JOIN pg_prepared_xacts p ON l.pid IS NULL AND l.virtualtransaction = '-1/' || p.transaction::text
+		         WHERE l.locktype = 'relation' AND l.granted AND l.relation = $1
+		           AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
+		           AND l.mode = ANY (string_to_array($2, ',')) AND l.pid IS DISTINCT FROM pg_backend_pid()) holder)",
+		relation, modes_in_conflict_with(mode));
+	const auto &[who, longest] = rows.front();
+	return {std::string(who.value_or("")), longest};
+}
+
+Error not_available(int sqlstate, std::string message, const Holders &holders) {
+	return Error(sqlstate, std::move(message))
+	    .with_detail(holders.who.empty() ? "Who held it has let go meanwhile." : "Held by " + holders.who + ".");
+}
+
+void check_exists(Oid relation) {
+	if (!relation_exists(relation)) {
+		throw Error(ERRCODE_UNDEFINED_TABLE, format("relation with OID %u does not exist", relation));
+	}
+}
+
+} // namespace
+
+void lock(Oid relation, LOCKMODE mode) {
+	if (!call(ConditionalLockRelationOid, relation, mode)) {
+		const Holders holders = find_holders(relation, mode);
+		if (holders.longest_open_ms > int64{10} * timeout_ms) {
+			throw not_available(ERRCODE_OBJECT_IN_USE,
+			                    format("%s is in use by a long transaction", qualified_name(relation).c_str()), holders);
+		}
+		if (attempt([&] { call(LockRelationOid, relation, mode); })) {
+			throw not_available(
+				ERRCODE_LOCK_NOT_AVAILABLE,
+				format("could not obtain lock on %s within %d ms", qualified_name(relation).c_str(), timeout_ms),
+				find_holders(relation, mode));
+		}
+	}
+	check_exists(relation);
+}
+
+void lock_now(Oid relation, LOCKMODE mode) {
+	if (!call(ConditionalLockRelationOid, relation, mode)) {
+		throw not_available(ERRCODE_LOCK_NOT_AVAILABLE,
+		                    format("could not obtain lock on %s", qualified_name(relation).c_str()),
+		                    find_holders(relation, mode));
+	}
+	check_exists(relation);
+}
+
+bool is_blocked_briefly(const Error &error) {
+	return error.sqlstate == ERRCODE_LOCK_NOT_AVAILABLE || error.sqlstate == ERRCODE_T_R_DEADLOCK_DETECTED;
+}
+
+bool is_blocked(const Error &error) {
+	return is_blocked_briefly(error) || error.sqlstate == ERRCODE_OBJECT_IN_USE;
+}
+
+int lock_timeout_ms() {
+	return timeout_ms;
+}
+
+int lock_retries() {
+	return retries;
+}
+
+int lock_retry_delay_ms() {
+	return retry_delay_ms;
+}
+
+void init_locks() {
+	DefineCustomIntVariable("warden.lock_retries", "Sets how often a step that did not get its lock is tried again.",
+	                        "In CALL warden.maintain(), which holds no lock meanwhile.", &retries, 5, 0, 1000,
+	                        PGC_USERSET, 0, nullptr, nullptr, nullptr);
+	DefineCustomIntVariable("warden.lock_retry_delay", "Sets the mean time between two tries for a lock.",
+	                        "Each wait is between half and one and a half times as long.", &retry_delay_ms, 1000, 1,
+	                        3'600'000, PGC_USERSET, GUC_UNIT_MS, nullptr, nullptr, nullptr);
+	DefineCustomIntVariable("warden.lock_timeout", "Sets how long to wait for a lock on a user's table.",
+	                        "Whoever comes later waits as long as we do.", &timeout_ms, 200, 1, 3'600'000, PGC_USERSET,
+	                        GUC_UNIT_MS, nullptr, nullptr, nullptr);
+}
+
+} // namespace warden::pg

@@ -1,0 +1,44 @@
+#include "pg/procedure.hpp"
+
+extern "C" {
+#include "common/pg_prng.h"
+#include "nodes/parsenodes.h"
+#include "storage/latch.h"
+#include "utils/lsyscache.h"
+#include "utils/timestamp.h"
+#include "utils/wait_event.h"
+}
+
+namespace warden::pg {
+
+Procedure::Procedure(FunctionCallInfo fcinfo, const char *instead) {
+	call([&] {
+		const bool is_call = fcinfo->context != nullptr && IsA(fcinfo->context, CallContext);
+		if (!is_call || reinterpret_cast<CallContext *>(fcinfo->context)->atomic) {
+			ereport(ERROR, errcode(ERRCODE_INVALID_TRANSACTION_TERMINATION),
+			        errmsg("%s() commits after each step and cannot run inside a transaction block",
+			               get_func_name(fcinfo->flinfo->fn_oid)),
+			        errhint("CALL it outside of a transaction block, or use %s here.", instead));
+		}
+		SPI_connect_ext(SPI_OPT_NONATOMIC);
+	});
+}
+
+void Procedure::pause(int milliseconds) const {
+	call([&] {
+		const double factor = 0.5 + pg_prng_double(&pg_global_prng_state);
+		const TimestampTz until =
+			TimestampTzPlusMilliseconds(GetCurrentTimestamp(), static_cast<int64>(factor * milliseconds));
+		for (;;) {
+			CHECK_FOR_INTERRUPTS();
+			const long left = TimestampDifferenceMilliseconds(GetCurrentTimestamp(), until);
+			if (left <= 0) {
+				return;
+			}
+			WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, left, PG_WAIT_EXTENSION);
+			ResetLatch(MyLatch);
+		}
+	});
+}
+
+} // namespace warden::pg

@@ -1,0 +1,47 @@
+#include "pg/security.hpp"
+
+#include "pg/lock.hpp"
+#include "pg/names.hpp"
+
+extern "C" {
+#include "catalog/namespace.h"
+#include "catalog/pg_class.h"
+#include "catalog/pg_namespace.h"
+#include "utils/acl.h"
+#include "utils/syscache.h"
+}
+
+namespace warden::pg {
+
+// Server code.  CREATE EXTENSION made the schema, so its owner is the extension's.
+Oid RunAs::find_extension_owner() {
+	const HeapTuple schema = SearchSysCache1(NAMESPACENAME, CStringGetDatum("warden"));
+	if (!HeapTupleIsValid(schema)) {
+		ereport(ERROR, errcode(ERRCODE_UNDEFINED_SCHEMA), errmsg("schema \"warden\" does not exist"),
+		        errhint("Use CREATE EXTENSION pg_warden."));
+	}
+	const Oid owner = reinterpret_cast<Form_pg_namespace>(GETSTRUCT(schema))->nspowner;
+	ReleaseSysCache(schema);
+	return owner;
+}
+
+PinnedSettings::PinnedSettings() : level_(call(NewGUCNestLevel)) {
+	set("search_path", "pg_catalog, pg_temp");
+	set("lock_timeout", format("%d", lock_timeout_ms()).c_str());
+}
+
+void PinnedSettings::set(const char *name, const char *value) {
+	call([&] { set_config_option(name, value, PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false); });
+}
+
+bool owns(Oid relation) {
+	return call([&] {
+#if PG_VERSION_NUM >= 160000
+		return object_ownercheck(RelationRelationId, relation, GetUserId());
+#else
+		return pg_class_ownercheck(relation, GetUserId());
+#endif
+	});
+}
+
+} // namespace warden::pg
