@@ -97,7 +97,7 @@ my %commands = (call => 'CALL warden.maintain()', function => 'SELECT count(*) F
 my %steps = map { $_ => [ steps_of("never_killed_$_", $commands{$_}) ] } sort keys %commands;
 my $reference = describe($node, 'never_killed_call');
 isnt($reference, $before, 'there was something to do');
-is(describe($node, 'never_killed_function'), $reference, 'both commands do the same');
+is_same(describe($node, 'never_killed_function'), $reference, 'both commands do the same');
 is($node->safe_psql('never_killed_call', 'SELECT action, count(*) FROM warden.partition_log WHERE partition LIKE $$%old%$$
 	GROUP BY 1 ORDER BY 1'), "detach|2\ndrop|2", 'what had expired has gone');
 for my $step ('CREATE TABLE, ddl_command_start', 'ALTER TABLE, ddl_command_end', 'DROP TABLE, sql_drop')
@@ -130,7 +130,7 @@ sub disturb
 		$node->safe_psql("disturbed_$n", $remove_probe);
 		my ($status, $out, $err) = $node->psql("disturbed_$n", 'CALL warden.maintain()');
 		is("$status $err", '0 ', $name);
-		is(describe($node, "disturbed_$n"), $reference, 'is put right');
+		is_same(describe($node, "disturbed_$n"), $reference, 'is put right');
 		$node->safe_psql('postgres', "DROP DATABASE disturbed_$n");
 	}
 	return;

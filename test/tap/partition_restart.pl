@@ -52,7 +52,7 @@ $node->restart;
 is($node->safe_psql('preloaded', "SHOW warden.$_->[0]"), $_->[1], "warden.$_->[0] from postgresql.conf")
   for [ lock_timeout => '123ms' ], [ lock_retries => 0 ], [ lock_retry_delay => '2min' ], [ partition_history => '1d' ];
 is_deeply([ $node->psql('preloaded', 'CALL warden.maintain()') ], [ 0, '', '' ], 'works preloaded');
-is(describe($node, 'preloaded'), describe($node, 'lazy'), 'and does the same');
+is_same(describe($node, 'preloaded'), describe($node, 'lazy'), 'and does the same');
 
 my $session = $node->background_psql('preloaded');
 $node->append_conf('postgresql.conf', "warden.lock_timeout = '77ms'");
@@ -81,7 +81,7 @@ $node->safe_psql('lazy', 'DROP EXTENSION pg_warden');
 is($node->safe_psql('lazy', q{SELECT count(*) FROM pg_namespace WHERE nspname = 'warden'}), 0, 'the schema goes');
 $node->safe_psql('lazy', 'CREATE EXTENSION pg_warden');
 my $after = join '', grep { !/^schema\|warden/ } map { "$_\n" } split /\n/, describe($node, 'lazy');
-is($after, $before, 'the tables and partitions of the user stay');
+is_same($after, $before, 'the tables and partitions of the user stay');
 is($node->safe_psql('lazy', qq{SELECT count(*) FROM warden.partition_by_time('dropped', every => '1 day', ahead => '3 days',
 	timezone => 'UTC', anchor => $anchor)}), 0, 'and can be managed again');
 is($node->safe_psql('lazy', 'SELECT count(*) FROM warden.partition_sets'), 1, 'as a set');

@@ -47,9 +47,9 @@ append_to_file("$scripts/insert.sql", join "\n", '\set kind random(1, 10)', map 
 	INSERT INTO ledger SELECT $_, id, at, n FROM new;} } 1 .. $sets);
 append_to_file("$scripts/update.sql", join "\n", "\\set set random(1, $sets)", '\set age random(0, 3900)', q{
 	BEGIN;
-	WITH some AS (SELECT at, id FROM ledger
+	WITH chosen AS (SELECT at, id FROM ledger
 			WHERE set = :set AND at < now() - interval '1 millisecond' * :age ORDER BY at DESC LIMIT 1),
-		changed AS (UPDATE set_:set t SET n = t.n + 1 FROM some WHERE t.at = some.at AND t.id = some.id RETURNING t.id)
+		changed AS (UPDATE set_:set t SET n = t.n + 1 FROM chosen c WHERE t.at = c.at AND t.id = c.id RETURNING t.id)
 	UPDATE ledger SET n = ledger.n + 1 FROM changed WHERE set = :set AND ledger.id = changed.id;
 	END;});
 append_to_file("$scripts/read.sql", "\\set set random(1, $sets)\n\\set kind random(1, 10)\n" . q{

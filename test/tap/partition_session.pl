@@ -15,12 +15,14 @@ use Warden;
 my $node = start_server('session');
 $node->safe_psql('postgres', qq{
 	CREATE ROLE keeper;
+	GRANT CREATE ON SCHEMA public TO keeper;
+	SET ROLE keeper;
 	CREATE TABLE events (at timestamptz NOT NULL, id bigint) PARTITION BY RANGE (at);
 	CREATE TABLE events_rest PARTITION OF events DEFAULT;
 	CREATE TABLE events_old PARTITION OF events FOR VALUES FROM ($anchor - interval '10 days') TO ($anchor - interval '9 days');
 	CREATE INDEX ON events (id);
-	ALTER TABLE events OWNER TO keeper;
 	CREATE TABLE plain (at timestamptz);
+	RESET ROLE;
 	SELECT count(*) FROM warden.partition_by_time('events', every => '1 day', ahead => '3 days', keep => '2 days',
 		timezone => 'UTC', anchor => $anchor);});
 
@@ -62,15 +64,18 @@ is((() = $err =~ /ERROR:/g), 4 * 251, 'bad input is an error every time');
 
 # Somebody holds what maintenance needs, to make a partition and to retire one.
 $node->safe_psql('postgres', qq{
+	SET ROLE keeper;
 	CREATE TABLE events_old PARTITION OF events FOR VALUES FROM ($anchor - interval '10 days') TO ($anchor - interval '9 days');
+	RESET ROLE;
 	SELECT format('DROP TABLE %s', partition) FROM warden.partitions
 		WHERE kind = 'range' AND lower_bound::timestamptz > now() + interval '1 day' \\gexec});
 my $reader = $node->background_psql('postgres');
-$reader->query_safe('BEGIN; SELECT count(*) FROM events');
+my $read = 'ROLLBACK; BEGIN; SELECT count(*) FROM events';
+$reader->query_safe('BEGIN');
 my %waits = (
 	'for a lock' => [ q{SET warden.lock_timeout = '1h'}, "wait_event_type = 'Lock'" ],
 	'between retries' => [
-		q{SET warden.lock_timeout = '10ms'; SET warden.lock_retries = 1000; SET warden.lock_retry_delay = '1h'},
+		q{SET warden.lock_timeout = '300ms'; SET warden.lock_retries = 1000; SET warden.lock_retry_delay = '1h'},
 		"wait_event_type NOT IN ('Lock', 'LWLock', 'IO', 'Client')" ]);
 my $backend = q{FROM pg_stat_activity WHERE state = 'active' AND query ~ '^(CALL|SELECT \*)' AND pid <> pg_backend_pid()};
 my %ends = (pg_cancel_backend => '57014', pg_terminate_backend => '57P01');
@@ -80,6 +85,7 @@ sub check_end
 {
 	my ($how, $wait, $command, $end) = @_;
 	my ($settings, $state) = @{ $waits{$wait} };
+	$reader->query_safe($read); # a transaction that has been open for long is not waited for
 	my $client = launch($node, 'postgres', $settings, $command);
 	ok($node->poll_query_until('postgres', "SELECT count(*) = 1 $backend AND $state"), "$command waits $wait");
 	my $start = time;
@@ -107,8 +113,9 @@ for my $wait (sort keys %waits)
 	for my $command ('CALL warden.maintain()', 'SELECT * FROM warden.partition_maintain()')
 	{
 		next if $wait eq 'between retries' && $command =~ /SELECT/;
+		$reader->query_safe($read);
 		my $start = time;
-		$session->query("SET statement_timeout = '300ms';\n$command;\nRESET statement_timeout");
+		$session->query("SET statement_timeout = '900ms';\n$command;\nRESET statement_timeout");
 		my $took = time - $start;
 		like($session->{stderr}, qr/canceling statement due to statement timeout/, "statement_timeout ends $command that waits $wait");
 		cmp_ok($took, '<', 2, 'at once');

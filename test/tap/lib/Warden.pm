@@ -9,17 +9,18 @@ use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
-our @EXPORT = qw(configure start_server launch result describe finish $anchor);
+our @EXPORT = qw(configure start_server launch result describe is_same finish $anchor);
 
 # A boundary that is half a day away, so that no test of daily partitions runs across one.
 our $anchor = "timestamptz '" . (scalar gmtime(3600 * int(time / 3600) + 43200)) . " UTC'";
 
-# Settings for every test. Statements are not logged, because those of pg_dump contain what the log is searched for.
+# Settings for every test. LLVM's memory and time are not ours. Statements are not logged, because those of pg_dump contain what the log is searched for.
 sub configure
 {
 	my ($node, $settings) = @_;
 	$node->append_conf('postgresql.conf', <<END . ($settings // ''));
 autovacuum = off
+jit = off
 log_statement = none
 log_line_prefix = '%m [%p] %e %q%a '
 timezone = 'UTC'
@@ -73,7 +74,7 @@ sub describe
 				ARRAY(SELECT a::text FROM unnest(relacl) a ORDER BY 1)
 			FROM pg_class c LEFT JOIN pg_inherits i ON inhrelid = c.oid WHERE $users},
 		qq{SELECT 'column', c.oid::regclass, attname, format_type(atttypid, atttypmod), attnotnull, attstattarget,
-				attstorage, attoptions, attacl, (SELECT pg_get_expr(adbin, adrelid) FROM pg_attrdef
+				attstorage, ARRAY(SELECT o FROM unnest(attoptions) o WHERE o !~ '^pg_attver='), attacl, (SELECT pg_get_expr(adbin, adrelid) FROM pg_attrdef
 					WHERE adrelid = attrelid AND adnum = attnum)
 			FROM pg_class c JOIN pg_attribute a ON attrelid = c.oid AND attnum > 0 WHERE $users},
 		qq{SELECT 'index', pg_get_indexdef(c.oid), indisvalid, indisreplident
@@ -88,9 +89,21 @@ sub describe
 			FROM warden.partition_states},
 		q{SELECT 'log', parent, partition, action, count(*) FROM warden.partition_log GROUP BY 2, 3, 4});
 	my $settings = join('', map { "SET $_;\n" } "datestyle = 'ISO'", "timezone = 'UTC'", "intervalstyle = 'postgres'",
-		"search_path = pg_catalog", "client_encoding = 'UTF8'", "quote_all_identifiers = off", "client_min_messages = warning");
+		"search_path = pg_catalog", "client_encoding = 'UTF8'", "quote_all_identifiers = off", "standard_conforming_strings = on",
+		"client_min_messages = warning");
 	my $text = $node->safe_psql($database, $settings . join(";\n", @queries) . ';');
 	return join("\n", sort split /\n/, $text) . "\n";
+}
+
+# Compares two descriptions, and shows only where they differ.
+sub is_same
+{
+	my ($description, $expected, $name) = @_;
+	my %lines;
+	$lines{$_}++ for split /\n/, $description;
+	$lines{$_}-- for split /\n/, $expected;
+	local $Test::Builder::Level = $Test::Builder::Level + 1;
+	return is(join("\n", map { ($lines{$_} > 0 ? '+ ' : '- ') . $_ } grep { $lines{$_} } sort keys %lines), '', $name);
 }
 
 # Stops the servers, and looks into what they wrote. Patterns that a test expects are given as a regular expression.
