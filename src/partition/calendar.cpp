@@ -43,8 +43,7 @@ constexpr Date date_of(std::int64_t days) {
 	const std::int64_t since_era = days + 730425;
 	const std::int64_t era = floor_divide(since_era, 146097);
 	const std::int64_t day_of_era = since_era - era * 146097;
-	const std::int64_t year_of_era =
-		(day_of_era - day_of_era / 1460 + day_of_era / 36524 - day_of_era / 146096) / 365;
+	const std::int64_t year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36524 - day_of_era / 146096) / 365;
 	const std::int64_t day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
 	const std::int64_t month = (5 * day_of_year + 2) / 153;
 	return {year_of_era + era * 400 + (month >= 10 ? 1 : 0), static_cast<int>(month < 10 ? month + 3 : month - 9),
@@ -58,20 +57,17 @@ constexpr std::int64_t month_number(Date date) {
 }
 
 // The same day of another month, or the last of that month if it has no such day.
-Moment add_months(Moment wall, std::int64_t months) {
+__int128 add_months(Moment wall, std::int64_t months) {
 	const std::int64_t days = floor_divide(wall, microseconds_per_day);
 	const Date date = date_of(days);
 	const std::int64_t number = month_number(date) + months;
-	const std::int64_t first = days_of({2000 + floor_divide(number, 12), static_cast<int>(floor_modulo(number, 12)) + 1, 1});
+	const std::int64_t first =
+		days_of({2000 + floor_divide(number, 12), static_cast<int>(floor_modulo(number, 12)) + 1, 1});
 	const std::int64_t next = number + 1;
 	const std::int64_t end_of_month =
 		days_of({2000 + floor_divide(next, 12), static_cast<int>(floor_modulo(next, 12)) + 1, 1});
 	const std::int64_t day = std::min(first + date.day - 1, end_of_month - 1);
-	return day * microseconds_per_day + (wall - days * microseconds_per_day);
-}
-
-constexpr bool is_finite(Moment moment) {
-	return moment >= first_moment && moment <= last_moment;
+	return static_cast<__int128>(day) * microseconds_per_day + (wall - days * microseconds_per_day);
 }
 
 Moment saturate(__int128 moment) {
@@ -79,14 +75,13 @@ Moment saturate(__int128 moment) {
 }
 
 // Far more months than the server's range has: beyond, the arithmetic of days would overflow.
-constexpr std::int64_t many_months = 12 * 600'000;
+constexpr std::int64_t many_months = 7'200'000;
 
 Moment add_wall(Moment wall, std::int64_t months, std::int64_t days) {
 	if (std::abs(months) > many_months) {
 		return months < 0 ? beginning : end;
 	}
-	return saturate(static_cast<__int128>(add_months(wall, months)) +
-	                static_cast<__int128>(days) * microseconds_per_day);
+	return saturate(add_months(wall, months) + static_cast<__int128>(days) * microseconds_per_day);
 }
 
 // The server's own limits hold for what the zone is asked, as its rules are not for other times.
@@ -144,7 +139,8 @@ Moment add(Moment moment, const Span &span, const Zone &zone, int sign) {
 	if (span.months != 0 || span.days != 0) {
 		day = to_instant(add_wall(zone.wall(moment), sign * span.months, sign * span.days), zone);
 	}
-	return is_finite(day) ? saturate(static_cast<__int128>(day) + static_cast<__int128>(sign) * span.microseconds) : day;
+	return is_finite(day) ? saturate(static_cast<__int128>(day) + static_cast<__int128>(sign) * span.microseconds)
+	                      : day;
 }
 
 std::optional<Step> step_of(const Span &span) {
@@ -176,16 +172,18 @@ Calendar::Calendar(Step step, Moment anchor, Zone zone)
 	: step_(step), anchor_(anchor), anchor_wall_(zone.wall(anchor)), zone_(zone) {}
 
 Moment Calendar::start(std::int64_t n) const {
-	const __int128 count = static_cast<__int128>(n) * step_.count;
+	constexpr __int128 most = std::numeric_limits<std::int64_t>::max();
+	const __int128 exact_count = static_cast<__int128>(n) * step_.count;
+	const auto count = static_cast<std::int64_t>(std::clamp(exact_count, -most, most));
 	switch (step_.unit) {
 	case Step::Unit::Month:
-		return to_instant(add_wall(anchor_wall_, static_cast<std::int64_t>(count), 0), zone_);
+		return to_instant(add_wall(anchor_wall_, count, 0), zone_);
 	case Step::Unit::Day:
-		return to_instant(add_wall(anchor_wall_, 0, static_cast<std::int64_t>(count)), zone_);
+		return to_instant(add_wall(anchor_wall_, 0, count), zone_);
 	case Step::Unit::Microsecond:
 		break;
 	}
-	return saturate(static_cast<__int128>(anchor_) + count);
+	return saturate(static_cast<__int128>(anchor_) + exact_count);
 }
 
 std::int64_t Calendar::number(Moment moment) const {
@@ -215,17 +213,41 @@ Moment default_anchor(const Step &step, const Zone &zone) {
 
 Moment same_phase(const Step &step, Moment anchor, const Zone &zone) {
 	const Moment base = default_anchor(step, zone);
-	if (step.unit == Step::Unit::Microsecond) {
-		return base + floor_modulo(anchor - base, step.count);
+	const Calendar calendar(step, anchor, zone);
+<<<<<<< HEAD
+	std::int64_t before = calendar.number(base);
+	for (std::int64_t after = before + 1;;) {
+		const __int128 back = static_cast<__int128>(base) - calendar.start(before);
+		const __int128 forth = static_cast<__int128>(calendar.start(after)) - base;
+		const std::int64_t n = back < forth ? before-- : after++;
+		if (n == 0) {
+			return anchor;
+		}
+		// Not a boundary that a short month or a gap of the clocks has moved: from it one does not get back.
+		const Moment boundary = calendar.start(n);
+		if (is_finite(boundary) && Calendar(step, boundary, zone).start(-n) == calendar.start(0)) {
+			return boundary;
+		}
 	}
-	const Moment wall = zone.wall(anchor);
-	const std::int64_t day = floor_divide(wall, microseconds_per_day);
-	if (step.unit == Step::Unit::Day) {
-		const std::int64_t near_day = monday + floor_modulo(day - monday, step.count);
-		return zone.instant(wall + (near_day - day) * microseconds_per_day);
+=======
+	if (!is_finite(calendar.start(0))) {
+		return anchor; // at an end of the server's range, and beyond it on the clock
 	}
-	const std::int64_t month = month_number(date_of(day));
-	return zone.instant(add_months(wall, floor_modulo(month, step.count) - month));
+	std::int64_t before = calendar.number(base);
+	for (std::int64_t after = before + 1;;) {
+		const __int128 back = static_cast<__int128>(base) - calendar.start(before);
+		const __int128 forth = static_cast<__int128>(calendar.start(after)) - base;
+		const std::int64_t n = back < forth ? before-- : after++;
+		if (n == 0) {
+			return anchor;
+		}
+		// Not a boundary that a short month or a gap of the clocks has moved: from it one does not get back.
+		const Moment boundary = calendar.start(n);
+		if (Calendar(step, boundary, zone).start(-n) == calendar.start(0)) {
+			return boundary;
+		}
+	}
+>>>>>>> unit
 }
 
 std::string literal(Moment moment, Notation notation, const Zone &zone) {
@@ -260,7 +282,8 @@ std::string name_suffix(Moment lower, const Step &step, const Zone &zone) {
 	const Date date = date_of(floor_divide(wall, microseconds_per_day));
 	const Clock clock = clock_of(wall);
 	std::string text = print("_p%04lld%02d%02d", static_cast<long long>(date.year), date.month, date.day);
-	if (step.unit == Step::Unit::Microsecond || floor_modulo(wall, microseconds_per_day) != 0) {
+	const bool begins_day = floor_modulo(wall, microseconds_per_day) == 0 && to_instant(wall, zone) == lower;
+	if (step.unit == Step::Unit::Microsecond || !begins_day) {
 		text += print("_%02d%02d%02d", clock.hour, clock.minute, clock.second);
 		if (clock.microsecond != 0) {
 			text += print("_%06d", clock.microsecond);

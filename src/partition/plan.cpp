@@ -11,39 +11,69 @@ auto first_after(const std::vector<Range> &existing, Moment moment) {
 	return std::ranges::upper_bound(existing, moment, {}, &Range::upper);
 }
 
+// Or the moment that a day without midnight begins at.
 bool is_midnight(Moment moment, const Zone &zone) {
-	return moment == beginning || moment == end || zone.wall(moment) % microseconds_per_day == 0;
+	if (!is_finite(moment) || zone.wall(moment) % microseconds_per_day == 0) {
+		return true;
+	}
+	const Step day{Step::Unit::Day, 1};
+	const Calendar calendar(day, default_anchor(day, zone), zone);
+	return calendar.start(calendar.number(moment)) == moment;
+}
+
+// The calendar's ranges that begin before `span` ends, less what is covered, as far as they end after it begins.
+std::vector<Range> uncovered(const std::vector<Range> &existing, const Calendar &calendar, const Range &span,
+                             std::size_t limit) {
+	std::vector<Range> ranges;
+	if (span.lower >= span.upper) {
+		return ranges;
+	}
+	auto next = first_after(existing, span.lower);
+	for (std::int64_t n = calendar.number(span.lower); ranges.size() < limit; ++n) {
+		Moment lower = calendar.start(n);
+		const Moment upper = calendar.start(n + 1);
+		if (lower >= span.upper || upper == end) {
+			break;
+		}
+		if (next != existing.end() && next->lower <= lower && next->upper > upper) {
+			if (next->upper >= span.upper) {
+				break;
+			}
+			n = calendar.number(next->upper) - 1; // straight to where the wide partition ends
+			continue;
+		}
+		// What ends before the span is not looked for, but it may still reach into the first range.
+		if (next != existing.begin()) {
+			lower = std::max(lower, std::prev(next)->upper);
+		}
+		for (; is_finite(lower) && lower < upper && ranges.size() < limit; ++next) {
+			const Moment gap_end = next == existing.end() ? upper : std::min(upper, next->lower);
+			if (lower < gap_end && gap_end > span.lower) {
+				ranges.push_back({lower, gap_end});
+			}
+			if (next == existing.end() || next->upper > upper) {
+				break;
+			}
+			lower = next->upper;
+		}
+	}
+	return ranges;
 }
 
 } // namespace
 
 std::vector<Range> missing_ranges(const std::vector<Range> &existing, const Calendar &calendar, const Window &window,
                                   std::size_t limit) {
+	// What rows of now and later need comes first: the rest may take long, and more than one call.
+	std::vector<Range> missing = uncovered(existing, calendar, {window.now, window.horizon}, limit);
 	const auto current = first_after(existing, window.now);
-	const Moment last_end = current == existing.begin() ? window.now : std::prev(current)->upper;
-	const Moment from = std::max(last_end, window.cutoff);
-
-	std::vector<Range> missing;
-	auto next = first_after(existing, from);
-	for (std::int64_t n = calendar.number(from); missing.size() < limit; ++n) {
-		Moment lower = calendar.start(n);
-		const Moment upper = calendar.start(n + 1);
-		if (lower >= window.horizon || upper == end) {
-			break;
-		}
-		// What ends before `from` is not looked for, but it may still reach into the first range.
-		if (next != existing.begin()) {
-			lower = std::max(lower, std::prev(next)->upper);
-		}
-		for (; lower < upper && missing.size() < limit; ++next) {
-			const Moment gap_end = next == existing.end() ? upper : std::min(upper, next->lower);
-			if (lower < gap_end && gap_end > from) {
-				missing.push_back({lower, gap_end});
+	// What ends at -infinity is not a partition to continue from.
+	if (current != existing.begin() && is_finite(std::prev(current)->upper)) {
+		const Moment from = std::max(std::prev(current)->upper, window.cutoff);
+		for (const Range &range : uncovered(existing, calendar, {from, window.now}, limit)) {
+			if (range.upper <= window.now && missing.size() < limit) {
+				missing.push_back(range);
 			}
-			if (next == existing.end() || next->upper > upper) {
-				break;
-			}
-			lower = next->upper;
 		}
 	}
 	return missing;
@@ -69,18 +99,22 @@ Moment infer_anchor(const std::vector<Range> &existing, const Step &step, Moment
 	const bool around = after != existing.end() && after->lower <= now;
 	if (!existing.empty()) {
 		const Range nearest = around || after == existing.begin() ? *after : *std::prev(after);
-		if (nearest.lower != beginning && nearest.upper != end &&
-		    Calendar(step, nearest.lower, zone).start(1) == nearest.upper) {
-			return same_phase(step, nearest.lower, zone);
+		if (is_finite(nearest.lower) && is_finite(nearest.upper)) {
+			if (Calendar(step, nearest.lower, zone).start(1) == nearest.upper) {
+				return same_phase(step, nearest.lower, zone);
+			}
+			// The lower bound may be one that a short month or a gap of the clocks has moved.
+			if (Calendar(step, nearest.upper, zone).start(-1) == nearest.lower) {
+				return same_phase(step, nearest.upper, zone);
+			}
 		}
 	}
 	return default_anchor(step, zone);
 }
 
 bool at_midnight(const std::vector<Range> &existing, const Zone &zone) {
-	return std::ranges::all_of(existing, [&](const Range &range) {
-		return is_midnight(range.lower, zone) && is_midnight(range.upper, zone);
-	});
+	return std::ranges::all_of(
+		existing, [&](const Range &range) { return is_midnight(range.lower, zone) && is_midnight(range.upper, zone); });
 }
 
 Span default_ahead(const Step &step) {
@@ -90,7 +124,8 @@ Span default_ahead(const Step &step) {
 	if (step.unit == Step::Unit::Day) {
 		return {.days = std::max<std::int64_t>(4 * step.count, 7)};
 	}
-	return {.microseconds = std::max(4 * step.count, std::min(7 * microseconds_per_day, 48 * step.count))};
+	const auto times = [&](std::int64_t n) { return n * std::min(step.count, end / n); };
+	return {.microseconds = std::max(times(4), std::min(7 * microseconds_per_day, times(48)))};
 }
 
 } // namespace warden::partition

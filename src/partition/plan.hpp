@@ -26,9 +26,9 @@ struct Window {
 	Moment cutoff;  ///< now - keep, or `beginning`: what ends at or before it has expired
 };
 
-/// The ranges to create, oldest first, at most `limit` of them: the calendar's ranges from the end of the last
-/// partition before now up to the horizon, less what is covered already and what has expired.  `existing` is sorted
-/// and disjoint.
+/// The ranges to create, at most `limit` of them: the calendar's ranges from the end of the last partition before now up
+/// to the horizon, less what is covered already and what has expired.  First those that end after now, then those before,
+/// each oldest first.  `existing` is sorted and disjoint.
 std::vector<Range> missing_ranges(const std::vector<Range> &existing, const Calendar &calendar, const Window &window,
                                   std::size_t limit);
 
@@ -42,7 +42,7 @@ Moment covered_until(const std::vector<Range> &existing, Moment now);
 /// first after it) if that is one step long, else the default one.
 Moment infer_anchor(const std::vector<Range> &existing, const Step &step, Moment now, const Zone &zone);
 
-/// Whether every finite bound is a midnight of the zone.
+/// Whether every finite bound is a midnight of the zone, or begins a day whose midnight the clocks skipped.
 bool at_midnight(const std::vector<Range> &existing, const Zone &zone);
 
 /// How far ahead to create when nobody said: four steps, and more up to a week as long as that is no more than 48.
