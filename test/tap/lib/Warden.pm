@@ -12,15 +12,14 @@ use Test::More;
 our @EXPORT = qw(configure start_server launch result describe is_same finish $anchor);
 
 # A boundary that is half a day away, so that no test of daily partitions runs across one.
-our $anchor = "timestamptz '" . (scalar gmtime(3600 * int(time / 3600) + 43200)) . " UTC'";
+our $anchor = sprintf "timestamptz '%s UTC'", scalar gmtime(3600 * int(time / 3600) + 43200);
 
-# Settings for every test. LLVM's memory and time are not ours. Statements are not logged, because those of pg_dump contain what the log is searched for.
+# Settings for every test. Statements are not logged, because those of pg_dump contain what the log is searched for.
 sub configure
 {
 	my ($node, $settings) = @_;
 	$node->append_conf('postgresql.conf', <<END . ($settings // ''));
 autovacuum = off
-jit = off
 log_statement = none
 log_line_prefix = '%m [%p] %e %q%a '
 timezone = 'UTC'
@@ -74,8 +73,8 @@ sub describe
 				ARRAY(SELECT a::text FROM unnest(relacl) a ORDER BY 1)
 			FROM pg_class c LEFT JOIN pg_inherits i ON inhrelid = c.oid WHERE $users},
 		qq{SELECT 'column', c.oid::regclass, attname, format_type(atttypid, atttypmod), attnotnull, attstattarget,
-				attstorage, ARRAY(SELECT o FROM unnest(attoptions) o WHERE o !~ '^pg_attver='), attacl, (SELECT pg_get_expr(adbin, adrelid) FROM pg_attrdef
-					WHERE adrelid = attrelid AND adnum = attnum)
+				attstorage, ARRAY(SELECT o FROM unnest(attoptions) o WHERE o !~ '^pg_attver='), attacl,
+				(SELECT pg_get_expr(adbin, adrelid) FROM pg_attrdef WHERE adrelid = attrelid AND adnum = attnum)
 			FROM pg_class c JOIN pg_attribute a ON attrelid = c.oid AND attnum > 0 WHERE $users},
 		qq{SELECT 'index', pg_get_indexdef(c.oid), indisvalid, indisreplident
 			FROM pg_class c JOIN pg_index ON indexrelid = c.oid WHERE $users},
@@ -90,7 +89,7 @@ sub describe
 		q{SELECT 'log', parent, partition, action, count(*) FROM warden.partition_log GROUP BY 2, 3, 4});
 	my $settings = join('', map { "SET $_;\n" } "datestyle = 'ISO'", "timezone = 'UTC'", "intervalstyle = 'postgres'",
 		"search_path = pg_catalog", "client_encoding = 'UTF8'", "quote_all_identifiers = off", "standard_conforming_strings = on",
-		"client_min_messages = warning");
+		"client_min_messages = warning", 'jit = off');
 	my $text = $node->safe_psql($database, $settings . join(";\n", @queries) . ';');
 	return join("\n", sort split /\n/, $text) . "\n";
 }
