@@ -3,6 +3,8 @@
 #include "pg/names.hpp"
 #include "pg/spi.hpp"
 
+#include <ranges>
+
 extern "C" {
 #include "mb/pg_wchar.h"
 #include "utils/lsyscache.h"
@@ -15,7 +17,8 @@ using namespace pg;
 
 namespace {
 
-// $1 the parent, $2 its newest partition that is a table, or 0, $3 the policy's storage parameters.  relam of a partitioned table is 0 before PostgreSQL 17.
+// $1 the parent, $2 its newest partition that is a table, or 0, $3 the policy's storage parameters.  relam of a
+// partitioned table is 0 before PostgreSQL 17.
 constexpr const char *storage_query = R"(
 SELECT c.relnamespace, n.nspname::text, c.relname::text,
        CASE WHEN newest.relpersistence = 'u' THEN 'UNLOGGED ' ELSE '' END,
@@ -39,8 +42,8 @@ LEFT JOIN LATERAL (
          regexp_match(parameter, '^(toast[.])?([^=]*)=(.*)$') parts) o ON true
 WHERE c.oid = $1)";
 
-// $1 the parent.  What CREATE TABLE (LIKE) does not copy, in the order to apply it.  The ACL of the partition becomes that
-// of the parent: what default privileges would add is revoked first, what the owner gave up is revoked last.
+// $1 the parent.  What CREATE TABLE (LIKE) does not copy, in the order to apply it.  The ACL of the partition becomes
+// that of the parent: what default privileges would add is revoked first, what the owner gave up is revoked last.
 constexpr const char *properties_query = R"(
 WITH parent AS (SELECT * FROM pg_class WHERE oid = $1),
      grants AS (
@@ -90,9 +93,9 @@ SELECT before, after FROM (
 
 // The newest partition that is a table: what is above it may be a foreign table, or partitioned itself.
 Oid newest_table(const Bounds &bounds) {
-	for (auto oid = bounds.oids.rbegin(); oid != bounds.oids.rend(); ++oid) {
-		if (call(get_rel_relkind, *oid) == RELKIND_RELATION) {
-			return *oid;
+	for (const Oid partition : bounds.oids | std::views::reverse) {
+		if (call(get_rel_relkind, partition) == RELKIND_RELATION) {
+			return partition;
 		}
 	}
 	return InvalidOid;
@@ -125,9 +128,9 @@ std::string free_name(const Blueprint &blueprint, const std::string &suffix) {
 Blueprint read_blueprint(const Policy &policy, const Bounds &bounds) {
 	Spi spi;
 	Blueprint blueprint{};
-	const auto storage = spi.query<Oid, std::string_view, std::string_view, std::string_view, std::string_view,
-	                               std::optional<Oid>>(storage_query, policy.parent, newest_table(bounds),
-	                                                  policy.storage_parameters);
+	const auto storage =
+		spi.query<Oid, std::string_view, std::string_view, std::string_view, std::string_view, std::optional<Oid>>(
+			storage_query, policy.parent, newest_table(bounds), policy.storage_parameters);
 	if (storage.empty()) {
 		throw Error(ERRCODE_UNDEFINED_TABLE, format("relation with OID %u does not exist", policy.parent));
 	}

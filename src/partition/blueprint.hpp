@@ -1,7 +1,7 @@
 // blueprint.hpp - What a new partition must look like, and the statements that make one.
 //
-// A new partition is built alone, completely, as the parent's owner, and attached last; so that the parent is locked for
-// the attachment only, and nobody ever sees a partition that lacks a property.
+// A new partition is built alone, completely, as the parent's owner, and attached last; so that the parent is locked
+// for the attachment only, and nobody ever sees a partition that lacks a property.
 #pragma once
 
 #include "partition/bounds.hpp"
@@ -23,11 +23,11 @@ struct Blueprint {
 	std::string persistence; ///< "UNLOGGED " or nothing
 	std::string storage;     ///< the access method, storage parameters and tablespace of CREATE TABLE
 	std::vector<Statement> properties;
-	Oid replica_index;       ///< the parent's index whose like is the replica identity, or InvalidOid
+	Oid replica_index; ///< the parent's index whose like is the replica identity, or InvalidOid
 };
 
-/// Reads it from the catalogue: the properties from the parent; storage parameters from the policy, else from the newest
-/// partition that is a table, as the parent has none.
+/// Reads it from the catalogue: the properties from the parent; storage parameters from the policy, else from the
+/// newest partition that is a table, as the parent has none.
 Blueprint read_blueprint(const Policy &policy, const Bounds &bounds);
 
 /// A new partition: its name and what makes it, in order.
@@ -41,8 +41,8 @@ struct Draft {
 /// Drafts a partition.  Its name is free at this moment: no relation or type of the schema has it.
 Draft draft_partition(const Blueprint &blueprint, const Range &range, const Key &key, const Calendar &calendar);
 
-/// The statement that gives a partition the replica identity of its parent: its own index below that of the parent.  For a
-/// partition that is attached; std::nullopt if the parent's identity is no index.
+/// The statement that gives a partition the replica identity of its parent: its own index below that of the parent. For
+/// a partition that is attached; std::nullopt if the parent's identity is no index.
 std::optional<std::string> replica_identity(const Blueprint &blueprint, const std::string &partition);
 
 } // namespace warden::partition

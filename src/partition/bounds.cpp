@@ -69,14 +69,16 @@ PlainKey read_plain_key(Relation parent) {
 		        errhint("Time needs a table that is created with PARTITION BY RANGE."));
 	}
 	if (key->partnatts != 1) {
-		ereport(ERROR, errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-		        errmsg("table \"%s\" has a partition key of %d columns", RelationGetRelationName(parent), key->partnatts),
-		        errhint("Create the table with PARTITION BY RANGE of one column."));
+		ereport(
+			ERROR, errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+			errmsg("table \"%s\" has a partition key of %d columns", RelationGetRelationName(parent), key->partnatts),
+			errhint("Create the table with PARTITION BY RANGE of one column."));
 	}
 	const Oid type = key->parttypid[0];
 	if (type != TIMESTAMPTZOID && type != TIMESTAMPOID && type != DATEOID) {
 		ereport(ERROR, errcode(ERRCODE_DATATYPE_MISMATCH),
-		        errmsg("partition key of table \"%s\" is of type %s", RelationGetRelationName(parent), format_type_be(type)),
+		        errmsg("partition key of table \"%s\" is of type %s", RelationGetRelationName(parent),
+		               format_type_be(type)),
 		        errhint("Partition the table by a column of type timestamptz, timestamp or date."));
 	}
 	const AttrNumber column = key->partattrs[0];
@@ -163,7 +165,8 @@ Zone key_zone(const Key &key, const Zone &zone) {
 }
 
 Moment to_key(Moment instant, const Key &key, const Zone &zone) {
-	return instant == beginning || instant == end || key.notation == Notation::Timestamptz ? instant : zone.wall(instant);
+	return instant == beginning || instant == end || key.notation == Notation::Timestamptz ? instant
+	                                                                                       : zone.wall(instant);
 }
 
 Moment from_key(Moment value, const Key &key, const Zone &zone) {

@@ -23,16 +23,17 @@ struct Key {
 struct Bounds {
 	Key key;
 	std::vector<Range> ranges;
-	std::vector<Oid> oids;   ///< of the ranges
-	Oid default_partition;   ///< InvalidOid if there is none
+	std::vector<Oid> oids; ///< of the ranges
+	Oid default_partition; ///< InvalidOid if there is none
 };
 
 /// Reads the partitions of a table, also one whose DETACH CONCURRENTLY was interrupted: its range is still taken.
 /// Errors: 42809 not partitioned or not by range, 0A000 more than one key column, 42804 the type of the key.
 Bounds read_bounds(const pg::OpenRelation &parent);
 
-/// The range of a partition of this table, as the catalogue has it now; std::nullopt if it is none, is being detached, or
-/// is the default one.  For a caller who holds its lock: unlike read_bounds() it costs the same for any number of siblings.
+/// The range of a partition of this table, as the catalogue has it now; std::nullopt if it is none, is being detached,
+/// or is the default one.  For a caller who holds its lock: unlike read_bounds() it costs the same for any number of
+/// siblings.
 std::optional<Range> read_range(Oid parent, Oid partition);
 
 /// The rules of a time zone, if the server knows it; or else error 22023.

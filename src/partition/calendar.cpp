@@ -43,8 +43,7 @@ constexpr Date date_of(std::int64_t days) {
 	const std::int64_t since_era = days + 730425;
 	const std::int64_t era = floor_divide(since_era, 146097);
 	const std::int64_t day_of_era = since_era - era * 146097;
-	const std::int64_t year_of_era =
-		(day_of_era - day_of_era / 1460 + day_of_era / 36524 - day_of_era / 146096) / 365;
+	const std::int64_t year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36524 - day_of_era / 146096) / 365;
 	const std::int64_t day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
 	const std::int64_t month = (5 * day_of_year + 2) / 153;
 	return {year_of_era + era * 400 + (month >= 10 ? 1 : 0), static_cast<int>(month < 10 ? month + 3 : month - 9),
@@ -62,7 +61,8 @@ __int128 add_months(Moment wall, std::int64_t months) {
 	const std::int64_t days = floor_divide(wall, microseconds_per_day);
 	const Date date = date_of(days);
 	const std::int64_t number = month_number(date) + months;
-	const std::int64_t first = days_of({2000 + floor_divide(number, 12), static_cast<int>(floor_modulo(number, 12)) + 1, 1});
+	const std::int64_t first =
+		days_of({2000 + floor_divide(number, 12), static_cast<int>(floor_modulo(number, 12)) + 1, 1});
 	const std::int64_t next = number + 1;
 	const std::int64_t end_of_month =
 		days_of({2000 + floor_divide(next, 12), static_cast<int>(floor_modulo(next, 12)) + 1, 1});
@@ -70,16 +70,12 @@ __int128 add_months(Moment wall, std::int64_t months) {
 	return static_cast<__int128>(day) * microseconds_per_day + (wall - days * microseconds_per_day);
 }
 
-constexpr bool is_finite(Moment moment) {
-	return moment >= first_moment && moment <= last_moment;
-}
-
 Moment saturate(__int128 moment) {
 	return moment < first_moment ? beginning : moment > last_moment ? end : static_cast<Moment>(moment);
 }
 
 // Far more months than the server's range has: beyond, the arithmetic of days would overflow.
-constexpr std::int64_t many_months = 12 * 600'000;
+constexpr std::int64_t many_months = 7'200'000;
 
 Moment add_wall(Moment wall, std::int64_t months, std::int64_t days) {
 	if (std::abs(months) > many_months) {
@@ -143,7 +139,8 @@ Moment add(Moment moment, const Span &span, const Zone &zone, int sign) {
 	if (span.months != 0 || span.days != 0) {
 		day = to_instant(add_wall(zone.wall(moment), sign * span.months, sign * span.days), zone);
 	}
-	return is_finite(day) ? saturate(static_cast<__int128>(day) + static_cast<__int128>(sign) * span.microseconds) : day;
+	return is_finite(day) ? saturate(static_cast<__int128>(day) + static_cast<__int128>(sign) * span.microseconds)
+	                      : day;
 }
 
 std::optional<Step> step_of(const Span &span) {
@@ -217,6 +214,7 @@ Moment default_anchor(const Step &step, const Zone &zone) {
 Moment same_phase(const Step &step, Moment anchor, const Zone &zone) {
 	const Moment base = default_anchor(step, zone);
 	const Calendar calendar(step, anchor, zone);
+<<<<<<< HEAD
 	std::int64_t before = calendar.number(base);
 	for (std::int64_t after = before + 1;;) {
 		const __int128 back = static_cast<__int128>(base) - calendar.start(before);
@@ -231,6 +229,25 @@ Moment same_phase(const Step &step, Moment anchor, const Zone &zone) {
 			return boundary;
 		}
 	}
+=======
+	if (!is_finite(calendar.start(0))) {
+		return anchor; // at an end of the server's range, and beyond it on the clock
+	}
+	std::int64_t before = calendar.number(base);
+	for (std::int64_t after = before + 1;;) {
+		const __int128 back = static_cast<__int128>(base) - calendar.start(before);
+		const __int128 forth = static_cast<__int128>(calendar.start(after)) - base;
+		const std::int64_t n = back < forth ? before-- : after++;
+		if (n == 0) {
+			return anchor;
+		}
+		// Not a boundary that a short month or a gap of the clocks has moved: from it one does not get back.
+		const Moment boundary = calendar.start(n);
+		if (Calendar(step, boundary, zone).start(-n) == calendar.start(0)) {
+			return boundary;
+		}
+	}
+>>>>>>> unit
 }
 
 std::string literal(Moment moment, Notation notation, const Zone &zone) {

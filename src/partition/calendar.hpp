@@ -16,8 +16,15 @@ namespace warden::partition {
 /// shows.
 using Moment = std::int64_t;
 
-inline constexpr Moment beginning = std::numeric_limits<Moment>::min(); ///< MINVALUE and -infinity
-inline constexpr Moment end = std::numeric_limits<Moment>::max();       ///< MAXVALUE and infinity
+inline constexpr Moment beginning = std::numeric_limits<Moment>::min(); ///< before -infinity: MINVALUE
+inline constexpr Moment end = std::numeric_limits<Moment>::max();       ///< after infinity: MAXVALUE
+inline constexpr Moment minus_infinity = beginning + 1;
+inline constexpr Moment infinity = end - 1;
+
+/// Whether a moment is one that the server can represent, 4714 BC to 294276 AD.
+constexpr bool is_finite(Moment moment) {
+	return moment >= -211'813'488'000'000'000 && moment <= 9'223'371'331'199'999'999;
+}
 
 inline constexpr Moment microseconds_per_second = 1'000'000;
 inline constexpr Moment microseconds_per_hour = 3600 * microseconds_per_second;
@@ -99,8 +106,13 @@ enum class Notation { Timestamptz, Timestamp, Date };
 std::string literal(Moment moment, Notation notation, const Zone &zone);
 
 /// What tells a partition's name from its siblings': '_p20261121', or '_p20261121_130000' unless its lower bound is a
+<<<<<<< HEAD
+/// midnight of a calendar of days or months (of two midnights, the one that begins the day).  Where the clocks show
+/// that time twice, the offset from UTC is added: '_p20261025_020000_p0200' and '_p20261025_020000_p0100'.
+=======
 /// midnight of a calendar of days or months (of two midnights, the one that begins the day).  Where the clocks show that
 /// time twice, the offset from UTC is added: '_p20261025_020000_p0200' and '_p20261025_020000_p0100'.
+>>>>>>> unit
 std::string name_suffix(Moment lower, const Step &step, const Zone &zone);
 
 } // namespace warden::partition

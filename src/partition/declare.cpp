@@ -1,5 +1,5 @@
 // declare.cpp - partition_by_time(): what was asked for is checked whole before anything is written.
-#include "partition/maintain.hpp"
+#include "partition/maintenance.hpp"
 
 #include "pg/lock.hpp"
 #include "pg/names.hpp"
@@ -52,12 +52,12 @@ void check_owner(Oid relation) {
 void check_table(const OpenRelation &table) {
 	if (table->rd_rel->relpersistence == RELPERSISTENCE_TEMP) {
 		throw Error(ERRCODE_FEATURE_NOT_SUPPORTED, "cannot manage the partitions of a temporary table")
-		    .with_detail("Maintenance runs in other sessions, which cannot see it.");
+			.with_detail("Maintenance runs in other sessions, which cannot see it.");
 	}
 	if (table->rd_rel->relispartition) {
 		throw Error(ERRCODE_FEATURE_NOT_SUPPORTED,
 		            format("cannot manage \"%s\" because it is a partition itself", NameStr(table->rd_rel->relname)))
-		    .with_hint("Name the table at the root of the partition tree.");
+			.with_hint("Name the table at the root of the partition tree.");
 	}
 }
 
@@ -68,12 +68,12 @@ Step check_every(const Span &every, const Key &key) {
 	const std::optional<Step> step = step_of(every);
 	if (!step) {
 		throw invalid("\"every\" mixes months, days and hours")
-		    .with_detail("Months and days are of different lengths, so the boundaries would drift.")
-		    .with_hint("Use one unit, for instance every => '1 month', '7 days' or '6 hours'.");
+			.with_detail("Months and days are of different lengths, so the boundaries would drift.")
+			.with_hint("Use one unit, for instance every => '1 month', '7 days' or '6 hours'.");
 	}
 	if (step->unit == Step::Unit::Microsecond && key.notation == Notation::Date) {
 		throw invalid("\"every\" must be whole days for a partition key of type date")
-		    .with_hint("Use for instance every => '1 day'.");
+			.with_hint("Use for instance every => '1 day'.");
 	}
 	if (step->unit == Step::Unit::Microsecond && step->count < microseconds_per_second) {
 		throw invalid("\"every\" must be at least one second").with_hint("Use for instance every => '1 hour'.");
@@ -84,26 +84,26 @@ Step check_every(const Span &every, const Key &key) {
 void check_ahead(const Span &ahead) {
 	if (is_negative(ahead) || ahead == Span{}) {
 		throw invalid("\"ahead\" must be positive")
-		    .with_hint("Type how long before it is needed a partition is to exist, for instance ahead => '7 days'.");
+			.with_hint("Type how long before it is needed a partition is to exist, for instance ahead => '7 days'.");
 	}
 }
 
 void check_keep(const Span &keep, const Span &every) {
 	if (is_negative(keep) || keep == Span{}) {
 		throw invalid("\"keep\" must be positive")
-		    .with_hint("Type for instance keep => '90 days', or leave it out to keep all partitions.");
+			.with_hint("Type for instance keep => '90 days', or leave it out to keep all partitions.");
 	}
 	if (nominal_microseconds(keep) < nominal_microseconds(every)) {
 		throw invalid("\"keep\" must not be shorter than \"every\"")
-		    .with_detail("Rows leave a whole partition at a time.")
-		    .with_hint("Use a shorter \"every\", or a longer \"keep\".");
+			.with_detail("Rows leave a whole partition at a time.")
+			.with_hint("Use a shorter \"every\", or a longer \"keep\".");
 	}
 }
 
 void check_anchor(Moment anchor) {
 	if (anchor < first_anchor || anchor > last_anchor) {
 		throw invalid("\"anchor\" is out of range")
-		    .with_hint("Type any moment at which a partition begins, for instance anchor => '2026-01-01 06:00+00'.");
+			.with_hint("Type any moment at which a partition begins, for instance anchor => '2026-01-01 06:00+00'.");
 	}
 }
 
@@ -113,10 +113,11 @@ std::optional<std::string> check_storage_parameters(std::optional<TextArray> par
 		return std::nullopt;
 	}
 	Spi spi;
-	for (const auto &[of_table, of_toast] : spi.query<std::optional<TextArray>, std::optional<TextArray>>(
-			 R"(SELECT array_agg(p) FILTER (WHERE p !~ '^toast[.]'), array_agg(substr(p, 7)) FILTER (WHERE p ~ '^toast[.]')
+	for (
+		const auto &[of_table, of_toast] : spi.query<std::optional<TextArray>, std::optional<TextArray>>(
+			R"(SELECT array_agg(p) FILTER (WHERE p !~ '^toast[.]'), array_agg(substr(p, 7)) FILTER (WHERE p ~ '^toast[.]')
 			    FROM unnest($1) p)",
-			 parameters)) {
+			parameters)) {
 		call([&] {
 			(void)heap_reloptions(RELKIND_RELATION, of_table ? of_table->datum : 0, true);
 			(void)heap_reloptions(RELKIND_TOASTVALUE, of_toast ? of_toast->datum : 0, true);
@@ -128,13 +129,13 @@ std::optional<std::string> check_storage_parameters(std::optional<TextArray> par
 bool check_on_expiry(std::string_view on_expiry) {
 	if (on_expiry != "drop" && on_expiry != "detach") {
 		throw invalid(format("\"on_expiry\" cannot be \"%s\"", std::string(on_expiry).c_str()))
-		    .with_hint("Use on_expiry => 'drop', or 'detach' to keep the partition as a table of its own.");
+			.with_hint("Use on_expiry => 'drop', or 'detach' to keep the partition as a table of its own.");
 	}
 	return on_expiry == "detach";
 }
 
-/// The zone that was asked for; else the one the set has; else that of the session, unless the bounds of days and months
-/// that exist are midnights in UTC and not there.
+/// The zone that was asked for; else the one the set has; else that of the session, unless the bounds of days and
+/// months that exist are midnights in UTC and not there.
 std::string choose_timezone(std::optional<std::string_view> timezone, const std::optional<Policy> &known,
                             const Bounds &bounds, const Step &step) {
 	if (timezone) {
@@ -143,7 +144,7 @@ std::string choose_timezone(std::optional<std::string_view> timezone, const std:
 	if (known) {
 		return known->timezone;
 	}
-	const std::string session = call(pg_get_timezone_name, session_timezone);
+	std::string session = call(pg_get_timezone_name, session_timezone);
 	if (bounds.key.notation == Notation::Timestamptz && step.unit != Step::Unit::Microsecond &&
 	    !at_midnight(bounds.ranges, server_zone(session)) && at_midnight(bounds.ranges, server_zone("UTC"))) {
 		report(NOTICE, Error(ERRCODE_SUCCESSFUL_COMPLETION, "using time zone UTC")
@@ -159,9 +160,9 @@ void check_count(const Set &set) {
 	const Calendar &calendar = set.calendar;
 	if (set.window.horizon == end ||
 	    calendar.number(set.window.horizon) - calendar.number(set.window.now) > most_partitions_ahead) {
-		throw invalid(format("more than %lld partitions would be made ahead",
-		                     static_cast<long long>(most_partitions_ahead)))
-		    .with_hint("Use a longer \"every\", or a shorter \"ahead\".");
+		throw invalid(
+			format("more than %lld partitions would be made ahead", static_cast<long long>(most_partitions_ahead)))
+			.with_hint("Use a longer \"every\", or a shorter \"ahead\".");
 	}
 }
 
@@ -186,8 +187,9 @@ Policy read_arguments(FunctionCallInfo fcinfo, Oid parent, Bounds bounds) {
 		check_anchor(anchor->value);
 	}
 	const Moment now = key_now(bounds.key, zone);
-	const Moment first = anchor ? anchor->value
-	                            : from_key(infer_anchor(bounds.ranges, step, now, key_zone(bounds.key, zone)), bounds.key, zone);
+	const Moment first =
+		anchor ? anchor->value
+			   : from_key(infer_anchor(bounds.ranges, step, now, key_zone(bounds.key, zone)), bounds.key, zone);
 	Policy policy{.parent = parent,
 	              .every = every,
 	              .ahead = ahead,
@@ -239,7 +241,7 @@ PG_FUNCTION(partition_unmanage) {
 	lock(parent, ShareUpdateExclusiveLock);
 	if (!delete_policy(parent)) {
 		throw Error(ERRCODE_UNDEFINED_OBJECT, format("table %s is not managed", qualified_name(parent).c_str()))
-		    .with_hint("The sets that are managed are in warden.partition_sets.");
+			.with_hint("The sets that are managed are in warden.partition_sets.");
 	}
 	PG_RETURN_VOID();
 }

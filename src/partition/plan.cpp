@@ -13,7 +13,7 @@ auto first_after(const std::vector<Range> &existing, Moment moment) {
 
 // Or the moment that a day without midnight begins at.
 bool is_midnight(Moment moment, const Zone &zone) {
-	if (moment == beginning || moment == end || zone.wall(moment) % microseconds_per_day == 0) {
+	if (!is_finite(moment) || zone.wall(moment) % microseconds_per_day == 0) {
 		return true;
 	}
 	const Step day{Step::Unit::Day, 1};
@@ -21,47 +21,59 @@ bool is_midnight(Moment moment, const Zone &zone) {
 	return calendar.start(calendar.number(moment)) == moment;
 }
 
-} // namespace
-
-std::vector<Range> missing_ranges(const std::vector<Range> &existing, const Calendar &calendar, const Window &window,
-                                  std::size_t limit) {
-	const auto current = first_after(existing, window.now);
-	// What ends at -infinity is not a partition to continue from.
-	const bool is_first = current == existing.begin() || std::prev(current)->upper == beginning;
-	const Moment last_end = is_first ? window.now : std::prev(current)->upper;
-	const Moment from = std::max(last_end, window.cutoff);
-
-	std::vector<Range> missing;
-	auto next = first_after(existing, from);
-	for (std::int64_t n = calendar.number(from); missing.size() < limit; ++n) {
+// The calendar's ranges that begin before `span` ends, less what is covered, as far as they end after it begins.
+std::vector<Range> uncovered(const std::vector<Range> &existing, const Calendar &calendar, const Range &span,
+                             std::size_t limit) {
+	std::vector<Range> ranges;
+	if (span.lower >= span.upper) {
+		return ranges;
+	}
+	auto next = first_after(existing, span.lower);
+	for (std::int64_t n = calendar.number(span.lower); ranges.size() < limit; ++n) {
 		Moment lower = calendar.start(n);
 		const Moment upper = calendar.start(n + 1);
-		if (lower >= window.horizon || upper == end) {
+		if (lower >= span.upper || upper == end) {
 			break;
 		}
 		if (next != existing.end() && next->lower <= lower && next->upper > upper) {
-			if (next->upper >= window.horizon) {
+			if (next->upper >= span.upper) {
 				break;
 			}
 			n = calendar.number(next->upper) - 1; // straight to where the wide partition ends
 			continue;
 		}
-		// What ends before `from` is not looked for, but it may still reach into the first range.
+		// What ends before the span is not looked for, but it may still reach into the first range.
 		if (next != existing.begin()) {
 			lower = std::max(lower, std::prev(next)->upper);
 		}
-		if (lower == beginning) {
-			continue;
-		}
-		for (; lower < upper && missing.size() < limit; ++next) {
+		for (; is_finite(lower) && lower < upper && ranges.size() < limit; ++next) {
 			const Moment gap_end = next == existing.end() ? upper : std::min(upper, next->lower);
-			if (lower < gap_end && gap_end > from) {
-				missing.push_back({lower, gap_end});
+			if (lower < gap_end && gap_end > span.lower) {
+				ranges.push_back({lower, gap_end});
 			}
 			if (next == existing.end() || next->upper > upper) {
 				break;
 			}
 			lower = next->upper;
+		}
+	}
+	return ranges;
+}
+
+} // namespace
+
+std::vector<Range> missing_ranges(const std::vector<Range> &existing, const Calendar &calendar, const Window &window,
+                                  std::size_t limit) {
+	// What rows of now and later need comes first: the rest may take long, and more than one call.
+	std::vector<Range> missing = uncovered(existing, calendar, {window.now, window.horizon}, limit);
+	const auto current = first_after(existing, window.now);
+	// What ends at -infinity is not a partition to continue from.
+	if (current != existing.begin() && is_finite(std::prev(current)->upper)) {
+		const Moment from = std::max(std::prev(current)->upper, window.cutoff);
+		for (const Range &range : uncovered(existing, calendar, {from, window.now}, limit)) {
+			if (range.upper <= window.now && missing.size() < limit) {
+				missing.push_back(range);
+			}
 		}
 	}
 	return missing;
@@ -87,7 +99,7 @@ Moment infer_anchor(const std::vector<Range> &existing, const Step &step, Moment
 	const bool around = after != existing.end() && after->lower <= now;
 	if (!existing.empty()) {
 		const Range nearest = around || after == existing.begin() ? *after : *std::prev(after);
-		if (nearest.lower != beginning && nearest.upper != end) {
+		if (is_finite(nearest.lower) && is_finite(nearest.upper)) {
 			if (Calendar(step, nearest.lower, zone).start(1) == nearest.upper) {
 				return same_phase(step, nearest.lower, zone);
 			}
@@ -101,9 +113,8 @@ Moment infer_anchor(const std::vector<Range> &existing, const Step &step, Moment
 }
 
 bool at_midnight(const std::vector<Range> &existing, const Zone &zone) {
-	return std::ranges::all_of(existing, [&](const Range &range) {
-		return is_midnight(range.lower, zone) && is_midnight(range.upper, zone);
-	});
+	return std::ranges::all_of(
+		existing, [&](const Range &range) { return is_midnight(range.lower, zone) && is_midnight(range.upper, zone); });
 }
 
 Span default_ahead(const Step &step) {

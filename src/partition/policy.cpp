@@ -26,8 +26,7 @@ struct OwnTables {
 std::vector<Policy> read_policies(std::optional<Oid> parent) {
 	OwnTables tables;
 	std::vector<Policy> policies;
-	for (const auto &[relation, every, ahead, keep, detach, timezone, anchor, storage,
-	                  failed] :
+	for (const auto &[relation, every, ahead, keep, detach, timezone, anchor, storage, failed] :
 	     tables.spi.query_latest<Oid, Span, Span, std::optional<Span>, bool, std::string_view, Timestamptz,
 	                             std::optional<std::string_view>, bool>(
 			 R"(SELECT parent::oid, every, ahead, keep, on_expiry = 'detach', timezone, anchor,
@@ -52,9 +51,9 @@ void write_policy(const Policy &policy) {
 	                 SET (every, ahead, keep, on_expiry, timezone, anchor, storage_parameters)
 	                     = (excluded.every, excluded.ahead, excluded.keep, excluded.on_expiry, excluded.timezone,
 	                        excluded.anchor, excluded.storage_parameters))",
-	              policy.parent, policy.every, policy.ahead, policy.keep,
-	              std::string_view(policy.detach ? "detach" : "drop"), policy.timezone, Timestamptz{policy.anchor},
-	              policy.storage_parameters);
+	                        policy.parent, policy.every, policy.ahead, policy.keep,
+	                        std::string_view(policy.detach ? "detach" : "drop"), policy.timezone,
+	                        Timestamptz{policy.anchor}, policy.storage_parameters);
 }
 
 bool delete_policy(Oid parent) {
@@ -77,8 +76,9 @@ void delete_orphans() {
 }
 
 void log_step(Oid parent, const std::string &partition, const char *action, const std::string &command) {
-	OwnTables().spi.execute("INSERT INTO warden.partition_log (parent, partition, action, command) VALUES ($1, $2, $3, $4)",
-	              parent, partition, std::string_view(action), command);
+	OwnTables().spi.execute(
+		"INSERT INTO warden.partition_log (parent, partition, action, command) VALUES ($1, $2, $3, $4)", parent,
+		partition, std::string_view(action), command);
 }
 
 void trim_log() {
@@ -88,7 +88,7 @@ void trim_log() {
 		int32{history_minutes});
 	if (std::get<0>(past.front())) {
 		tables.spi.execute("DELETE FROM warden.partition_log WHERE at < now() - $1 * interval '1 minute'",
-		            int32{history_minutes});
+		                   int32{history_minutes});
 	}
 }
 
@@ -103,22 +103,22 @@ void write_state(const Policy &policy, const State &state) {
 		               ON CONFLICT (parent) DO UPDATE
 		               SET (last_error, last_error_at, blocked_by)
 		                   = (excluded.last_error, excluded.last_error_at, excluded.blocked_by))",
-		            policy.parent, state.error, state.blocked_by);
+		                   policy.parent, state.error, state.blocked_by);
 	} else {
 		tables.spi.execute(R"(INSERT INTO warden.partition_states AS s (parent, last_success)
 		               VALUES ($1, clock_timestamp())
 		               ON CONFLICT (parent) DO UPDATE
 		               SET (last_success, last_error, last_error_at, blocked_by)
 		                   = (excluded.last_success, NULL, NULL, NULL))",
-		            policy.parent);
+		                   policy.parent);
 	}
 }
 
 void init() {
 	pg::init_locks();
 	DefineCustomIntVariable("warden.partition_history", "Sets how long the log of what was done to partitions is kept.",
-	                        nullptr, &history_minutes, 90 * minutes_per_day, 0, INT_MAX, PGC_SUSET, GUC_UNIT_MIN, nullptr,
-	                        nullptr, nullptr);
+	                        nullptr, &history_minutes, 90 * minutes_per_day, 0, INT_MAX, PGC_SUSET, GUC_UNIT_MIN,
+	                        nullptr, nullptr, nullptr);
 }
 
 } // namespace warden::partition

@@ -38,7 +38,7 @@ struct Policy {
 	std::string timezone;
 	Moment anchor;
 	std::optional<std::string> storage_parameters; ///< a text[], written out
-	bool failed; ///< its last maintenance ended with an error
+	bool failed;                                   ///< its last maintenance ended with an error
 
 	/// Whether both were declared alike.
 	bool operator==(const Policy &other) const {

@@ -18,16 +18,21 @@ using namespace pg;
 
 namespace {
 
+bool is_monitor() {
+	return call([] { return has_privs_of_role(GetUserId(), ROLE_PG_MONITOR); });
+}
+
 /// The policy of a set that the caller may see.
 Policy visible_policy(Oid parent) {
-	if (!owns(parent) && !call(has_privs_of_role, GetUserId(), static_cast<Oid>(ROLE_PG_MONITOR))) {
-		throw Error(ERRCODE_INSUFFICIENT_PRIVILEGE, format("permission denied for table %s", qualified_name(parent).c_str()))
-		    .with_detail("Only its owner and members of pg_monitor may see this.");
+	if (!owns(parent) && !is_monitor()) {
+		throw Error(ERRCODE_INSUFFICIENT_PRIVILEGE,
+		            format("permission denied for table %s", qualified_name(parent).c_str()))
+			.with_detail("Only its owner and members of pg_monitor may see this.");
 	}
 	const std::vector<Policy> policies = read_policies(parent);
 	if (policies.empty()) {
 		throw Error(ERRCODE_UNDEFINED_OBJECT, format("table %s is not managed", qualified_name(parent).c_str()))
-		    .with_hint("Declare it with warden.partition_by_time().");
+			.with_hint("Declare it with warden.partition_by_time().");
 	}
 	return policies.front();
 }
@@ -39,7 +44,9 @@ Zone zone_or_utc(const Policy &policy) {
 }
 
 std::string write_bound(Moment bound, const Key &key, const Zone &zone) {
-	return bound == beginning ? "MINVALUE" : bound == end ? "MAXVALUE" : literal(bound, key.notation, key_zone(key, zone));
+	return bound == beginning ? "MINVALUE"
+	       : bound == end     ? "MAXVALUE"
+	                          : literal(bound, key.notation, key_zone(key, zone));
 }
 
 std::optional<Timestamptz> expiry(const Policy &policy, const Range &range, const Key &key, const Zone &zone) {
@@ -59,8 +66,8 @@ PG_FUNCTION(partition_bounds) {
 	const OpenRelation table(parent, AccessShareLock);
 	const Bounds bounds = read_bounds(table);
 
-	ResultSet<Oid, std::string, std::optional<std::string>, std::optional<std::string>, std::optional<Timestamptz>> rows(
-		fcinfo);
+	ResultSet<Oid, std::string, std::optional<std::string>, std::optional<std::string>, std::optional<Timestamptz>>
+		rows(fcinfo);
 	for (size_t i = 0; i < bounds.ranges.size(); ++i) {
 		const Range &range = bounds.ranges[i];
 		rows.add(bounds.oids[i], call(PartitionHasPendingDetach, bounds.oids[i]) ? "detaching" : "range",

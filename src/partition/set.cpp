@@ -8,7 +8,7 @@ Set examine(const Policy &policy, Bounds bounds) {
 	const std::optional<Step> step = step_of(policy.every);
 	if (!step) {
 		throw Error(ERRCODE_INVALID_PARAMETER_VALUE, "the policy's interval is not in one unit")
-		    .with_hint("Declare the set anew with warden.partition_by_time().");
+			.with_hint("Declare the set anew with warden.partition_by_time().");
 	}
 	const Zone zone = server_zone(policy.timezone);
 	const Zone calendar_zone = key_zone(bounds.key, zone);

@@ -96,14 +96,13 @@ void check_default(Oid default_partition, const Key &key, const Calendar &calend
 	const auto bound = [&](Moment moment) {
 		return quoted_literal(literal(moment, key.notation, calendar.zone())) + "::" + type;
 	};
-	const std::string condition =
-		column + " >= " + bound(range.lower) + " AND " + column + " < " + bound(range.upper);
+	const std::string condition = column + " >= " + bound(range.lower) + " AND " + column + " < " + bound(range.upper);
 	Spi spi;
 	if (!spi.query<int32>(("SELECT 1 FROM " + name + " WHERE " + condition + " LIMIT 1").c_str()).empty()) {
 		throw Error(ERRCODE_CHECK_VIOLATION,
 		            format("default partition %s holds rows of the new partition", name.c_str()))
-		    .with_detail("They have " + condition + ".")
-		    .with_hint("Move them out of the default partition, for instance DELETE and INSERT them again in one "
+			.with_detail("They have " + condition + ".")
+			.with_hint("Move them out of the default partition, for instance DELETE and INSERT them again in one "
 		               "transaction with the new partition.");
 	}
 }
@@ -126,8 +125,8 @@ void lock_peers(const std::vector<Peer> &peers, LOCKMODE on_referencing) {
 	}
 }
 
-/// What depends on a partition: DROP without CASCADE would fail, and DETACH would search the referencing table under the
-/// strongest locks.  Looked for before any lock is taken.
+/// What depends on a partition: DROP without CASCADE would fail, and DETACH would search the referencing table under
+/// the strongest locks.  Looked for before any lock is taken.
 void check_dependents(const Policy &policy, Oid partition) {
 	Spi spi;
 	const auto found = spi.query<std::optional<std::string_view>>(
@@ -138,11 +137,11 @@ void check_dependents(const Policy &policy, Oid partition) {
 		     AND CASE WHEN f.oid IS NOT NULL THEN f.conrelid <> $1 ELSE NOT $2 END)",
 		partition, policy.detach);
 	if (const auto &dependents = std::get<0>(found.front())) {
-		throw Error(ERRCODE_DEPENDENT_OBJECTS_STILL_EXIST, format("cannot %s %s because other objects depend on it",
-		                                                           retirement_action(policy),
-		                                                           qualified_name(partition).c_str()))
-		    .with_detail("It is needed by " + std::string(*dependents) + ".")
-		    .with_hint("Remove what depends on the partition; it is never dropped with CASCADE.");
+		throw Error(ERRCODE_DEPENDENT_OBJECTS_STILL_EXIST,
+		            format("cannot %s %s because other objects depend on it", retirement_action(policy),
+		                   qualified_name(partition).c_str()))
+			.with_detail("It is needed by " + std::string(*dependents) + ".")
+			.with_hint("Remove what depends on the partition; it is never dropped with CASCADE.");
 	}
 }
 

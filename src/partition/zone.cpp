@@ -50,7 +50,7 @@ Zone server_zone(const std::string &name) {
 	const std::optional<Zone> zone = find_zone(name);
 	if (!zone) {
 		throw Error(ERRCODE_INVALID_PARAMETER_VALUE, format("time zone \"%s\" not recognized", name.c_str()))
-		    .with_hint("Names are in pg_timezone_names: for instance timezone => 'Europe/Berlin', or 'UTC'.");
+			.with_hint("Names are in pg_timezone_names: for instance timezone => 'Europe/Berlin', or 'UTC'.");
 	}
 	return *zone;
 }

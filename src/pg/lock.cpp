@@ -19,8 +19,8 @@ constinit int retries = 5;
 constinit int retry_delay_ms = 1000;
 
 struct Holders {
-	std::string who;        ///< empty if there are none
-	int64 longest_open_ms;  ///< the age of their oldest transaction
+	std::string who;       ///< empty if there are none
+	int64 longest_open_ms; ///< the age of their oldest transaction
 };
 
 std::string modes_in_conflict_with(LOCKMODE mode) {
@@ -78,7 +78,8 @@ void lock(Oid relation, LOCKMODE mode) {
 		const Holders holders = find_holders(relation, mode);
 		if (holders.longest_open_ms > int64{10} * timeout_ms) {
 			throw not_available(ERRCODE_OBJECT_IN_USE,
-			                    format("%s is in use by a long transaction", qualified_name(relation).c_str()), holders);
+			                    format("%s is in use by a long transaction", qualified_name(relation).c_str()),
+			                    holders);
 		}
 		if (attempt([&] { call(LockRelationOid, relation, mode); })) {
 			throw not_available(

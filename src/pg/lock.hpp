@@ -9,8 +9,8 @@
 
 namespace warden::pg {
 
-/// Takes a lock until the end of the (sub)transaction.  Errors, with who is in the way as their detail: 55P03 not within
-/// warden.lock_timeout, 55006 held by a transaction older than ten times that, 42P01 no such relation.  Needs
+/// Takes a lock until the end of the (sub)transaction.  Errors, with who is in the way as their detail: 55P03 not
+/// within warden.lock_timeout, 55006 held by a transaction older than ten times that, 42P01 no such relation.  Needs
 /// PinnedSettings.
 void lock(Oid relation, LOCKMODE mode);
 

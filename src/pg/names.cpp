@@ -19,9 +19,7 @@ std::string qualified_name(Oid relation) {
 }
 
 std::string qualified_name(const std::string &schema, const std::string &name) {
-	return call([&] {
-		return static_cast<const char *>(quote_qualified_identifier(schema.c_str(), name.c_str()));
-	});
+	return call([&] { return static_cast<const char *>(quote_qualified_identifier(schema.c_str(), name.c_str())); });
 }
 
 std::string quoted_literal(const std::string &text) {

@@ -16,9 +16,7 @@ public:
 	}
 
 	/// Commits, and begins the next transaction.
-	void commit() const {
-		call(SPI_commit);
-	}
+	void commit() const { call(SPI_commit); }
 
 	/// Sleeps without a snapshot, between half and one and a half times as long; ends early on cancel or termination.
 	void pause(int milliseconds) const;

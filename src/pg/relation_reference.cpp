@@ -1,7 +1,7 @@
 // The type warden.relation_reference: a relation's OID, written as its name.
 //
-// Unlike regclass it never fails for a relation that does not exist, so that our tables can be restored from a part of a
-// dump; and it always writes the schema, so that the search path of who restores does not matter.
+// Unlike regclass it never fails for a relation that does not exist, so that our tables can be restored from a part of
+// a dump; and it always writes the schema, so that the search path of who restores does not matter.
 #include "pg/names.hpp"
 
 extern "C" {

@@ -1,4 +1,4 @@
-// maintain.hpp - What is due of a set, done in order: create first, then retire.
+// maintenance.hpp - What is due of a set, done in order: create first, then retire.
 #pragma once
 
 #include "partition/partition.hpp"
@@ -22,13 +22,13 @@ enum class Mode {
 	DryRun,
 };
 
-/// Does what is due of a set in the current transaction, which holds the locks until it ends.  A step that fails is rolled
-/// back alone.
+/// Does what is due of a set in the current transaction, which holds the locks until it ends.  A step that fails is
+/// rolled back alone.
 std::vector<Outcome> maintain_in_transaction(const Policy &policy, Mode mode);
 
 /// How functions return outcomes to SQL.
-using OutcomeRows = pg::ResultSet<Oid, std::optional<std::string>, std::string, std::string,
-                                  std::optional<std::string>, std::optional<std::string>>;
+using OutcomeRows = pg::ResultSet<Oid, std::optional<std::string>, std::string, std::string, std::optional<std::string>,
+                                  std::optional<std::string>>;
 void add_outcomes(OutcomeRows &rows, Oid parent, const std::vector<Outcome> &outcomes);
 
 /// Whether this server can maintain anything: a standby cannot, and gets a NOTICE.

@@ -1,4 +1,4 @@
-#include "partition/maintain.hpp"
+#include "partition/maintenance.hpp"
 
 #include "pg/lock.hpp"
 #include "pg/names.hpp"
@@ -29,14 +29,14 @@ struct Task {
 struct Work {
 	Policy policy;
 	Set set;
-	Blueprint blueprint{}; ///< if there is anything to create
-	std::vector<Task> tasks{};
+	Blueprint blueprint; ///< if there is anything to create
+	std::vector<Task> tasks;
 	bool is_all = true; ///< otherwise more is due than these tasks
 };
 
 Work find_work(const Policy &policy, std::size_t limit) {
 	const PinnedSettings settings;
-	Work work{policy, examine(policy)};
+	Work work{policy, examine(policy), {}, {}};
 	const std::vector<Range> missing = work.set.missing(limit);
 	const std::size_t expired = std::min(work.set.expired(), limit - missing.size());
 	if (!missing.empty()) {
@@ -200,12 +200,13 @@ std::vector<Policy> own_policies() {
 
 Policy own_policy(Oid parent) {
 	if (!owns(parent)) {
-		throw Error(ERRCODE_INSUFFICIENT_PRIVILEGE, format("must be owner of table %s", qualified_name(parent).c_str()));
+		throw Error(ERRCODE_INSUFFICIENT_PRIVILEGE,
+		            format("must be owner of table %s", qualified_name(parent).c_str()));
 	}
 	const std::vector<Policy> policies = read_policies(parent);
 	if (policies.empty()) {
 		throw Error(ERRCODE_UNDEFINED_OBJECT, format("table %s is not managed", qualified_name(parent).c_str()))
-		    .with_hint("Declare it with warden.partition_by_time().");
+			.with_hint("Declare it with warden.partition_by_time().");
 	}
 	return policies.front();
 }
@@ -242,6 +243,18 @@ std::optional<Error> perform_and_commit(const Procedure &procedure, Progress &pr
 	}
 }
 
+void do_tasks_step_by_step(const Procedure &procedure, Progress &progress, const Work &work) {
+	for (const Task &task : work.tasks) {
+		if (!progress.goes_on_with(task)) {
+			continue;
+		}
+		if (const auto error = perform_and_commit(procedure, progress, work, task)) {
+			fail(progress, work, task, *error);
+			warn(work.policy, task.action, *error);
+		}
+	}
+}
+
 void maintain_step_by_step(const Procedure &procedure, const Policy &policy) {
 	Progress progress(policy);
 	std::optional<Work> work;
@@ -250,14 +263,8 @@ void maintain_step_by_step(const Procedure &procedure, const Policy &policy) {
 		warn(policy, "maintain", *error);
 	}
 	procedure.commit();
-	for (const Task &task : work ? work->tasks : std::vector<Task>()) {
-		if (!progress.goes_on_with(task)) {
-			continue;
-		}
-		if (const auto error = perform_and_commit(procedure, progress, *work, task)) {
-			fail(progress, *work, task, *error);
-			warn(policy, task.action, *error);
-		}
+	if (work) {
+		do_tasks_step_by_step(procedure, progress, *work);
 	}
 	progress.record();
 	procedure.commit();
@@ -314,7 +321,8 @@ void maintain_all(const Procedure &procedure) {
 	trim_log();
 }
 
-/// partition_maintain(parent regclass, dry_run boolean) returns table (parent, partition, action, status, command, detail)
+/// partition_maintain(parent regclass, dry_run boolean) returns table (parent, partition, action, status, command,
+/// detail)
 PG_FUNCTION(partition_maintain) {
 	const auto parent = argument<std::optional<Oid>>(fcinfo, 0);
 	const bool dry_run = argument<std::optional<bool>>(fcinfo, 1).value_or(false);
