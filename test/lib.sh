@@ -125,7 +125,7 @@ make_work_folder() {
 	if ! claim_folder "$work"; then
 		work=$(mktemp -d /var/tmp/pg_warden.XXXXXX)
 		claim_folder "$work" || fail "user $test_user cannot write to $work"
-		echo "user $test_user cannot reach $root: the tests run in $work"
+		echo "user $test_user cannot reach $root: working in $work"
 	fi
 	cd "$work" || fail "cannot go to $work"
 }
