@@ -74,7 +74,7 @@ need_packages() {
 		fail "This is no Debian. Install what Debian calls $*, and set PG_WARDEN_NO_INSTALL=1."
 	fi
 	for package in "$@"; do
-		is_installed "$package" || missing+=("$package")
+		is_installed "$package" || [[ " ${missing[*]} " == *" $package "* ]] || missing+=("$package")
 	done
 	if [ ${#missing[@]} -gt 0 ]; then
 		echo "installing ${missing[*]}"

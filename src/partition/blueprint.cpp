@@ -19,7 +19,7 @@ namespace {
 
 // $1 the parent, $2 its newest partition that is a table, or 0, $3 the policy's storage parameters.  relam of a
 // partitioned table is 0 before PostgreSQL 17.
-constexpr const char *storage_query = R"(
+constinit Statement storage_query{R"(
 SELECT c.relnamespace, n.nspname::text, c.relname::text,
        CASE WHEN newest.relpersistence = 'u' THEN 'UNLOGGED ' ELSE '' END,
        concat(' USING ' || quote_ident(am.amname), ' WITH (' || o.options || ')', ' TABLESPACE ' || quote_ident(t.spcname)),
@@ -31,7 +31,7 @@ LEFT JOIN pg_class newest ON newest.oid = $2
 LEFT JOIN pg_class toast ON toast.oid = newest.reltoastrelid
 LEFT JOIN pg_am am ON am.oid = coalesce(nullif(c.relam, 0), newest.relam)
                   AND am.amname <> current_setting('default_table_access_method')
-LEFT JOIN pg_tablespace t ON t.oid = c.reltablespace
+LEFT JOIN pg_tablespace t ON t.oid = coalesce(nullif(c.reltablespace, 0), newest.reltablespace)
 LEFT JOIN LATERAL (
     SELECT string_agg(CASE WHEN parts[1] IS NULL THEN quote_ident(parts[2]) ELSE 'toast.' || quote_ident(parts[2]) END
                       || '=' || CASE WHEN parts[3] ~ '^([0-9]+([.][0-9]+)?|[a-z_]+)$' THEN parts[3]
@@ -40,11 +40,11 @@ LEFT JOIN LATERAL (
                          newest.reloptions
                          || (SELECT array_agg('toast.' || option) FROM unnest(toast.reloptions) option))) parameter,
          regexp_match(parameter, '^(toast[.])?([^=]*)=(.*)$') parts) o ON true
-WHERE c.oid = $1)";
+WHERE c.oid = $1)"};
 
 // $1 the parent.  What CREATE TABLE (LIKE) does not copy, in the order to apply it.  The ACL of the partition becomes
 // that of the parent: what default privileges would add is revoked first, what the owner gave up is revoked last.
-constexpr const char *properties_query = R"(
+constinit Statement properties_query{R"(
 WITH parent AS (SELECT * FROM pg_class WHERE oid = $1),
      grants AS (
          SELECT '' AS attname, a.* FROM parent, aclexplode(relacl) a
@@ -89,7 +89,7 @@ SELECT before, after FROM (
           WHERE relacl IS NOT NULL AND a.grantee = relowner
           EXCEPT SELECT relowner, g.privilege_type FROM parent, grants g WHERE g.grantee = relowner AND attname = '') lost
     GROUP BY relowner
-) property (step, part, before, after) ORDER BY step, part, after)";
+) property (step, part, before, after) ORDER BY step, part, after)"};
 
 // The newest partition that is a table: what is above it may be a foreign table, or partitioned itself.
 Oid newest_table(const Bounds &bounds) {
@@ -126,11 +126,12 @@ std::string free_name(const Blueprint &blueprint, const std::string &suffix) {
 } // namespace
 
 Blueprint read_blueprint(const Policy &policy, const Bounds &bounds) {
+	const Oid model = newest_table(bounds);
 	Spi spi;
 	Blueprint blueprint{};
 	const auto storage =
 		spi.query<Oid, std::string_view, std::string_view, std::string_view, std::string_view, std::optional<Oid>>(
-			storage_query, policy.parent, newest_table(bounds), policy.storage_parameters);
+			storage_query, policy.parent, model, policy.storage_parameters);
 	if (storage.empty()) {
 		throw Error(ERRCODE_UNDEFINED_TABLE, format("relation with OID %u does not exist", policy.parent));
 	}
@@ -140,6 +141,7 @@ Blueprint read_blueprint(const Policy &policy, const Bounds &bounds) {
 	blueprint.parent = name;
 	blueprint.persistence = persistence;
 	blueprint.storage = options;
+	blueprint.has_model = OidIsValid(model);
 	blueprint.replica_index = replica_index.value_or(InvalidOid);
 	for (const auto &[before, after] : spi.query<std::string_view, std::string_view>(properties_query, policy.parent)) {
 		blueprint.properties.push_back({std::string(before), std::string(after)});

@@ -23,6 +23,7 @@ struct Blueprint {
 	std::string persistence; ///< "UNLOGGED " or nothing
 	std::string storage;     ///< the access method, storage parameters and tablespace of CREATE TABLE
 	std::vector<Statement> properties;
+	bool has_model;    ///< storage is that of the newest partition, and not for the session's settings to say
 	Oid replica_index; ///< the parent's index whose like is the replica identity, or InvalidOid
 };
 

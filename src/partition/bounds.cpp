@@ -20,18 +20,15 @@ using namespace pg;
 
 namespace {
 
-// Server code.  Days that are no timestamps any more are as good as infinite.
+// Server code.  A date that is no timestamp any more is as good as infinite; that it comes before MAXVALUE stays true.
 Moment to_moment(Datum datum, Oid type) {
-	if (type != DATEOID) {
-		return DatumGetTimestamp(datum);
-	}
-	const DateADT day = DatumGetDateADT(datum);
-	if (DATE_IS_NOBEGIN(day)) {
-		return beginning;
-	}
 	int overflow = 0;
-	const Timestamp moment = date2timestamp_opt_overflow(day, &overflow);
-	return overflow > 0 ? end : overflow < 0 ? beginning : moment;
+	const Timestamp moment =
+		type == DATEOID ? date2timestamp_opt_overflow(DatumGetDateADT(datum), &overflow) : DatumGetTimestamp(datum);
+	if (overflow > 0 || TIMESTAMP_IS_NOEND(moment)) {
+		return infinity;
+	}
+	return overflow < 0 || TIMESTAMP_IS_NOBEGIN(moment) ? minus_infinity : moment;
 }
 
 // Server code.
@@ -170,7 +167,7 @@ Moment to_key(Moment instant, const Key &key, const Zone &zone) {
 }
 
 Moment from_key(Moment value, const Key &key, const Zone &zone) {
-	return value == beginning || value == end || key.notation == Notation::Timestamptz ? value : zone.instant(value);
+	return !is_finite(value) || key.notation == Notation::Timestamptz ? value : zone.instant(value);
 }
 
 Moment key_now(const Key &key, const Zone &zone) {

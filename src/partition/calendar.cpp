@@ -8,10 +8,6 @@ namespace warden::partition {
 
 namespace {
 
-// The range of the server's timestamps: 4714-11-24 BC to 294276-12-31.
-constexpr Moment first_moment = -211813488000000000;
-constexpr Moment last_moment = 9223371331199999999;
-
 constexpr std::int64_t monday = 2; // 2000-01-03, in days since 2000-01-01
 
 struct Date {
@@ -214,22 +210,6 @@ Moment default_anchor(const Step &step, const Zone &zone) {
 Moment same_phase(const Step &step, Moment anchor, const Zone &zone) {
 	const Moment base = default_anchor(step, zone);
 	const Calendar calendar(step, anchor, zone);
-<<<<<<< HEAD
-	std::int64_t before = calendar.number(base);
-	for (std::int64_t after = before + 1;;) {
-		const __int128 back = static_cast<__int128>(base) - calendar.start(before);
-		const __int128 forth = static_cast<__int128>(calendar.start(after)) - base;
-		const std::int64_t n = back < forth ? before-- : after++;
-		if (n == 0) {
-			return anchor;
-		}
-		// Not a boundary that a short month or a gap of the clocks has moved: from it one does not get back.
-		const Moment boundary = calendar.start(n);
-		if (is_finite(boundary) && Calendar(step, boundary, zone).start(-n) == calendar.start(0)) {
-			return boundary;
-		}
-	}
-=======
 	if (!is_finite(calendar.start(0))) {
 		return anchor; // at an end of the server's range, and beyond it on the clock
 	}
@@ -247,7 +227,6 @@ Moment same_phase(const Step &step, Moment anchor, const Zone &zone) {
 			return boundary;
 		}
 	}
->>>>>>> unit
 }
 
 std::string literal(Moment moment, Notation notation, const Zone &zone) {

@@ -21,9 +21,12 @@ inline constexpr Moment end = std::numeric_limits<Moment>::max();       ///< aft
 inline constexpr Moment minus_infinity = beginning + 1;
 inline constexpr Moment infinity = end - 1;
 
-/// Whether a moment is one that the server can represent, 4714 BC to 294276 AD.
+/// The range of the server's timestamps: 4714-11-24 BC to 294276-12-31.
+inline constexpr Moment first_moment = -211'813'488'000'000'000;
+inline constexpr Moment last_moment = 9'223'371'331'199'999'999;
+
 constexpr bool is_finite(Moment moment) {
-	return moment >= -211'813'488'000'000'000 && moment <= 9'223'371'331'199'999'999;
+	return moment >= first_moment && moment <= last_moment;
 }
 
 inline constexpr Moment microseconds_per_second = 1'000'000;
@@ -106,13 +109,8 @@ enum class Notation { Timestamptz, Timestamp, Date };
 std::string literal(Moment moment, Notation notation, const Zone &zone);
 
 /// What tells a partition's name from its siblings': '_p20261121', or '_p20261121_130000' unless its lower bound is a
-<<<<<<< HEAD
 /// midnight of a calendar of days or months (of two midnights, the one that begins the day).  Where the clocks show
 /// that time twice, the offset from UTC is added: '_p20261025_020000_p0200' and '_p20261025_020000_p0100'.
-=======
-/// midnight of a calendar of days or months (of two midnights, the one that begins the day).  Where the clocks show that
-/// time twice, the offset from UTC is added: '_p20261025_020000_p0200' and '_p20261025_020000_p0100'.
->>>>>>> unit
 std::string name_suffix(Moment lower, const Step &step, const Zone &zone);
 
 } // namespace warden::partition

@@ -19,7 +19,8 @@ using namespace pg;
 
 namespace {
 
-constexpr std::int64_t most_partitions_ahead = 10'000;
+constexpr std::size_t most_partitions_ahead = 10'000;
+constexpr double most_years = 1000; // of "every"
 // Years 1 to 9999: what is beyond is a mistake.
 constexpr Moment first_anchor = -730'119 * microseconds_per_day;
 constexpr Moment last_anchor = 2'921'939 * microseconds_per_day;
@@ -30,23 +31,6 @@ Error invalid(const std::string &message) {
 
 bool is_negative(const Span &span) {
 	return span.months < 0 || span.days < 0 || span.microseconds < 0;
-}
-
-/// An argument that must be given.
-template <class T>
-T required(FunctionCallInfo fcinfo, int n, const char *name) {
-	const auto value = argument<std::optional<T>>(fcinfo, n);
-	if (!value) {
-		throw Error(ERRCODE_NULL_VALUE_NOT_ALLOWED, format("\"%s\" must not be null", name));
-	}
-	return *value;
-}
-
-void check_owner(Oid relation) {
-	if (!owns(relation)) {
-		throw Error(ERRCODE_INSUFFICIENT_PRIVILEGE,
-		            format("must be owner of table %s", qualified_name(relation).c_str()));
-	}
 }
 
 void check_table(const OpenRelation &table) {
@@ -70,6 +54,10 @@ Step check_every(const Span &every, const Key &key) {
 		throw invalid("\"every\" mixes months, days and hours")
 			.with_detail("Months and days are of different lengths, so the boundaries would drift.")
 			.with_hint("Use one unit, for instance every => '1 month', '7 days' or '6 hours'.");
+	}
+	if (nominal_microseconds(every) > most_years * 365.25 * static_cast<double>(microseconds_per_day)) {
+		throw invalid("\"every\" is too long")
+			.with_hint("Use at most a thousand years, for instance every => '1 year'.");
 	}
 	if (step->unit == Step::Unit::Microsecond && key.notation == Notation::Date) {
 		throw invalid("\"every\" must be whole days for a partition key of type date")
@@ -107,17 +95,23 @@ void check_anchor(Moment anchor) {
 	}
 }
 
-/// What ALTER TABLE SET would say of it, as the server's own check.
+/// What CREATE TABLE WITH would say of it, as the server's own check.
 std::optional<std::string> check_storage_parameters(std::optional<TextArray> parameters) {
 	if (!parameters) {
 		return std::nullopt;
 	}
 	Spi spi;
-	for (
-		const auto &[of_table, of_toast] : spi.query<std::optional<TextArray>, std::optional<TextArray>>(
-			R"(SELECT array_agg(p) FILTER (WHERE p !~ '^toast[.]'), array_agg(substr(p, 7)) FILTER (WHERE p ~ '^toast[.]')
+	for (const auto &[is_well_formed, of_table, of_toast] :
+	     spi.query<bool, std::optional<TextArray>, std::optional<TextArray>>(
+			 R"(SELECT coalesce(bool_and(coalesce(p ~ '^(toast[.])?[a-z_]+=.', false)), true),
+			           array_agg(p) FILTER (WHERE p !~ '^toast[.]'),
+			           array_agg(substr(p, 7)) FILTER (WHERE p ~ '^toast[.]')
 			    FROM unnest($1) p)",
-			parameters)) {
+			 parameters)) {
+		if (!is_well_formed) {
+			throw invalid("\"storage_parameters\" is not a list of name=value")
+				.with_hint("Type for instance storage_parameters => '{fillfactor=90, toast.autovacuum_enabled=off}'.");
+		}
 		call([&] {
 			(void)heap_reloptions(RELKIND_RELATION, of_table ? of_table->datum : 0, true);
 			(void)heap_reloptions(RELKIND_TOASTVALUE, of_toast ? of_toast->datum : 0, true);
@@ -157,18 +151,21 @@ std::string choose_timezone(std::optional<std::string_view> timezone, const std:
 
 /// Before the first error of a full disk or a full catalogue.
 void check_count(const Set &set) {
+	if (!is_finite(set.window.horizon)) {
+		throw invalid("\"ahead\" is too long").with_hint("Use for instance ahead => '1 month'.");
+	}
 	const Calendar &calendar = set.calendar;
-	if (set.window.horizon == end ||
-	    calendar.number(set.window.horizon) - calendar.number(set.window.now) > most_partitions_ahead) {
-		throw invalid(
-			format("more than %lld partitions would be made ahead", static_cast<long long>(most_partitions_ahead)))
+	const bool many = calendar.number(set.window.horizon) - calendar.number(set.window.now) >
+	                  static_cast<std::int64_t>(most_partitions_ahead);
+	if (many && set.missing(most_partitions_ahead + 1).size() > most_partitions_ahead) {
+		throw invalid(format("more than %zu partitions would be made ahead", most_partitions_ahead))
 			.with_hint("Use a longer \"every\", or a shorter \"ahead\".");
 	}
 }
 
 /// All arguments but dry_run, checked.
 Policy read_arguments(FunctionCallInfo fcinfo, Oid parent, Bounds bounds) {
-	const auto every = required<Span>(fcinfo, 1, "every");
+	const auto every = required_argument<Span>(fcinfo, 1, "every");
 	const Step step = check_every(every, bounds.key);
 	const Span ahead = argument<std::optional<Span>>(fcinfo, 2).value_or(default_ahead(step));
 	check_ahead(ahead);
@@ -176,7 +173,7 @@ Policy read_arguments(FunctionCallInfo fcinfo, Oid parent, Bounds bounds) {
 	if (keep) {
 		check_keep(*keep, every);
 	}
-	const bool detach = check_on_expiry(required<std::string_view>(fcinfo, 4, "on_expiry"));
+	const bool detach = check_on_expiry(required_argument<std::string_view>(fcinfo, 4, "on_expiry"));
 	const auto known = read_policies(parent);
 	const std::string timezone =
 		choose_timezone(argument<std::optional<std::string_view>>(fcinfo, 5),
@@ -209,8 +206,8 @@ Policy read_arguments(FunctionCallInfo fcinfo, Oid parent, Bounds bounds) {
 /// anchor timestamptz, storage_parameters text[], dry_run boolean)
 /// returns table (parent, partition, action, status, command, detail)
 PG_FUNCTION(partition_by_time) {
-	const auto parent = required<Oid>(fcinfo, 0, "parent");
-	const bool dry_run = argument<std::optional<bool>>(fcinfo, 8).value_or(false);
+	const auto parent = required_argument<Oid>(fcinfo, 0, "parent");
+	const auto dry_run = required_argument<bool>(fcinfo, 8, "dry_run");
 	check_owner(parent);
 	if (!dry_run) {
 		call(PreventCommandIfReadOnly, "warden.partition_by_time()");

@@ -1,6 +1,5 @@
 #include "partition/maintenance.hpp"
 
-#include "pg/lock.hpp"
 #include "pg/names.hpp"
 #include "pg/security.hpp"
 #include "pg/transaction.hpp"
@@ -34,8 +33,15 @@ struct Work {
 	bool is_all = true; ///< otherwise more is due than these tasks
 };
 
-Work find_work(const Policy &policy, std::size_t limit) {
+/// What is due of a set; std::nullopt if its table has been dropped.
+std::optional<Work> find_work(const Policy &policy, std::size_t limit) {
 	const PinnedSettings settings;
+	if (const auto refusal = take_lock(policy.parent, AccessShareLock)) {
+		throw Error(refusal->error);
+	}
+	if (!relation_exists(policy.parent)) {
+		return std::nullopt;
+	}
 	Work work{policy, examine(policy), {}, {}};
 	const std::vector<Range> missing = work.set.missing(limit);
 	const std::size_t expired = std::min(work.set.expired(), limit - missing.size());
@@ -50,6 +56,10 @@ Work find_work(const Policy &policy, std::size_t limit) {
 	}
 	work.is_all = work.tasks.size() < limit;
 	return work;
+}
+
+std::optional<Refusal> lock_set(const Work &work, const Task &task) {
+	return task.range ? lock_to_create(work.policy) : lock_to_retire(work.policy);
 }
 
 std::optional<Done> perform(const Work &work, const Task &task) {
@@ -112,16 +122,17 @@ public:
 		                     "More is due than one transaction should lock: CALL warden.maintain() does all of it."});
 	}
 
-	/// Whether to go on with a task after what failed so far: nothing is tried twice for one reason, but a range whose
-	/// rows are in the default partition does not keep the others from being created.
-	bool goes_on_with(const Task &task) const { return stopped_ == nullptr || (stopped_ != task.action && !blocked_); }
+	/// Nothing more can be done with the set, because it is locked.
+	void stop() { stopped_ = true; }
 
-	void stop(const Task &task, const Error &error) {
-		if (error.sqlstate != ERRCODE_CHECK_VIOLATION) {
-			stopped_ = task.action;
-			blocked_ = is_blocked(error);
-		}
+	/// A task failed.  A range whose rows are in the default partition does not keep the others from being created;
+	/// what else keeps one partition from being created would keep the next.  What keeps one from being retired is its
+	/// own.
+	void stop_after(const Task &task, const Error &error) {
+		creation_stopped_ |= task.range.has_value() && error.sqlstate != ERRCODE_CHECK_VIOLATION;
 	}
+
+	bool goes_on_with(const Task &task) const { return !stopped_ && !(task.range && creation_stopped_); }
 
 	void record() const { write_state(policy_, state_); }
 	const std::vector<Outcome> &outcomes() const { return outcomes_; }
@@ -130,8 +141,8 @@ private:
 	const Policy &policy_;
 	State state_;
 	std::vector<Outcome> outcomes_;
-	const char *stopped_ = nullptr; // the action that failed
-	bool blocked_ = false;
+	bool stopped_ = false;
+	bool creation_stopped_ = false;
 };
 
 /// What the step that failed would have been; it may be that even this cannot be said.
@@ -145,44 +156,49 @@ std::optional<Done> describe(const Work &work, const Task &task) {
 
 void fail(Progress &progress, const Work &work, const Task &task, const Error &error) {
 	progress.failed(error, task.action, describe(work, task));
-	progress.stop(task, error);
+	progress.stop_after(task, error);
 }
 
-bool retires(const Work &work) {
-	return !work.tasks.empty() && !work.tasks.back().range;
+void refuse(Progress &progress, const Work &work, const Task &task, const Refusal &refusal) {
+	progress.failed(refusal.error, task.action, describe(work, task));
+	progress.stop();
+}
+
+void plan_task(Progress &progress, const Work &work, const Task &task, Mode mode) {
+	progress.planned(task, plan(work, task),
+	                 mode == Mode::Declare ? std::optional<std::string>("by the next maintenance") : std::nullopt);
+}
+
+void do_task(Progress &progress, const Work &work, const Task &task) {
+	if (const auto refusal = lock_set(work, task)) {
+		refuse(progress, work, task, *refusal);
+		return;
+	}
+	std::optional<Done> done;
+	if (const auto error = attempt([&] { done = perform(work, task); })) {
+		fail(progress, work, task, *error);
+	} else if (done) {
+		progress.done(task, *done);
+	}
 }
 
 /// In one transaction locks only add up, so the strongest is taken first: to ask for it after weaker ones is how
-/// deadlocks are made.
-std::optional<Error> lock_for_retirement(const Work &work) {
-	return attempt([&] {
-		const PinnedSettings settings;
-		lock(work.policy.parent, AccessExclusiveLock);
-	});
-}
-
+/// deadlocks are made.  If it is not to be had, the creations are done all the same.
 void do_tasks(Progress &progress, const Work &work, Mode mode) {
-	std::optional<Error> unavailable;
-	if (mode == Mode::Maintain && retires(work)) {
-		unavailable = lock_for_retirement(work);
+	std::optional<Refusal> no_retirement;
+	if (mode == Mode::Maintain && !work.tasks.empty() && !work.tasks.back().range) {
+		no_retirement = lock_to_retire(work.policy);
 	}
 	for (const Task &task : work.tasks) {
 		if (!progress.goes_on_with(task)) {
 			continue;
 		}
-		if (mode == Mode::DryRun) {
-			progress.planned(task, plan(work, task));
-		} else if (!task.range && mode == Mode::Declare) {
-			progress.planned(task, plan(work, task), "by the next maintenance");
-		} else if (!task.range && unavailable) {
-			fail(progress, work, task, *unavailable);
+		if (mode == Mode::DryRun || (mode == Mode::Declare && !task.range)) {
+			plan_task(progress, work, task, mode);
+		} else if (!task.range && no_retirement) {
+			refuse(progress, work, task, *no_retirement);
 		} else {
-			std::optional<Done> done;
-			if (const auto error = attempt([&] { done = perform(work, task); })) {
-				fail(progress, work, task, *error);
-			} else if (done) {
-				progress.done(task, *done);
-			}
+			do_task(progress, work, task);
 		}
 	}
 }
@@ -199,16 +215,8 @@ std::vector<Policy> own_policies() {
 }
 
 Policy own_policy(Oid parent) {
-	if (!owns(parent)) {
-		throw Error(ERRCODE_INSUFFICIENT_PRIVILEGE,
-		            format("must be owner of table %s", qualified_name(parent).c_str()));
-	}
-	const std::vector<Policy> policies = read_policies(parent);
-	if (policies.empty()) {
-		throw Error(ERRCODE_UNDEFINED_OBJECT, format("table %s is not managed", qualified_name(parent).c_str()))
-			.with_hint("Declare it with warden.partition_by_time().");
-	}
-	return policies.front();
+	check_owner(parent);
+	return known_policy(parent);
 }
 
 void warn(const Policy &policy, const char *action, const Error &error) {
@@ -220,38 +228,46 @@ void warn(const Policy &policy, const char *action, const Error &error) {
 	report(WARNING, warning);
 }
 
-/// One task in a transaction of its own, tried again while its lock is not to be had.
-std::optional<Error> perform_and_commit(const Procedure &procedure, Progress &progress, const Work &work,
-                                        const Task &task) {
-	for (int tries = 0;; ++tries) {
-		std::optional<Error> error;
-		{
-			const ScratchMemory memory;
-			std::optional<Done> done;
-			error = attempt([&] { done = perform(work, task); });
-			if (done && !error) {
-				progress.done(task, *done);
-				report(LOG, format("%s partition %s of table %s", task.range ? "created" : "retired",
-				                   done->partition.c_str(), qualified_name(work.policy.parent).c_str()));
-			}
+/// How one task ended in a transaction of its own.
+struct Ending {
+	std::optional<Error> error;
+	std::optional<Refusal> refusal;
+};
+
+Ending perform_once(Progress &progress, const Work &work, const Task &task) {
+	const ScratchMemory memory;
+	Ending ending{.error = {}, .refusal = lock_set(work, task)};
+	if (!ending.refusal) {
+		std::optional<Done> done;
+		ending.error = attempt([&] { done = perform(work, task); });
+		if (!ending.error && done) {
+			progress.done(task, *done);
+			report(LOG, format("%s partition %s of table %s", task.range ? "created" : "retired",
+			                   done->partition.c_str(), qualified_name(work.policy.parent).c_str()));
 		}
-		procedure.commit();
-		if (!error || !is_blocked_briefly(*error) || tries == lock_retries()) {
-			return error;
-		}
-		procedure.pause(lock_retry_delay_ms());
 	}
+	return ending;
 }
 
-void do_tasks_step_by_step(const Procedure &procedure, Progress &progress, const Work &work) {
-	for (const Task &task : work.tasks) {
-		if (!progress.goes_on_with(task)) {
+/// Performs a task and commits; again while its locks are not to be had, and may be a moment later.
+void perform_and_commit(const Procedure &procedure, Progress &progress, const Work &work, const Task &task) {
+	for (int tries = 0;; ++tries) {
+		const Ending ending = perform_once(progress, work, task);
+		procedure.commit();
+		const bool is_transient =
+			ending.refusal ? !ending.refusal->will_last : task.range && ending.error && is_blocked(*ending.error);
+		if (is_transient && tries < lock_retries()) {
+			procedure.pause(lock_retry_delay_ms());
 			continue;
 		}
-		if (const auto error = perform_and_commit(procedure, progress, work, task)) {
-			fail(progress, work, task, *error);
-			warn(work.policy, task.action, *error);
+		if (ending.refusal) {
+			refuse(progress, work, task, *ending.refusal);
+			warn(work.policy, task.action, ending.refusal->error);
+		} else if (ending.error) {
+			fail(progress, work, task, *ending.error);
+			warn(work.policy, task.action, *ending.error);
 		}
+		return;
 	}
 }
 
@@ -264,7 +280,11 @@ void maintain_step_by_step(const Procedure &procedure, const Policy &policy) {
 	}
 	procedure.commit();
 	if (work) {
-		do_tasks_step_by_step(procedure, progress, *work);
+		for (const Task &task : work->tasks) {
+			if (progress.goes_on_with(task)) {
+				perform_and_commit(procedure, progress, *work, task);
+			}
+		}
 	}
 	progress.record();
 	procedure.commit();
@@ -276,10 +296,12 @@ std::vector<Outcome> maintain_in_transaction(const Policy &policy, Mode mode) {
 	const ScratchMemory memory;
 	Progress progress(policy);
 	const auto error = attempt([&] {
-		const Work work = find_work(policy, tasks_in_one_transaction());
-		do_tasks(progress, work, mode);
-		if (!work.is_all) {
-			progress.more();
+		const std::optional<Work> work = find_work(policy, tasks_in_one_transaction());
+		if (work) {
+			do_tasks(progress, *work, mode);
+			if (!work->is_all) {
+				progress.more();
+			}
 		}
 	});
 	if (error) {
@@ -325,7 +347,7 @@ void maintain_all(const Procedure &procedure) {
 /// detail)
 PG_FUNCTION(partition_maintain) {
 	const auto parent = argument<std::optional<Oid>>(fcinfo, 0);
-	const bool dry_run = argument<std::optional<bool>>(fcinfo, 1).value_or(false);
+	const auto dry_run = required_argument<bool>(fcinfo, 1, "dry_run");
 
 	OutcomeRows rows(fcinfo);
 	if (!can_maintain()) {
@@ -333,6 +355,7 @@ PG_FUNCTION(partition_maintain) {
 	}
 	if (!dry_run) {
 		call(PreventCommandIfReadOnly, "warden.partition_maintain()");
+		delete_orphans();
 	}
 	const std::vector<Policy> policies = parent ? std::vector{own_policy(*parent)} : own_policies();
 	for (const Policy &policy : policies) {

@@ -71,10 +71,23 @@ REVOKE EXECUTE ON FUNCTION
 -- For the views: what a catalogue query cannot say, because bounds are not readable there but as text.
 CREATE FUNCTION warden.partition_bounds(parent regclass)
     RETURNS TABLE (partition regclass, kind text, lower_bound text, upper_bound text, expires_at timestamptz)
-    LANGUAGE c STABLE STRICT PARALLEL RESTRICTED AS 'MODULE_PATHNAME';
+    LANGUAGE c STABLE STRICT PARALLEL RESTRICTED ROWS 50 AS 'MODULE_PATHNAME';
 CREATE FUNCTION warden.partition_coverage(parent regclass)
     RETURNS TABLE (covered_until timestamptz, partitions bigint, default_partition regclass)
-    LANGUAGE c STABLE STRICT PARALLEL RESTRICTED AS 'MODULE_PATHNAME';
+    LANGUAGE c STABLE STRICT PARALLEL RESTRICTED ROWS 1 AS 'MODULE_PATHNAME';
+
+-- Functions and not subqueries of the views, because the planner thinks of thousands of partitions and would compile.
+CREATE FUNCTION warden.partition_rows(partition regclass) RETURNS bigint
+    LANGUAGE sql STABLE STRICT PARALLEL SAFE
+    BEGIN ATOMIC
+        SELECT sum(greatest(c.reltuples::bigint, pg_stat_get_live_tuples(c.oid)))::bigint
+        FROM pg_partition_tree(partition) t JOIN pg_class c ON c.oid = t.relid WHERE t.isleaf;
+    END;
+CREATE FUNCTION warden.partition_bytes(partition regclass) RETURNS bigint
+    LANGUAGE sql STABLE STRICT PARALLEL SAFE
+    BEGIN ATOMIC
+        SELECT sum(pg_total_relation_size(t.relid))::bigint FROM pg_partition_tree(partition) t WHERE t.isleaf;
+    END;
 
 -- Views --------------------------------------------------------------------------------------------------------------
 
@@ -84,10 +97,7 @@ CREATE VIEW warden.partition_sets WITH (security_invoker = true) AS
            b.covered_until,
            CASE WHEN isfinite(b.covered_until) THEN greatest(b.covered_until - now(), interval '0') END AS runs_out_in,
            b.partitions,
-           CASE WHEN b.default_partition IS NOT NULL THEN
-               (SELECT sum(greatest(c.reltuples::bigint, pg_stat_get_live_tuples(c.oid)))::bigint
-                FROM pg_partition_tree(b.default_partition) t JOIN pg_class c ON c.oid = t.relid WHERE t.isleaf)
-           END AS default_rows,
+           warden.partition_rows(b.default_partition) AS default_rows,
            s.last_success, s.last_error, s.last_error_at, s.blocked_by
     FROM warden.partition_policies p
     JOIN pg_class parent_class ON parent_class.oid = p.parent
@@ -97,10 +107,8 @@ CREATE VIEW warden.partition_sets WITH (security_invoker = true) AS
 CREATE VIEW warden.partitions WITH (security_invoker = true) AS
     SELECT p.parent::regclass AS parent,
            b.partition, b.kind, b.lower_bound, b.upper_bound,
-           (SELECT sum(greatest(l.reltuples::bigint, pg_stat_get_live_tuples(l.oid)))::bigint
-            FROM pg_partition_tree(b.partition) t JOIN pg_class l ON l.oid = t.relid WHERE t.isleaf) AS estimated_rows,
-           (SELECT sum(pg_total_relation_size(t.relid))::bigint
-            FROM pg_partition_tree(b.partition) t WHERE t.isleaf) AS bytes,
+           warden.partition_rows(b.partition) AS estimated_rows,
+           warden.partition_bytes(b.partition) AS bytes,
            b.expires_at
     FROM warden.partition_policies p
     JOIN pg_class parent_class ON parent_class.oid = p.parent
@@ -119,8 +127,8 @@ COMMENT ON TABLE warden.partition_log IS
 COMMENT ON FUNCTION warden.partition_by_time(regclass, interval, interval, interval, text, text, timestamptz, text[], boolean) IS
 $$Has the partitions of a table that is partitioned by range of a timestamptz, timestamp or date made ahead of time and retired; again with other arguments changes that.
 every: length of a partition, in months, days or time, not mixed. ahead: how far beyond now partitions are to exist (default: 4 partitions, and more up to a week while that is at most 48). keep: how long after its upper bound has passed a partition stays (default: for ever). on_expiry: drop, or detach, which leaves it as a table. timezone: where days and months begin (default: that of the session, or UTC if existing bounds tell so; of a set that exists: as it was). anchor: one boundary (default: as existing partitions have it, else midnight of 2000-01-01, a Monday for days). storage_parameters: of new partitions, like pg_class.reloptions (default: those of the newest partition). dry_run: only report.
-Creates what is missing at once and returns one row a partition, as partition_maintain() does; retires nothing: what the next maintenance will retire is returned as planned.
-Errors: 42501 not the owner, 42809 not a partitioned table or not by range, 42804 type of key, 22023 an argument that cannot be right, 0A000 more than one key column, a partition of another table, a temporary table, 55P03 lock not available within warden.lock_timeout.
+Creates what is missing at once, as far as one transaction should lock, first what rows of now and later need; and returns one row a partition, as partition_maintain() does; retires nothing: what the next maintenance will retire is returned as planned.
+Errors: 42501 not the owner, 42809 not a partitioned table or not by range, 42804 type of key, 22023 an argument that cannot be right, 22004 one that must not be null, 0A000 more than one key column, a partition of another table, a temporary table, 55P03 lock not available within warden.lock_timeout.
 Locks until the end of the transaction: SHARE UPDATE EXCLUSIVE on the table, ACCESS EXCLUSIVE on a default partition if anything is created.$$;
 COMMENT ON FUNCTION warden.partition_unmanage(regclass) IS
     'Forgets the policy of a set; its partitions stay as they are. Error 42704 if the table is not managed, 42501 if not the owner. Locks the table in SHARE UPDATE EXCLUSIVE mode.';
@@ -132,6 +140,10 @@ COMMENT ON FUNCTION warden.partition_bounds(regclass) IS
     'Partitions of a managed set, whatever their bounds. kind: range, default, or detaching (a DETACH CONCURRENTLY that was interrupted). Bounds are written in the set''s time zone. expires_at: when retention may take it; null if never. Error 42501 for who is neither pg_monitor nor has the rights of the owner. Locks the table in ACCESS SHARE mode.';
 COMMENT ON FUNCTION warden.partition_coverage(regclass) IS
     'From now to covered_until a managed set has a partition for every row (null: not even now; infinity: up to MAXVALUE); the number of its partitions, the default one included; and the default partition. Error 42501 for who is neither pg_monitor nor has the rights of the owner. Locks the table in ACCESS SHARE mode.';
+COMMENT ON FUNCTION warden.partition_rows(regclass) IS
+    'Estimate of the rows in a partition and all below it: by ANALYZE or by the cumulative statistics, whichever is more.';
+COMMENT ON FUNCTION warden.partition_bytes(regclass) IS
+    'Bytes of a partition and all below it, with indexes and TOAST. Locks each in ACCESS SHARE mode.';
 COMMENT ON VIEW warden.partition_sets IS
     'One row a set: its policy; covered_until and runs_out_in: when rows stop having a partition (runs_out_in is null if never); partitions; default_rows: estimate of the rows in the default partition; last_success: when maintenance last did something and nothing went wrong; last_error: SQLSTATE and message of the last maintenance, null if it succeeded; blocked_by: who held the lock.';
 COMMENT ON VIEW warden.partitions IS

@@ -25,9 +25,6 @@ bool is_midnight(Moment moment, const Zone &zone) {
 std::vector<Range> uncovered(const std::vector<Range> &existing, const Calendar &calendar, const Range &span,
                              std::size_t limit) {
 	std::vector<Range> ranges;
-	if (span.lower >= span.upper) {
-		return ranges;
-	}
 	auto next = first_after(existing, span.lower);
 	for (std::int64_t n = calendar.number(span.lower); ranges.size() < limit; ++n) {
 		Moment lower = calendar.start(n);
@@ -36,7 +33,7 @@ std::vector<Range> uncovered(const std::vector<Range> &existing, const Calendar 
 			break;
 		}
 		if (next != existing.end() && next->lower <= lower && next->upper > upper) {
-			if (next->upper >= span.upper) {
+			if (next->upper == end) {
 				break;
 			}
 			n = calendar.number(next->upper) - 1; // straight to where the wide partition ends
@@ -70,8 +67,8 @@ std::vector<Range> missing_ranges(const std::vector<Range> &existing, const Cale
 	// What ends at -infinity is not a partition to continue from.
 	if (current != existing.begin() && is_finite(std::prev(current)->upper)) {
 		const Moment from = std::max(std::prev(current)->upper, window.cutoff);
-		for (const Range &range : uncovered(existing, calendar, {from, window.now}, limit)) {
-			if (range.upper <= window.now && missing.size() < limit) {
+		for (const Range &range : uncovered(existing, calendar, {from, window.now}, limit - missing.size())) {
+			if (range.upper <= window.now) {
 				missing.push_back(range);
 			}
 		}

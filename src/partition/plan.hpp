@@ -26,9 +26,9 @@ struct Window {
 	Moment cutoff;  ///< now - keep, or `beginning`: what ends at or before it has expired
 };
 
-/// The ranges to create, at most `limit` of them: the calendar's ranges from the end of the last partition before now up
-/// to the horizon, less what is covered already and what has expired.  First those that end after now, then those before,
-/// each oldest first.  `existing` is sorted and disjoint.
+/// The ranges to create, at most `limit` of them: the calendar's ranges from the end of the last partition before now
+/// up to the horizon, less what is covered already and what has expired.  First those that end after now, then those
+/// before, each oldest first.  `existing` is sorted and disjoint.
 std::vector<Range> missing_ranges(const std::vector<Range> &existing, const Calendar &calendar, const Window &window,
                                   std::size_t limit);
 

@@ -2,8 +2,10 @@
 
 #include "partition/partition.hpp"
 #include "pg/lock.hpp"
+#include "pg/names.hpp"
 #include "pg/security.hpp"
 #include "pg/spi.hpp"
+#include "pg/transaction.hpp"
 
 namespace warden::partition {
 
@@ -21,6 +23,52 @@ struct OwnTables {
 	Spi spi;
 };
 
+constinit Statement select_policies{R"(
+SELECT parent::oid, every, ahead, keep, on_expiry = 'detach', timezone, anchor, storage_parameters::text,
+       EXISTS (SELECT FROM warden.partition_states s WHERE s.parent = p.parent AND s.last_error IS NOT NULL)
+FROM warden.partition_policies p
+WHERE ($1 IS NULL OR parent = $1) AND EXISTS (SELECT FROM pg_class c WHERE c.oid = p.parent)
+ORDER BY parent)"};
+
+constinit Statement upsert_policy{R"(
+INSERT INTO warden.partition_policies (parent, every, ahead, keep, on_expiry, timezone, anchor, storage_parameters)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8::text[])
+ON CONFLICT (parent) WHERE parent <> 0::oid DO UPDATE
+SET (every, ahead, keep, on_expiry, timezone, anchor, storage_parameters)
+    = (excluded.every, excluded.ahead, excluded.keep, excluded.on_expiry, excluded.timezone, excluded.anchor,
+       excluded.storage_parameters))"};
+
+constinit Statement find_orphans{R"(
+SELECT 1 FROM warden.partition_policies p WHERE NOT EXISTS (SELECT FROM pg_class c WHERE c.oid = p.parent) LIMIT 1)"};
+
+constinit Statement insert_log{
+	"INSERT INTO warden.partition_log (parent, partition, action, command) VALUES ($1, $2, $3, $4)"};
+
+constinit Statement find_old_log{
+	"SELECT 1 FROM warden.partition_log WHERE at < now() - $1 * interval '1 minute' LIMIT 1"};
+
+constinit Statement upsert_failure{R"(
+INSERT INTO warden.partition_states (parent, last_error, last_error_at, blocked_by)
+VALUES ($1, $2, clock_timestamp(), $3)
+ON CONFLICT (parent) DO UPDATE
+SET (last_error, last_error_at, blocked_by) = (excluded.last_error, excluded.last_error_at, excluded.blocked_by))"};
+
+constinit Statement upsert_success{R"(
+INSERT INTO warden.partition_states (parent, last_success)
+VALUES ($1, clock_timestamp())
+ON CONFLICT (parent) DO UPDATE
+SET (last_success, last_error, last_error_at, blocked_by) = (excluded.last_success, NULL, NULL, NULL))"};
+
+/// Keeps our books.  Whoever is in the way there is another maintenance, which keeps them as well: to wait for it would
+/// be to fail the work for the record of it.
+template <class F>
+void keep_books(F &&body) {
+	const auto error = attempt(std::forward<F>(body));
+	if (error && !is_blocked(*error)) {
+		report(WARNING, *error);
+	}
+}
+
 } // namespace
 
 std::vector<Policy> read_policies(std::optional<Oid> parent) {
@@ -28,30 +76,24 @@ std::vector<Policy> read_policies(std::optional<Oid> parent) {
 	std::vector<Policy> policies;
 	for (const auto &[relation, every, ahead, keep, detach, timezone, anchor, storage, failed] :
 	     tables.spi.query_latest<Oid, Span, Span, std::optional<Span>, bool, std::string_view, Timestamptz,
-	                             std::optional<std::string_view>, bool>(
-			 R"(SELECT parent::oid, every, ahead, keep, on_expiry = 'detach', timezone, anchor,
-			           storage_parameters::text,
-			           EXISTS (SELECT FROM warden.partition_states s
-			                   WHERE s.parent = p.parent AND s.last_error IS NOT NULL)
-			    FROM warden.partition_policies p
-			    WHERE ($1 IS NULL OR parent = $1) AND EXISTS (SELECT FROM pg_class c WHERE c.oid = p.parent)
-			    ORDER BY parent)",
-			 parent)) {
+	                             std::optional<std::string_view>, bool>(select_policies, parent)) {
 		policies.push_back({relation, every, ahead, keep, detach, std::string(timezone), anchor.value,
 		                    storage ? std::optional<std::string>(*storage) : std::nullopt, failed});
 	}
 	return policies;
 }
 
+Policy known_policy(Oid parent) {
+	const std::vector<Policy> policies = read_policies(parent);
+	if (policies.empty()) {
+		throw Error(ERRCODE_UNDEFINED_OBJECT, format("table %s is not managed", qualified_name(parent).c_str()))
+			.with_hint("Declare it with warden.partition_by_time().");
+	}
+	return policies.front();
+}
+
 void write_policy(const Policy &policy) {
-	OwnTables().spi.execute(R"(INSERT INTO warden.partition_policies AS p
-	                     (parent, every, ahead, keep, on_expiry, timezone, anchor, storage_parameters)
-	                 VALUES ($1, $2, $3, $4, $5, $6, $7, $8::text[])
-	                 ON CONFLICT (parent) WHERE parent <> 0::oid DO UPDATE
-	                 SET (every, ahead, keep, on_expiry, timezone, anchor, storage_parameters)
-	                     = (excluded.every, excluded.ahead, excluded.keep, excluded.on_expiry, excluded.timezone,
-	                        excluded.anchor, excluded.storage_parameters))",
-	                        policy.parent, policy.every, policy.ahead, policy.keep,
+	OwnTables().spi.execute(upsert_policy, policy.parent, policy.every, policy.ahead, policy.keep,
 	                        std::string_view(policy.detach ? "detach" : "drop"), policy.timezone,
 	                        Timestamptz{policy.anchor}, policy.storage_parameters);
 }
@@ -64,54 +106,45 @@ bool delete_policy(Oid parent) {
 
 void delete_orphans() {
 	OwnTables tables;
-	const auto orphans = tables.spi.query<bool>(
-		R"(SELECT EXISTS (SELECT FROM warden.partition_policies p
-		                  WHERE NOT EXISTS (SELECT FROM pg_class c WHERE c.oid = p.parent)))");
-	if (std::get<0>(orphans.front())) {
-		tables.spi.execute(R"(DELETE FROM warden.partition_policies p
-		               WHERE NOT EXISTS (SELECT FROM pg_class c WHERE c.oid = p.parent))");
-		tables.spi.execute(R"(DELETE FROM warden.partition_states s
-		               WHERE NOT EXISTS (SELECT FROM pg_class c WHERE c.oid = s.parent))");
+	if (tables.spi.query<int32>(find_orphans).empty()) {
+		return;
 	}
+	keep_books([&] {
+		for (const char *const table : {"warden.partition_policies", "warden.partition_states"}) {
+			Spi().execute(
+				format("DELETE FROM %s t WHERE NOT EXISTS (SELECT FROM pg_class c WHERE c.oid = t.parent)", table)
+					.c_str());
+		}
+	});
 }
 
 void log_step(Oid parent, const std::string &partition, const char *action, const std::string &command) {
-	OwnTables().spi.execute(
-		"INSERT INTO warden.partition_log (parent, partition, action, command) VALUES ($1, $2, $3, $4)", parent,
-		partition, std::string_view(action), command);
+	OwnTables().spi.execute(insert_log, parent, partition, std::string_view(action), command);
 }
 
 void trim_log() {
 	OwnTables tables;
-	const auto past = tables.spi.query<bool>(
-		"SELECT EXISTS (SELECT FROM warden.partition_log WHERE at < now() - $1 * interval '1 minute')",
-		int32{history_minutes});
-	if (std::get<0>(past.front())) {
-		tables.spi.execute("DELETE FROM warden.partition_log WHERE at < now() - $1 * interval '1 minute'",
-		                   int32{history_minutes});
+	if (tables.spi.query<int32>(find_old_log, int32{history_minutes}).empty()) {
+		return;
 	}
+	keep_books([&] {
+		Spi().execute("DELETE FROM warden.partition_log WHERE at < now() - $1 * interval '1 minute'",
+		              int32{history_minutes});
+	});
 }
 
 void write_state(const Policy &policy, const State &state) {
 	if (!state.did_something && !state.error && !policy.failed) {
 		return;
 	}
-	OwnTables tables;
-	if (state.error) {
-		tables.spi.execute(R"(INSERT INTO warden.partition_states AS s (parent, last_error, last_error_at, blocked_by)
-		               VALUES ($1, $2, clock_timestamp(), $3)
-		               ON CONFLICT (parent) DO UPDATE
-		               SET (last_error, last_error_at, blocked_by)
-		                   = (excluded.last_error, excluded.last_error_at, excluded.blocked_by))",
-		                   policy.parent, state.error, state.blocked_by);
-	} else {
-		tables.spi.execute(R"(INSERT INTO warden.partition_states AS s (parent, last_success)
-		               VALUES ($1, clock_timestamp())
-		               ON CONFLICT (parent) DO UPDATE
-		               SET (last_success, last_error, last_error_at, blocked_by)
-		                   = (excluded.last_success, NULL, NULL, NULL))",
-		                   policy.parent);
-	}
+	keep_books([&] {
+		OwnTables tables;
+		if (state.error) {
+			tables.spi.execute(upsert_failure, policy.parent, state.error, state.blocked_by);
+		} else {
+			tables.spi.execute(upsert_success, policy.parent);
+		}
+	});
 }
 
 void init() {

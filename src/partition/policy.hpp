@@ -51,6 +51,9 @@ struct Policy {
 /// The policies of all sets, or of one, as of this moment.  Takes no lock but ACCESS SHARE on our table.
 std::vector<Policy> read_policies(std::optional<Oid> parent = std::nullopt);
 
+/// The policy of one set; error 42704 if it has none.
+Policy known_policy(Oid parent);
+
 /// Declares a set, or declares it anew.
 void write_policy(const Policy &policy);
 

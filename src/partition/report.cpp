@@ -29,12 +29,7 @@ Policy visible_policy(Oid parent) {
 		            format("permission denied for table %s", qualified_name(parent).c_str()))
 			.with_detail("Only its owner and members of pg_monitor may see this.");
 	}
-	const std::vector<Policy> policies = read_policies(parent);
-	if (policies.empty()) {
-		throw Error(ERRCODE_UNDEFINED_OBJECT, format("table %s is not managed", qualified_name(parent).c_str()))
-			.with_hint("Declare it with warden.partition_by_time().");
-	}
-	return policies.front();
+	return known_policy(parent);
 }
 
 /// A look at a set must not fail because its zone is not known any more: its bounds are then written in UTC.
@@ -44,16 +39,22 @@ Zone zone_or_utc(const Policy &policy) {
 }
 
 std::string write_bound(Moment bound, const Key &key, const Zone &zone) {
-	return bound == beginning ? "MINVALUE"
-	       : bound == end     ? "MAXVALUE"
-	                          : literal(bound, key.notation, key_zone(key, zone));
+	if (is_finite(bound)) {
+		return literal(bound, key.notation, key_zone(key, zone));
+	}
+	return bound == beginning ? "MINVALUE" : bound == end ? "MAXVALUE" : bound == infinity ? "infinity" : "-infinity";
+}
+
+/// A moment of the key for SQL.
+Timestamptz instant_of(Moment moment, const Key &key, const Zone &zone) {
+	return {moment >= infinity ? DT_NOEND : moment <= minus_infinity ? DT_NOBEGIN : from_key(moment, key, zone)};
 }
 
 std::optional<Timestamptz> expiry(const Policy &policy, const Range &range, const Key &key, const Zone &zone) {
-	if (!policy.keep || range.upper == end) {
+	if (!policy.keep || !is_finite(range.upper)) {
 		return std::nullopt;
 	}
-	return Timestamptz{from_key(add(range.upper, *policy.keep, key_zone(key, zone)), key, zone)};
+	return instant_of(add(range.upper, *policy.keep, key_zone(key, zone)), key, zone);
 }
 
 } // namespace
@@ -92,7 +93,7 @@ PG_FUNCTION(partition_coverage) {
 	const Moment covered = covered_until(bounds.ranges, now);
 	const bool has_default = OidIsValid(bounds.default_partition);
 	ResultSet<std::optional<Timestamptz>, int64, std::optional<Oid>> rows(fcinfo);
-	rows.add(covered == now ? std::nullopt : std::optional(Timestamptz{from_key(covered, bounds.key, zone)}),
+	rows.add(covered == now ? std::nullopt : std::optional(instant_of(covered, bounds.key, zone)),
 	         static_cast<int64>(bounds.ranges.size()) + (has_default ? 1 : 0),
 	         has_default ? std::optional(bounds.default_partition) : std::nullopt);
 	PG_RETURN_NULL();

@@ -1,9 +1,9 @@
 #include "partition/steps.hpp"
 
-#include "pg/lock.hpp"
 #include "pg/names.hpp"
 #include "pg/security.hpp"
 #include "pg/spi.hpp"
+#include "pg/transaction.hpp"
 
 #include <algorithm>
 
@@ -85,7 +85,7 @@ std::vector<Peer> find_peers(const OpenRelation &parent) {
 }
 
 /// Rows of the default partition that belong into a range make ATTACH fail, after it has scanned them all under the
-/// strongest lock.  So look first, as the owner, with no lock but that of a query.
+/// strongest lock.  So look first, as the owner of that partition, with no lock but that of a query.
 void check_default(Oid default_partition, const Key &key, const Calendar &calendar, const Range &range) {
 	if (!OidIsValid(default_partition) || key.column.empty()) {
 		return;
@@ -97,13 +97,13 @@ void check_default(Oid default_partition, const Key &key, const Calendar &calend
 		return quoted_literal(literal(moment, key.notation, calendar.zone())) + "::" + type;
 	};
 	const std::string condition = column + " >= " + bound(range.lower) + " AND " + column + " < " + bound(range.upper);
+	const RunAs owner = RunAs::owner(owner_of(OpenRelation(default_partition, AccessShareLock)));
 	Spi spi;
 	if (!spi.query<int32>(("SELECT 1 FROM " + name + " WHERE " + condition + " LIMIT 1").c_str()).empty()) {
 		throw Error(ERRCODE_CHECK_VIOLATION,
 		            format("default partition %s holds rows of the new partition", name.c_str()))
 			.with_detail("They have " + condition + ".")
-			.with_hint("Move them out of the default partition, for instance DELETE and INSERT them again in one "
-		               "transaction with the new partition.");
+			.with_hint("Move them out of the default partition: the others are created meanwhile.");
 	}
 }
 
@@ -119,29 +119,33 @@ ParentTable look_at(Oid table) {
 	return {owner_of(parent), read_bounds(parent), find_peers(parent)};
 }
 
-void lock_peers(const std::vector<Peer> &peers, LOCKMODE on_referencing) {
-	for (const Peer &peer : peers) {
-		lock_now(peer.table, peer.refers_to_us ? on_referencing : ShareRowExclusiveLock);
-	}
-}
+// $1 the partition, $2 whether it will be detached.  What depends on the table and is no part of it: a foreign key from
+// another table, or (for DROP) a view.  The table's own constraints, defaults, policies, rules and triggers depend on
+// its columns as well, but go with it: they have an automatic or internal dependency on it besides.
+constinit Statement find_dependents{R"(
+SELECT string_agg(DISTINCT pg_describe_object(d.classid, d.objid, 0), ', ')
+FROM pg_depend d
+WHERE d.refclassid = 'pg_class'::regclass AND d.refobjid = $1 AND d.deptype = 'n'
+  AND NOT EXISTS (SELECT FROM pg_depend own
+                  WHERE own.classid = d.classid AND own.objid = d.objid AND own.refclassid = d.refclassid
+                    AND own.refobjid = $1 AND own.deptype <> 'n')
+  AND (NOT $2 OR EXISTS (SELECT FROM pg_constraint f
+                         WHERE d.classid = 'pg_constraint'::regclass AND f.oid = d.objid AND f.contype = 'f')))"};
 
-/// What depends on a partition: DROP without CASCADE would fail, and DETACH would search the referencing table under
-/// the strongest locks.  Looked for before any lock is taken.
+/// DROP without CASCADE would fail; DETACH would search the table that refers to ours while all are locked.  So what
+/// depends on the partition is looked for before any lock is taken.
 void check_dependents(const Policy &policy, Oid partition) {
 	Spi spi;
-	const auto found = spi.query<std::optional<std::string_view>>(
-		R"(SELECT string_agg(DISTINCT pg_describe_object(d.classid, d.objid, 0), ', ')
-		   FROM pg_depend d
-		   LEFT JOIN pg_constraint f ON d.classid = 'pg_constraint'::regclass AND f.oid = d.objid AND f.contype = 'f'
-		   WHERE d.refclassid = 'pg_class'::regclass AND d.refobjid = $1 AND d.deptype = 'n'
-		     AND CASE WHEN f.oid IS NOT NULL THEN f.conrelid <> $1 ELSE NOT $2 END)",
-		partition, policy.detach);
+	const auto found = spi.query<std::optional<std::string_view>>(find_dependents, partition, policy.detach);
 	if (const auto &dependents = std::get<0>(found.front())) {
 		throw Error(ERRCODE_DEPENDENT_OBJECTS_STILL_EXIST,
 		            format("cannot %s %s because other objects depend on it", retirement_action(policy),
 		                   qualified_name(partition).c_str()))
 			.with_detail("It is needed by " + std::string(*dependents) + ".")
-			.with_hint("Remove what depends on the partition; it is never dropped with CASCADE.");
+			.with_hint(policy.detach
+		                   ? "Drop the foreign key, or detach the partition by hand: the server then searches "
+		                     "the referencing table while both are locked."
+		                   : "Remove what depends on the partition; nothing is ever dropped with CASCADE.");
 	}
 }
 
@@ -160,23 +164,47 @@ const char *retirement_action(const Policy &policy) {
 	return policy.detach ? "detach" : "drop";
 }
 
-std::optional<Done> create_partition(const Policy &policy, const Blueprint &blueprint, const Range &range) {
+std::optional<Refusal> lock_to_create(const Policy &policy) {
 	const PinnedSettings settings;
-	lock(policy.parent, ShareUpdateExclusiveLock);
+	return take_lock(policy.parent, ShareUpdateExclusiveLock);
+}
+
+std::optional<Refusal> lock_to_retire(const Policy &policy) {
+	bool will_last = false;
+	// In a subtransaction, so that what is not enough is let go at once.
+	const auto error = attempt([&] {
+		const PinnedSettings settings;
+		if (const auto refusal = take_lock(policy.parent, AccessExclusiveLock)) {
+			will_last = refusal->will_last;
+			throw Error(refusal->error);
+		}
+		const Oid default_partition = call(get_default_partition_oid, policy.parent);
+		if (OidIsValid(default_partition)) {
+			lock_now(default_partition, AccessExclusiveLock);
+		}
+	});
+	return error ? std::optional(Refusal{*error, will_last}) : std::nullopt;
+}
+
+std::optional<Done> create_partition(const Policy &policy, const Blueprint &blueprint, const Range &range) {
 	if (!is_unchanged(policy)) {
 		return std::nullopt;
 	}
+	const PinnedSettings settings;
 	ParentTable parent = look_at(policy.parent);
 	if (is_covered(parent.bounds.ranges, range)) {
 		return std::nullopt;
 	}
 	const Oid default_partition = parent.bounds.default_partition;
 	const Set set = examine(policy, std::move(parent.bounds));
+	check_default(default_partition, set.bounds.key, set.calendar, range);
 	const Draft draft = draft_partition(blueprint, range, set.bounds.key, set.calendar);
 	std::vector<std::string> statements = draft.build;
 	{
+		if (blueprint.has_model) {
+			PinnedSettings::set("default_tablespace", "");
+		}
 		const RunAs owner = RunAs::owner(parent.owner);
-		check_default(default_partition, set.bounds.key, set.calendar, range);
 		Spi spi;
 		for (const std::string &statement : draft.build) {
 			spi.execute(statement.c_str());
@@ -184,7 +212,9 @@ std::optional<Done> create_partition(const Policy &policy, const Blueprint &blue
 		if (OidIsValid(default_partition)) {
 			lock(default_partition, AccessExclusiveLock);
 		}
-		lock_peers(parent.peers, ShareRowExclusiveLock);
+		for (const Peer &peer : parent.peers) {
+			lock_now(peer.table, ShareRowExclusiveLock);
+		}
 		spi.execute(draft.attach.c_str());
 		statements.push_back(draft.attach);
 		if (const auto identity = replica_identity(blueprint, draft.qualified_name)) {
@@ -199,36 +229,24 @@ std::optional<Done> create_partition(const Policy &policy, const Blueprint &blue
 
 std::optional<Done> retire_partition(const Policy &policy, Oid partition, Moment cutoff) {
 	const PinnedSettings settings;
-	if (!relation_exists(partition)) {
+	if (!relation_exists(partition) || !is_unchanged(policy)) {
 		return std::nullopt;
 	}
 	check_dependents(policy, partition);
-	lock(policy.parent, AccessExclusiveLock);
-	Oid owner = InvalidOid;
-	std::vector<Peer> peers;
-	{
-		const OpenRelation parent(policy.parent, NoLock);
-		owner = owner_of(parent);
-		if (policy.detach) {
-			peers = find_peers(parent);
-		}
-	}
-	const Oid default_partition = call(get_default_partition_oid, policy.parent);
-	if (OidIsValid(default_partition)) {
-		lock_now(default_partition, AccessExclusiveLock);
-	}
-	if (!relation_exists(partition)) {
-		return std::nullopt;
-	}
 	lock_now(partition, AccessExclusiveLock);
 	const std::optional<Range> range = read_range(policy.parent, partition);
-	if (!range || range->upper > cutoff || !is_unchanged(policy)) {
+	if (!range || range->upper > cutoff) {
 		return std::nullopt;
 	}
-	lock_peers(peers, AccessExclusiveLock);
 	Done done = plan_retirement(policy, partition);
+	const ParentTable parent = look_at(policy.parent);
 	{
-		const RunAs restricted = RunAs::owner(owner);
+		const RunAs owner = RunAs::owner(parent.owner);
+		if (policy.detach) {
+			for (const Peer &peer : parent.peers) {
+				lock_now(peer.table, ShareRowExclusiveLock);
+			}
+		}
 		Spi().execute(done.command.c_str());
 	}
 	log_step(policy.parent, done.partition, retirement_action(policy), done.command);

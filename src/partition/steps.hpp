@@ -1,12 +1,13 @@
 // steps.hpp - One partition created, or one retired: each a step that is whole or has not been.
 //
 // The invariant: what was planned is checked again under the lock, against the policy and the bounds as they are then.
-// Locks are asked for in one order, parent before default partition before partition before foreign-key peers; only the
-// first may be waited for, because from then on others wait for us.
+// Locks are asked for in one order, parent before default partition before partition before foreign-key peers; once
+// somebody may wait for us, we wait for nobody.
 #pragma once
 
 #include "partition/blueprint.hpp"
 #include "partition/set.hpp"
+#include "pg/lock.hpp"
 
 namespace warden::partition {
 
@@ -16,10 +17,16 @@ struct Done {
 	std::string command;   ///< the statements, for a person to run
 };
 
-/// Creates a partition, and logs it.  std::nullopt if it is not needed any more.
+/// Locks a set for one kind of step, until the end of the (sub)transaction: the parent, so that nobody else changes the
+/// set; and to retire, the default partition, which DETACH and DROP lock too.
+std::optional<pg::Refusal> lock_to_create(const Policy &policy);
+std::optional<pg::Refusal> lock_to_retire(const Policy &policy);
+
+/// Creates a partition, and logs it.  std::nullopt if it is not needed any more.  The set is locked.
 std::optional<Done> create_partition(const Policy &policy, const Blueprint &blueprint, const Range &range);
 
-/// Retires an expired partition as the policy says, and logs it.  std::nullopt if that is not right any more.
+/// Retires an expired partition as the policy says, and logs it.  std::nullopt if that is not right any more.  The set
+/// is locked.
 std::optional<Done> retire_partition(const Policy &policy, Oid partition, Moment cutoff);
 
 /// What create_partition() and retire_partition() would do now.

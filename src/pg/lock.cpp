@@ -60,8 +60,8 @@ Holders find_holders(Oid relation, LOCKMODE mode) {
 	return {std::string(who.value_or("")), longest};
 }
 
-Error not_available(int sqlstate, std::string message, const Holders &holders) {
-	return Error(sqlstate, std::move(message))
+Error not_available(const std::string &message, const Holders &holders) {
+	return Error(ERRCODE_LOCK_NOT_AVAILABLE, message)
 	    .with_detail(holders.who.empty() ? "Who held it has let go meanwhile." : "Held by " + holders.who + ".");
 }
 
@@ -73,39 +73,41 @@ void check_exists(Oid relation) {
 
 } // namespace
 
+std::optional<Refusal> take_lock(Oid relation, LOCKMODE mode) {
+	if (call(ConditionalLockRelationOid, relation, mode)) {
+		return std::nullopt;
+	}
+	const std::string name = qualified_name(relation);
+	const Holders holders = find_holders(relation, mode);
+	if (holders.longest_open_ms > int64{10} * timeout_ms) {
+		return Refusal{not_available(format("%s is in use by a long transaction", name.c_str()), holders), true};
+	}
+	if (attempt([&] { call(LockRelationOid, relation, mode); })) {
+		return Refusal{not_available(format("could not obtain lock on %s within %d ms", name.c_str(), timeout_ms),
+		                             find_holders(relation, mode)),
+		               false};
+	}
+	return std::nullopt;
+}
+
 void lock(Oid relation, LOCKMODE mode) {
-	if (!call(ConditionalLockRelationOid, relation, mode)) {
-		const Holders holders = find_holders(relation, mode);
-		if (holders.longest_open_ms > int64{10} * timeout_ms) {
-			throw not_available(ERRCODE_OBJECT_IN_USE,
-			                    format("%s is in use by a long transaction", qualified_name(relation).c_str()),
-			                    holders);
-		}
-		if (attempt([&] { call(LockRelationOid, relation, mode); })) {
-			throw not_available(
-				ERRCODE_LOCK_NOT_AVAILABLE,
-				format("could not obtain lock on %s within %d ms", qualified_name(relation).c_str(), timeout_ms),
-				find_holders(relation, mode));
-		}
+	if (const auto refusal = take_lock(relation, mode)) {
+		throw Error(refusal->error);
 	}
 	check_exists(relation);
 }
 
 void lock_now(Oid relation, LOCKMODE mode) {
 	if (!call(ConditionalLockRelationOid, relation, mode)) {
-		throw not_available(ERRCODE_LOCK_NOT_AVAILABLE,
-		                    format("could not obtain lock on %s", qualified_name(relation).c_str()),
+		throw not_available(format("could not obtain lock on %s", qualified_name(relation).c_str()),
 		                    find_holders(relation, mode));
 	}
 	check_exists(relation);
 }
 
-bool is_blocked_briefly(const Error &error) {
-	return error.sqlstate == ERRCODE_LOCK_NOT_AVAILABLE || error.sqlstate == ERRCODE_T_R_DEADLOCK_DETECTED;
-}
-
 bool is_blocked(const Error &error) {
-	return is_blocked_briefly(error) || error.sqlstate == ERRCODE_OBJECT_IN_USE;
+	return error.sqlstate == ERRCODE_LOCK_NOT_AVAILABLE || error.sqlstate == ERRCODE_OBJECT_IN_USE ||
+	       error.sqlstate == ERRCODE_T_R_DEADLOCK_DETECTED;
 }
 
 int lock_timeout_ms() {

@@ -7,21 +7,28 @@
 
 #include "pg/call.hpp"
 
+#include <optional>
+
 namespace warden::pg {
 
-/// Takes a lock until the end of the (sub)transaction.  Errors, with who is in the way as their detail: 55P03 not
-/// within warden.lock_timeout, 55006 held by a transaction older than ten times that, 42P01 no such relation.  Needs
+/// Why a lock was not to be had.
+struct Refusal {
+	Error error;    ///< SQLSTATE 55P03, with who is in the way as its detail
+	bool will_last; ///< it is held by a transaction older than ten times warden.lock_timeout
+};
+
+/// Takes a lock until the end of the (sub)transaction.  The relation may have been dropped meanwhile: look again. Needs
 /// PinnedSettings.
+std::optional<Refusal> take_lock(Oid relation, LOCKMODE mode);
+
+/// The same, with a refusal thrown, and error 42P01 for a relation that does not exist.
 void lock(Oid relation, LOCKMODE mode);
 
-/// The same without any wait (55P03): for locks beyond the first, while others already wait for us.
+/// lock() without any wait: for locks beyond the first, while others already wait for us.
 void lock_now(Oid relation, LOCKMODE mode);
 
 /// Whether an error is the failure to get a lock, in lock() or in a command of the server.
 bool is_blocked(const Error &error);
-
-/// Whether it may be gone a moment later.
-bool is_blocked_briefly(const Error &error);
 
 /// The settings: how long to wait for a lock, how often to try again, and the mean time between two tries.
 int lock_timeout_ms();

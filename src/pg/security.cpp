@@ -44,4 +44,22 @@ bool owns(Oid relation) {
 	});
 }
 
+void check_owner(Oid relation) {
+	if (!owns(relation)) {
+		const std::string owner = call([&] {
+			const HeapTuple tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(relation));
+			if (!HeapTupleIsValid(tuple)) {
+				return "";
+			}
+			const Oid role = reinterpret_cast<Form_pg_class>(GETSTRUCT(tuple))->relowner;
+			ReleaseSysCache(tuple);
+			return quote_identifier(GetUserNameFromId(role, false));
+		});
+		throw Error(ERRCODE_INSUFFICIENT_PRIVILEGE,
+		            format("must be owner of table %s", qualified_name(relation).c_str()))
+			.with_detail(format("Its owner is role %s.", owner.c_str()))
+			.with_hint(format("Use SET ROLE %s, or have a member of that role do it.", owner.c_str()));
+	}
+}
+
 } // namespace warden::pg

@@ -53,4 +53,7 @@ private:
 /// Whether the current user has the rights of a relation's owner.
 bool owns(Oid relation);
 
+/// Error 42501 unless it has.
+void check_owner(Oid relation);
+
 } // namespace warden::pg

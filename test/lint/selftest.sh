@@ -39,7 +39,7 @@ complain() {
 	status=1
 }
 
-# What is planted in C++ is a file of its own, in the last feature; no blanks after the reason of each line.
+# What is planted in C++ is a file of its own, in the last feature.
 source_file() {
 	printf '#include "pg/call.hpp"\n\n%s\n' "$1" > "src/$feature/stray.cpp"
 }
@@ -55,6 +55,7 @@ plant test/lint/words.sh 'errors end in attempt' "source_file 'void f() { PG_TRY
 plant test/lint/words.sh 'errors end in attempt' "source_file 'void f() { FlushErrorState(); }'"
 plant test/lint/words.sh 'server versions' "source_file '#if PG_VERSION_NUM > 1'"
 plant test/lint/words.sh 'memory is owned' "source_file 'int *p = new int(1);'"
+plant test/lint/words.sh 'errors end in attempt' "source_file 'R\"(x)\"; /* a */ \"\\\"b\"; try { } catch (...) { } // c'"
 plant test/lint/words.sh 'must not take over' "install_script 'CREATE OR  REPLACE VIEW warden.v AS SELECT 1;'"
 plant test/lint/words.sh 'must not take over' "install_script 'create table if not exists warden.t ();'"
 plant test/lint/words.sh 'gains rights' "install_script 'ALTER FUNCTION warden.f() SECURITY DEFINER;'"
@@ -76,6 +77,8 @@ plant test/lint/scripts.sh 'likely mistake' "printf '#!/bin/sh\ncd \$1\n' > test
 plant test/lint/format.sh 'clang-format' "source_file 'int  x;'"
 plant test/lint/exports.sh 'stray' \
 	"echo 'extern \"C\" { void stray() {} void Pg_magic_func() {} }' | g++ -shared -fPIC -x c++ - -o pg_warden.so"
+clean+='make '
+plant "make -s COPT=-Werror src/$feature/stray.o" 'unused-function' "source_file 'static int unused() { return 1; }'"
 plant "test/lint/statics.sh src/$feature/stray.cpp" 'constinit' "source_file 'static std::string text = \"made while loading\";'"
 
 # These two take their time, so the clean tree is not tried again: test/lint/all does that.
@@ -105,6 +108,8 @@ plant "test/server_log logs/kill_none_a.log" 'signal 9' "expects_kill; server_lo
 plant "test/server_log logs/kill_a.log" 'PANIC' "expects_kill; server_log kill_a.log 'PANIC: terminated by signal 9: x'"
 
 cd "$tree"
+source_file 'const char *f() { return "a new thing to delete in (catch)" R"(DELETE FROM x; delete it)"; } // new one, catch it'
+test/lint/words.sh > output 2>&1 || complain "test/lint/words.sh takes data and comments for code"
 expects_kill
 server_log kill_a.log '00000 LOG:  server process (PID 1) was terminated by signal 9: Killed'
 server_log sent.log $'00000 LOG:  statement: SELECT leak\n\tXX000\n2026 [1] XX STATEMENT:  SELECT leak'

@@ -28,6 +28,12 @@ inline std::vector<Range> with(std::vector<Range> set, const std::vector<Range> 
 	return set;
 }
 
+/// What is missing in the order of time, and not in that of need.
+inline std::vector<Range> missing_by_time(const std::vector<Range> &existing, const Calendar &calendar,
+                                          const Window &window, std::size_t limit) {
+	return with({}, missing_ranges(existing, calendar, window, limit));
+}
+
 /// Every other part between the bounds, more or less.
 inline std::vector<Range> set_between(const std::set<Moment> &bounds, auto &&is_part) {
 	std::vector<Range> set;

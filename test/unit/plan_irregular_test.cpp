@@ -26,7 +26,7 @@ Calendar by_default(const Step &step, const Zone &zone) {
 }
 
 void expect_missing(const std::vector<Range> &existing, const Window &window, const std::vector<Range> &expected) {
-	const auto missing = missing_ranges(existing, by_default(days(1), utc), window, many);
+	const auto missing = missing_by_time(existing, by_default(days(1), utc), window, many);
 	EXPECT_EQ(missing, expected) << shown(missing);
 }
 

@@ -49,7 +49,7 @@ Window window(const std::string &now, const std::string &horizon, const std::str
 const Calendar daily = by_default(days(1), utc);
 
 #define EXPECT_MISSING(existing, window, ...)                                                                          \
-	EXPECT_EQ(Text{missing_ranges(existing, daily, window, many)}, Text{__VA_ARGS__})
+	EXPECT_EQ(Text{missing_by_time(existing, daily, window, many)}, Text{__VA_ARGS__})
 
 TEST(Missing, OfNoneIsFromNowToTheHorizon) {
 	EXPECT_MISSING({}, window("2026-11-21 13:00", "2026-11-23 13:00"),
@@ -87,6 +87,18 @@ TEST(Missing, TheGapBetweenTheLastPartitionAndNow) {
 	               window("2026-11-13", "2026-11-14"), chain({"2026-11-13", "2026-11-14"}));
 	EXPECT_MISSING(ranges({{"2026-11-12", "2026-11-13"}}), window("2026-11-10", "2026-11-12"),
 	               chain({"2026-11-10", "2026-11-11", "2026-11-12"}));
+}
+
+TEST(Missing, WhatRowsOfNowNeedComesBeforeTheGap) {
+	const auto old = chain({"2026-11-10", "2026-11-11"});
+	const Window later = window("2026-11-13 06:00", "2026-11-15");
+	const auto by_need = ranges({{"2026-11-13", "2026-11-14"},
+	                             {"2026-11-14", "2026-11-15"},
+	                             {"2026-11-11", "2026-11-12"},
+	                             {"2026-11-12", "2026-11-13"}});
+	EXPECT_EQ(Text{missing_ranges(old, daily, later, many)}, Text{by_need});
+	EXPECT_EQ(Text{missing_ranges(old, daily, later, 3)}, (Text{{by_need[0], by_need[1], by_need[2]}}));
+	EXPECT_EQ(missing_ranges(old, daily, later, 2).size(), 2u);
 }
 
 TEST(Missing, HolesFromTheLastPartitionOn) {

@@ -17,9 +17,6 @@
 
 namespace warden::partition {
 
-inline constexpr Moment first_moment = -211813488000000000; ///< 4714-11-24 BC, the server's first timestamp
-inline constexpr Moment last_moment = 9223371331199999999;  ///< 294276-12-31 23:59:59.999999, its last
-
 /// Julian's way to count days, as in the server's date2j(), but since 2000-01-01.  The year 0 is 1 BC.
 constexpr std::int64_t day_number(std::int64_t year, int month, int day) {
 	const std::int64_t years = month > 2 ? year + 4800 : year + 4799;
