@@ -118,10 +118,10 @@ as_test_user() {
 	fi
 }
 
-# make_work_folder [name]: sets work, an empty folder that the test user can reach and write to, and goes there.
+# make_work_folder name: sets work, an empty folder that the test user can reach and write to, and goes there.
 make_work_folder() {
 	id "$test_user" > /dev/null 2>&1 || fail "there is no user $test_user to run servers: root must not"
-	work=$root/build/${1:-test}
+	work=$root/build/$1
 	if ! claim_folder "$work"; then
 		work=$(mktemp -d /var/tmp/pg_warden.XXXXXX)
 		claim_folder "$work" || fail "user $test_user cannot write to $work"
