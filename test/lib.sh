@@ -118,14 +118,14 @@ as_test_user() {
 	fi
 }
 
-# make_work_folder: sets work, an empty folder that the test user can reach and write to, and goes there.
+# make_work_folder name: sets work, an empty folder that the test user can reach and write to, and goes there.
 make_work_folder() {
 	id "$test_user" > /dev/null 2>&1 || fail "there is no user $test_user to run servers: root must not"
-	work=$root/build/test
+	work=$root/build/$1
 	if ! claim_folder "$work"; then
 		work=$(mktemp -d /var/tmp/pg_warden.XXXXXX)
 		claim_folder "$work" || fail "user $test_user cannot write to $work"
-		echo "user $test_user cannot reach $root: the tests run in $work"
+		echo "user $test_user cannot reach $root: working in $work"
 	fi
 	cd "$work" || fail "cannot go to $work"
 }
@@ -136,6 +136,35 @@ claim_folder() {
 		chown "$test_user" "$1"
 	fi
 	(cd / && as_test_user test -w "$1") && (cd "$1" && as_test_user test -w .)
+}
+
+# start_server setting...: a server of the test user in the work folder, and the variables that lead clients to it.
+start_server() {
+	local bin
+	bin=$("$PG_CONFIG" --bindir)
+	# Nobody else may enter the folder of the data, so nobody else can connect.  But a socket's path has at most 107 bytes.
+	PGHOST=$work/data
+	[ ${#PGHOST} -lt 90 ] || PGHOST=$(as_test_user mktemp -d /tmp/pg_warden.XXXXXX)
+	export PATH=$bin:$PATH PGHOST PGPORT=5432 PGUSER=postgres PGDATABASE=postgres
+	as_test_user "$bin/initdb" -D "$work/data" -U postgres -A trust -E UTF8 --locale=C.UTF-8 --no-sync > /dev/null
+	{
+		cat "$root/test/server.conf"
+		printf '%s\n' "listen_addresses = ''" "unix_socket_directories = '$PGHOST'" "$@"
+	} | as_test_user tee -a "$work/data/postgresql.conf" > /dev/null
+	as_test_user "$bin/pg_ctl" -D "$work/data" -l "$work/log" -w start > /dev/null || {
+		cat "$work/log" >&2
+		fail "the server does not start"
+	}
+}
+
+# stop_server folder: the one that was started with that work folder, if it runs.
+stop_server() {
+	local control socket
+	control=$("$PG_CONFIG" --bindir)/pg_ctl
+	as_test_user "$control" -D "$1/data" status > /dev/null 2>&1 || return 0
+	socket=$(as_test_user sed -n 5p "$1/data/postmaster.pid")
+	as_test_user "$control" -D "$1/data" -m fast -w stop > /dev/null
+	[ "$socket" = "$1/data" ] || as_test_user rmdir "$socket"
 }
 
 # stage_tests: a copy of the checkout in work/tests that belongs to the test user, for all that tests write.
