@@ -58,6 +58,11 @@ std::optional<Work> find_work(const Policy &policy, std::size_t limit) {
 	return work;
 }
 
+/// What can be told before any lock is asked for; else one failing partition would cost everybody a lock in every run.
+std::optional<Error> check(const Work &work, const Task &task) {
+	return task.range ? std::nullopt : attempt([&] { check_retirement(work.policy, task.partition); });
+}
+
 std::optional<Refusal> lock_set(const Work &work, const Task &task) {
 	return task.range ? lock_to_create(work.policy) : lock_to_retire(work.policy);
 }
@@ -182,14 +187,28 @@ void do_task(Progress &progress, const Work &work, const Task &task) {
 	}
 }
 
+/// The tasks that no other table is in the way of; the others have failed.
+std::vector<Task> promising_tasks(Progress &progress, const Work &work) {
+	std::vector<Task> promising;
+	for (const Task &task : work.tasks) {
+		if (const auto error = check(work, task)) {
+			fail(progress, work, task, *error);
+		} else {
+			promising.push_back(task);
+		}
+	}
+	return promising;
+}
+
 /// In one transaction locks only add up, so the strongest is taken first: to ask for it after weaker ones is how
 /// deadlocks are made.  If it is not to be had, the creations are done all the same.
 void do_tasks(Progress &progress, const Work &work, Mode mode) {
+	const std::vector<Task> tasks = mode == Mode::Maintain ? promising_tasks(progress, work) : work.tasks;
 	std::optional<Refusal> no_retirement;
-	if (mode == Mode::Maintain && !work.tasks.empty() && !work.tasks.back().range) {
+	if (mode == Mode::Maintain && !tasks.empty() && !tasks.back().range) {
 		no_retirement = lock_to_retire(work.policy);
 	}
-	for (const Task &task : work.tasks) {
+	for (const Task &task : tasks) {
 		if (!progress.goes_on_with(task)) {
 			continue;
 		}
@@ -236,8 +255,11 @@ struct Ending {
 
 Ending perform_once(Progress &progress, const Work &work, const Task &task) {
 	const ScratchMemory memory;
-	Ending ending{.error = {}, .refusal = lock_set(work, task)};
-	if (!ending.refusal) {
+	Ending ending{.error = check(work, task), .refusal = {}};
+	if (!ending.error) {
+		ending.refusal = lock_set(work, task);
+	}
+	if (!ending.error && !ending.refusal) {
 		std::optional<Done> done;
 		ending.error = attempt([&] { done = perform(work, task); });
 		if (!ending.error && done) {

@@ -1,5 +1,6 @@
 #include "partition/steps.hpp"
 
+#include "partition/references.hpp"
 #include "pg/names.hpp"
 #include "pg/security.hpp"
 #include "pg/spi.hpp"
@@ -10,7 +11,6 @@
 extern "C" {
 #include "catalog/pg_class.h"
 #include "catalog/partition.h"
-#include "commands/trigger.h"
 #include "utils/lsyscache.h"
 }
 
@@ -22,6 +22,14 @@ namespace {
 
 Oid owner_of(const OpenRelation &relation) {
 	return relation->rd_rel->relowner;
+}
+
+Oid owner_of(Oid relation) {
+	return owner_of(OpenRelation(relation, AccessShareLock));
+}
+
+std::vector<Peer> peers_of(Oid relation) {
+	return find_peers(OpenRelation(relation, AccessShareLock));
 }
 
 std::string join(const std::vector<std::string> &statements) {
@@ -43,47 +51,6 @@ bool is_covered(const std::vector<Range> &existing, const Range &range) {
 	return next != existing.end() && next->lower < range.upper;
 }
 
-/// A table at the other end of a foreign key of the parent, and the lock that ATTACH and DETACH take there.
-struct Peer {
-	Oid table;
-	bool refers_to_us;
-};
-
-// Server code.
-List *find_referenced(Relation parent) {
-	List *tables = NIL;
-	ListCell *cell = nullptr;
-	foreach (cell, RelationGetFKeyList(parent)) {
-		tables = list_append_unique_oid(tables, lfirst_node(ForeignKeyCacheInfo, cell)->confrelid);
-	}
-	return tables;
-}
-
-// Server code.
-List *find_referencing(Relation parent) {
-	List *tables = NIL;
-	for (int i = 0; parent->trigdesc != nullptr && i < parent->trigdesc->numtriggers; ++i) {
-		const Trigger &trigger = parent->trigdesc->triggers[i];
-		if (RI_FKey_trigger_type(trigger.tgfoid) == RI_TRIGGER_PK) {
-			tables = list_append_unique_oid(tables, trigger.tgconstrrelid);
-		}
-	}
-	return tables;
-}
-
-std::vector<Peer> find_peers(const OpenRelation &parent) {
-	std::vector<Peer> peers;
-	const List *const referenced = call(find_referenced, parent.get());
-	for (int i = 0; referenced != nullptr && i < referenced->length; ++i) {
-		peers.push_back({referenced->elements[i].oid_value, false});
-	}
-	const List *const referencing = call(find_referencing, parent.get());
-	for (int i = 0; referencing != nullptr && i < referencing->length; ++i) {
-		peers.push_back({referencing->elements[i].oid_value, true});
-	}
-	return peers;
-}
-
 /// Rows of the default partition that belong into a range make ATTACH fail, after it has scanned them all under the
 /// strongest lock.  So look first, as the owner of that partition, with no lock but that of a query.
 void check_default(Oid default_partition, const Key &key, const Calendar &calendar, const Range &range) {
@@ -97,7 +64,7 @@ void check_default(Oid default_partition, const Key &key, const Calendar &calend
 		return quoted_literal(literal(moment, key.notation, calendar.zone())) + "::" + type;
 	};
 	const std::string condition = column + " >= " + bound(range.lower) + " AND " + column + " < " + bound(range.upper);
-	const RunAs owner = RunAs::owner(owner_of(OpenRelation(default_partition, AccessShareLock)));
+	const RunAs owner = RunAs::owner(owner_of(default_partition));
 	Spi spi;
 	if (!spi.query<int32>(("SELECT 1 FROM " + name + " WHERE " + condition + " LIMIT 1").c_str()).empty()) {
 		throw Error(ERRCODE_CHECK_VIOLATION,
@@ -119,36 +86,6 @@ ParentTable look_at(Oid table) {
 	return {owner_of(parent), read_bounds(parent), find_peers(parent)};
 }
 
-// $1 the partition, $2 whether it will be detached.  What depends on the table and is no part of it: a foreign key from
-// another table, or (for DROP) a view.  The table's own constraints, defaults, policies, rules and triggers depend on
-// its columns as well, but go with it: they have an automatic or internal dependency on it besides.
-constinit Statement find_dependents{R"(
-SELECT string_agg(DISTINCT pg_describe_object(d.classid, d.objid, 0), ', ')
-FROM pg_depend d
-WHERE d.refclassid = 'pg_class'::regclass AND d.refobjid = $1 AND d.deptype = 'n'
-  AND NOT EXISTS (SELECT FROM pg_depend own
-                  WHERE own.classid = d.classid AND own.objid = d.objid AND own.refclassid = d.refclassid
-                    AND own.refobjid = $1 AND own.deptype <> 'n')
-  AND (NOT $2 OR EXISTS (SELECT FROM pg_constraint f
-                         WHERE d.classid = 'pg_constraint'::regclass AND f.oid = d.objid AND f.contype = 'f')))"};
-
-/// DROP without CASCADE would fail; DETACH would search the table that refers to ours while all are locked.  So what
-/// depends on the partition is looked for before any lock is taken.
-void check_dependents(const Policy &policy, Oid partition) {
-	Spi spi;
-	const auto found = spi.query<std::optional<std::string_view>>(find_dependents, partition, policy.detach);
-	if (const auto &dependents = std::get<0>(found.front())) {
-		throw Error(ERRCODE_DEPENDENT_OBJECTS_STILL_EXIST,
-		            format("cannot %s %s because other objects depend on it", retirement_action(policy),
-		                   qualified_name(partition).c_str()))
-			.with_detail("It is needed by " + std::string(*dependents) + ".")
-			.with_hint(policy.detach
-		                   ? "Drop the foreign key, or detach the partition by hand: the server then searches "
-		                     "the referencing table while both are locked."
-		                   : "Remove what depends on the partition; nothing is ever dropped with CASCADE.");
-	}
-}
-
 std::string retirement_command(const Policy &policy, Oid partition) {
 	const std::string name = qualified_name(partition);
 	if (policy.detach) {
@@ -162,6 +99,19 @@ std::string retirement_command(const Policy &policy, Oid partition) {
 
 const char *retirement_action(const Policy &policy) {
 	return policy.detach ? "detach" : "drop";
+}
+
+void check_retirement(const Policy &policy, Oid partition) {
+	const PinnedSettings settings;
+	if (!relation_exists(partition)) {
+		return;
+	}
+	if (policy.detach) {
+		const RunAs owner = RunAs::owner(owner_of(policy.parent));
+		check_references(partition);
+	} else {
+		check_dependents(partition);
+	}
 }
 
 std::optional<Refusal> lock_to_create(const Policy &policy) {
@@ -232,19 +182,17 @@ std::optional<Done> retire_partition(const Policy &policy, Oid partition, Moment
 	if (!relation_exists(partition) || !is_unchanged(policy)) {
 		return std::nullopt;
 	}
-	check_dependents(policy, partition);
 	lock_now(partition, AccessExclusiveLock);
 	const std::optional<Range> range = read_range(policy.parent, partition);
 	if (!range || range->upper > cutoff) {
 		return std::nullopt;
 	}
 	Done done = plan_retirement(policy, partition);
-	const ParentTable parent = look_at(policy.parent);
 	{
-		const RunAs owner = RunAs::owner(parent.owner);
+		const RunAs owner = RunAs::owner(owner_of(policy.parent));
 		if (policy.detach) {
-			for (const Peer &peer : parent.peers) {
-				lock_now(peer.table, ShareRowExclusiveLock);
+			for (const Peer &peer : peers_of(policy.parent)) {
+				lock_now(peer.table, peer.refers_to_us ? AccessExclusiveLock : ShareRowExclusiveLock);
 			}
 		}
 		Spi().execute(done.command.c_str());

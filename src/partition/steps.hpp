@@ -17,6 +17,10 @@ struct Done {
 	std::string command;   ///< the statements, for a person to run
 };
 
+/// Looks, before any lock is asked for, whether other tables or views keep a partition from being retired: the errors
+/// of check_dependents() and check_references().
+void check_retirement(const Policy &policy, Oid partition);
+
 /// Locks a set for one kind of step, until the end of the (sub)transaction: the parent, so that nobody else changes the
 /// set; and to retire, the default partition, which DETACH and DROP lock too.
 std::optional<pg::Refusal> lock_to_create(const Policy &policy);

@@ -83,9 +83,10 @@ std::optional<Refusal> take_lock(Oid relation, LOCKMODE mode) {
 		return Refusal{not_available(format("%s is in use by a long transaction", name.c_str()), holders), true};
 	}
 	if (attempt([&] { call(LockRelationOid, relation, mode); })) {
-		return Refusal{not_available(format("could not obtain lock on %s within %d ms", name.c_str(), timeout_ms),
-		                             find_holders(relation, mode)),
-		               false};
+		// Those who were there before us: who has come since may have got the lock when we gave up.
+		return Refusal{
+			not_available(format("could not obtain lock on %s within %d ms", name.c_str(), timeout_ms), holders),
+			false};
 	}
 	return std::nullopt;
 }

@@ -1,0 +1,116 @@
+#include "partition/references.hpp"
+
+#include "pg/lock.hpp"
+#include "pg/names.hpp"
+#include "pg/spi.hpp"
+
+extern "C" {
+#include "commands/trigger.h"
+}
+
+namespace warden::partition {
+
+using namespace pg;
+
+namespace {
+
+// Server code.
+List *find_referenced(Relation parent) {
+	List *tables = NIL;
+	ListCell *cell = nullptr;
+	foreach (cell, RelationGetFKeyList(parent)) {
+		tables = list_append_unique_oid(tables, lfirst_node(ForeignKeyCacheInfo, cell)->confrelid);
+	}
+	return tables;
+}
+
+// Server code.
+List *find_referencing(Relation parent) {
+	List *tables = NIL;
+	for (int i = 0; parent->trigdesc != nullptr && i < parent->trigdesc->numtriggers; ++i) {
+		const Trigger &trigger = parent->trigdesc->triggers[i];
+		if (RI_FKey_trigger_type(trigger.tgfoid) == RI_TRIGGER_PK) {
+			tables = list_append_unique_oid(tables, trigger.tgconstrrelid);
+		}
+	}
+	return tables;
+}
+
+// $1 the partition.  What depends on the table and is no part of it: a foreign key of another table, a view.  The
+// table's own constraints, defaults, policies, rules and triggers depend on its columns as well, but go with it: they
+// have an automatic or internal dependency on it besides.
+constinit Statement find_dependents{R"(
+SELECT string_agg(DISTINCT pg_describe_object(d.classid, d.objid, 0), ', '),
+       bool_or(EXISTS (SELECT FROM pg_constraint f
+                       WHERE d.classid = 'pg_constraint'::regclass AND f.oid = d.objid AND f.contype = 'f'))
+FROM pg_depend d
+WHERE d.refclassid = 'pg_class'::regclass AND d.refobjid = $1 AND d.deptype = 'n'
+  AND NOT EXISTS (SELECT FROM pg_depend own
+                  WHERE own.classid = d.classid AND own.objid = d.objid AND own.refclassid = d.refclassid
+                    AND own.refobjid = $1 AND own.deptype <> 'n'))"};
+
+// $1 the partition.  The foreign keys to it from other tables, and the search for rows that refer to its rows.
+constinit Statement find_foreign_keys{R"(
+SELECT f.conname::text, f.conrelid,
+       format('SELECT 1 FROM %s r JOIN %s p ON (%s) LIMIT 1', f.conrelid::regclass, f.confrelid::regclass,
+              (SELECT string_agg(format('r.%I = p.%I', r.attname, p.attname), ' AND ')
+               FROM unnest(f.conkey, f.confkey) k (ours, theirs)
+               JOIN pg_attribute r ON r.attrelid = f.conrelid AND r.attnum = k.ours
+               JOIN pg_attribute p ON p.attrelid = f.confrelid AND p.attnum = k.theirs))
+FROM pg_constraint f
+WHERE f.contype = 'f' AND f.confrelid = $1 AND f.conrelid <> $1)"};
+
+} // namespace
+
+std::vector<Peer> find_peers(const OpenRelation &parent) {
+	std::vector<Peer> peers;
+	const List *const referenced = call(find_referenced, parent.get());
+	for (int i = 0; referenced != nullptr && i < referenced->length; ++i) {
+		peers.push_back({referenced->elements[i].oid_value, false});
+	}
+	const List *const referencing = call(find_referencing, parent.get());
+	for (int i = 0; referencing != nullptr && i < referencing->length; ++i) {
+		peers.push_back({referencing->elements[i].oid_value, true});
+	}
+	return peers;
+}
+
+void check_dependents(Oid partition) {
+	Spi spi;
+	const auto found = spi.query<std::optional<std::string_view>, std::optional<bool>>(find_dependents, partition);
+	const auto &[dependents, is_referenced] = found.front();
+	if (dependents) {
+		throw Error(ERRCODE_DEPENDENT_OBJECTS_STILL_EXIST,
+		            format("cannot drop %s because other objects depend on it", qualified_name(partition).c_str()))
+			.with_detail("It is needed by " + std::string(*dependents) + ".")
+			.with_hint(is_referenced.value_or(false)
+		                   ? "With on_expiry => 'detach' it leaves the set when no row refers to it any more."
+		                   : "Remove what depends on the partition; nothing is ever dropped with CASCADE.");
+	}
+}
+
+void check_references(Oid partition) {
+	Spi spi;
+	for (const auto &[name, table, search] :
+	     spi.query<std::string_view, Oid, std::string_view>(find_foreign_keys, partition)) {
+		const TimestampTz start = call(GetCurrentTimestamp);
+		const bool is_referenced = !Spi().query<int32>(std::string(search).c_str()).empty();
+		const auto milliseconds = call([&] { return TimestampDifferenceMilliseconds(start, GetCurrentTimestamp()); });
+		const std::string from = qualified_name(table);
+		if (is_referenced) {
+			throw Error(ERRCODE_FOREIGN_KEY_VIOLATION, format("cannot detach %s because rows of table %s refer to it",
+			                                                  qualified_name(partition).c_str(), from.c_str()))
+				.with_detail("The foreign key is \"" + std::string(name) + "\".")
+				.with_hint("Delete those rows first, or give their table a retention that is shorter.");
+		}
+		if (milliseconds > lock_timeout_ms()) {
+			throw Error(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
+			            format("to detach %s would lock it for long", qualified_name(partition).c_str()))
+				.with_detail(
+					format("To search table %s for rows that refer to it took %ld ms.", from.c_str(), milliseconds))
+				.with_hint("Create an index on the columns of the foreign key, or set warden.lock_timeout higher.");
+		}
+	}
+}
+
+} // namespace warden::partition
