@@ -169,11 +169,6 @@ void refuse(Progress &progress, const Work &work, const Task &task, const Refusa
 	progress.stop();
 }
 
-void plan_task(Progress &progress, const Work &work, const Task &task, Mode mode) {
-	progress.planned(task, plan(work, task),
-	                 mode == Mode::Declare ? std::optional<std::string>("by the next maintenance") : std::nullopt);
-}
-
 void do_task(Progress &progress, const Work &work, const Task &task) {
 	if (const auto refusal = lock_set(work, task)) {
 		refuse(progress, work, task, *refusal);
@@ -187,36 +182,42 @@ void do_task(Progress &progress, const Work &work, const Task &task) {
 	}
 }
 
-/// The tasks that no other table is in the way of; the others have failed.
-std::vector<Task> promising_tasks(Progress &progress, const Work &work) {
-	std::vector<Task> promising;
-	for (const Task &task : work.tasks) {
-		if (const auto error = check(work, task)) {
-			fail(progress, work, task, *error);
-		} else {
-			promising.push_back(task);
-		}
-	}
-	return promising;
-}
-
 /// In one transaction locks only add up, so the strongest is taken first: to ask for it after weaker ones is how
 /// deadlocks are made.  If it is not to be had, the creations are done all the same.
-void do_tasks(Progress &progress, const Work &work, Mode mode) {
-	const std::vector<Task> tasks = mode == Mode::Maintain ? promising_tasks(progress, work) : work.tasks;
-	std::optional<Refusal> no_retirement;
-	if (mode == Mode::Maintain && !tasks.empty() && !tasks.back().range) {
-		no_retirement = lock_to_retire(work.policy);
+void do_tasks(Progress &progress, const Work &work) {
+	std::vector<std::optional<Error>> obstacles;
+	bool retires = false;
+	for (const Task &task : work.tasks) {
+		obstacles.push_back(check(work, task));
+		retires |= !task.range && !obstacles.back();
 	}
-	for (const Task &task : tasks) {
+	const std::optional<Refusal> no_retirement = retires ? lock_to_retire(work.policy) : std::nullopt;
+	for (std::size_t i = 0; i < work.tasks.size(); ++i) {
+		const Task &task = work.tasks[i];
 		if (!progress.goes_on_with(task)) {
 			continue;
 		}
-		if (mode == Mode::DryRun || (mode == Mode::Declare && !task.range)) {
-			plan_task(progress, work, task, mode);
+		if (const auto &obstacle = obstacles[i]) {
+			fail(progress, work, task, *obstacle);
 		} else if (!task.range && no_retirement) {
 			refuse(progress, work, task, *no_retirement);
 		} else {
+			do_task(progress, work, task);
+		}
+	}
+}
+
+void plan_tasks(Progress &progress, const Work &work) {
+	for (const Task &task : work.tasks) {
+		progress.planned(task, plan(work, task));
+	}
+}
+
+void declare(Progress &progress, const Work &work) {
+	for (const Task &task : work.tasks) {
+		if (!task.range) {
+			progress.planned(task, plan(work, task), "by the next maintenance");
+		} else if (progress.goes_on_with(task)) {
 			do_task(progress, work, task);
 		}
 	}
@@ -320,7 +321,17 @@ std::vector<Outcome> maintain_in_transaction(const Policy &policy, Mode mode) {
 	const auto error = attempt([&] {
 		const std::optional<Work> work = find_work(policy, tasks_in_one_transaction());
 		if (work) {
-			do_tasks(progress, *work, mode);
+			switch (mode) {
+			case Mode::Maintain:
+				do_tasks(progress, *work);
+				break;
+			case Mode::Declare:
+				declare(progress, *work);
+				break;
+			case Mode::DryRun:
+				plan_tasks(progress, *work);
+				break;
+			}
 			if (!work->is_all) {
 				progress.more();
 			}

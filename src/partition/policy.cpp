@@ -27,7 +27,7 @@ constinit Statement select_policies{R"(
 SELECT parent::oid, every, ahead, keep, on_expiry = 'detach', timezone, anchor, storage_parameters::text,
        EXISTS (SELECT FROM warden.partition_states s WHERE s.parent = p.parent AND s.last_error IS NOT NULL)
 FROM warden.partition_policies p
-WHERE ($1 IS NULL OR parent = $1) AND EXISTS (SELECT FROM pg_class c WHERE c.oid = p.parent)
+WHERE $1 IS NULL OR parent = $1
 ORDER BY parent)"};
 
 constinit Statement upsert_policy{R"(
@@ -38,8 +38,8 @@ SET (every, ahead, keep, on_expiry, timezone, anchor, storage_parameters)
     = (excluded.every, excluded.ahead, excluded.keep, excluded.on_expiry, excluded.timezone, excluded.anchor,
        excluded.storage_parameters))"};
 
-constinit Statement find_orphans{R"(
-SELECT 1 FROM warden.partition_policies p WHERE NOT EXISTS (SELECT FROM pg_class c WHERE c.oid = p.parent) LIMIT 1)"};
+constinit Statement select_parents{R"(
+SELECT parent::oid FROM warden.partition_policies UNION SELECT parent FROM warden.partition_states)"};
 
 constinit Statement insert_log{
 	"INSERT INTO warden.partition_log (parent, partition, action, command) VALUES ($1, $2, $3, $4)"};
@@ -77,6 +77,10 @@ std::vector<Policy> read_policies(std::optional<Oid> parent) {
 	for (const auto &[relation, every, ahead, keep, detach, timezone, anchor, storage, failed] :
 	     tables.spi.query_latest<Oid, Span, Span, std::optional<Span>, bool, std::string_view, Timestamptz,
 	                             std::optional<std::string_view>, bool>(select_policies, parent)) {
+		// Not a join with pg_class: that would read all of it, for a few sets in a database of many tables.
+		if (!relation_exists(relation)) {
+			continue;
+		}
 		policies.push_back({relation, every, ahead, keep, detach, std::string(timezone), anchor.value,
 		                    storage ? std::optional<std::string>(*storage) : std::nullopt, failed});
 	}
@@ -106,16 +110,11 @@ bool delete_policy(Oid parent) {
 
 void delete_orphans() {
 	OwnTables tables;
-	if (tables.spi.query<int32>(find_orphans).empty()) {
-		return;
-	}
-	keep_books([&] {
-		for (const char *const table : {"warden.partition_policies", "warden.partition_states"}) {
-			Spi().execute(
-				format("DELETE FROM %s t WHERE NOT EXISTS (SELECT FROM pg_class c WHERE c.oid = t.parent)", table)
-					.c_str());
+	for (const auto &[parent] : tables.spi.query<Oid>(select_parents)) {
+		if (!relation_exists(parent)) {
+			keep_books([&] { std::ignore = delete_policy(parent); });
 		}
-	});
+	}
 }
 
 void log_step(Oid parent, const std::string &partition, const char *action, const std::string &command) {
