@@ -15,7 +15,7 @@ using namespace pg;
 
 namespace {
 
-constexpr std::size_t no_limit = 10'000; // of one call: the rest is for the next
+constexpr std::size_t most_tasks = 10'000; // for a set in one CALL; the rest is for the next
 
 /// A step to take.
 struct Task {
@@ -297,7 +297,7 @@ void perform_and_commit(const Procedure &procedure, Progress &progress, const Wo
 void maintain_step_by_step(const Procedure &procedure, const Policy &policy) {
 	Progress progress(policy);
 	std::optional<Work> work;
-	if (const auto error = attempt([&] { work = find_work(policy, no_limit); })) {
+	if (const auto error = attempt([&] { work = find_work(policy, most_tasks); })) {
 		progress.failed(*error, "maintain", std::nullopt);
 		warn(policy, "maintain", *error);
 	}

@@ -53,10 +53,12 @@ WHERE d.refclassid = 'pg_class'::regclass AND d.refobjid = $1 AND d.deptype = 'n
 constinit Statement find_foreign_keys{R"(
 SELECT f.conname::text, f.conrelid,
        format('SELECT 1 FROM %s r JOIN %s p ON (%s) LIMIT 1', f.conrelid::regclass, f.confrelid::regclass,
-              (SELECT string_agg(format('r.%I = p.%I', r.attname, p.attname), ' AND ')
-               FROM unnest(f.conkey, f.confkey) k (ours, theirs)
-               JOIN pg_attribute r ON r.attrelid = f.conrelid AND r.attnum = k.ours
-               JOIN pg_attribute p ON p.attrelid = f.confrelid AND p.attnum = k.theirs))
+              (SELECT string_agg(format('p.%I OPERATOR(%I.%s) r.%I', p.attname, n.nspname, o.oprname, r.attname), ' AND ')
+               FROM unnest(f.conkey, f.confkey, f.conpfeqop) k (referring, referred, equals)
+               JOIN pg_attribute r ON r.attrelid = f.conrelid AND r.attnum = k.referring
+               JOIN pg_attribute p ON p.attrelid = f.confrelid AND p.attnum = k.referred
+               JOIN pg_operator o ON o.oid = k.equals
+               JOIN pg_namespace n ON n.oid = o.oprnamespace))
 FROM pg_constraint f
 WHERE f.contype = 'f' AND f.confrelid = $1 AND f.conrelid <> $1)"};
 

@@ -40,10 +40,10 @@ std::string join(const std::vector<std::string> &statements) {
 	return text;
 }
 
-/// The policy may have changed while we waited for the lock, which who changes it holds as well.
+/// The policy may have changed while we waited for the lock, which who changes it holds as well; and so may the owner.
 bool is_unchanged(const Policy &policy) {
 	const auto current = read_policies(policy.parent);
-	return !current.empty() && current.front() == policy;
+	return !current.empty() && current.front() == policy && owns(policy.parent);
 }
 
 bool is_covered(const std::vector<Range> &existing, const Range &range) {

@@ -34,7 +34,7 @@ forbid() {
 # File names in this project have no blanks.
 # shellcheck disable=SC2046
 forbid c++ '\bcatch\b|\bPG_(TRY|CATCH|FINALLY|RE_THROW)\b|\bsigsetjmp\b|\bFlushErrorState\b' \
-	'errors end in attempt() or run_transaction() only, where the cleaning up is right: see src/pg/transaction.hpp' \
+	'errors end in attempt() only, where the cleaning up is right: see src/pg/transaction.hpp' \
 	$(find src -name '*.?pp' -not -path 'src/pg/*')
 # shellcheck disable=SC2046
 forbid c++ '\bPG_VERSION_NUM\b' \
