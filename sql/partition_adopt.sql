@@ -135,12 +135,6 @@ SELECT DISTINCT to_char(lower_bound::timestamptz AT TIME ZONE 'UTC', 'HH24:MI') 
 FROM warden.partitions WHERE parent = 'utc'::regclass;
 SET timezone = 'UTC';
 
--- the key is an expression
-CREATE TABLE computed (at timestamptz, n int) PARTITION BY RANGE ((at AT TIME ZONE 'UTC'));
-SELECT DISTINCT action, status FROM warden.partition_by_time('computed', '1 year', ahead => '1 year');
-INSERT INTO computed VALUES (date_trunc('year', now())), (date_trunc('year', now()) + interval '1 year');
-SELECT count(DISTINCT tableoid) FROM computed;
-
 -- partitions elsewhere, foreign ones, and ones that are partitioned themselves
 CREATE FOREIGN DATA WRAPPER adopt_wrapper;
 CREATE SERVER adopt_server FOREIGN DATA WRAPPER adopt_wrapper;

@@ -45,6 +45,7 @@ SELECT * FROM diagnose($$SELECT warden.partition_by_time(4294967295::oid::regcla
 CREATE TABLE listed (at timestamptz) PARTITION BY LIST (at);
 CREATE TABLE hashed (at timestamptz) PARTITION BY HASH (at);
 CREATE TABLE two_columns (at timestamptz, n int) PARTITION BY RANGE (at, n);
+CREATE TABLE computed (at timestamptz) PARTITION BY RANGE ((at AT TIME ZONE 'UTC'));
 CREATE TABLE of_text (at text) PARTITION BY RANGE (at);
 CREATE TABLE of_number (at bigint) PARTITION BY RANGE (at);
 CREATE TABLE of_time (at time) PARTITION BY RANGE (at);
@@ -54,6 +55,7 @@ CREATE TABLE middle PARTITION OF top FOR VALUES IN (1) PARTITION BY RANGE (at);
 SELECT * FROM refuse('listed', $$'1 day'$$);
 SELECT * FROM refuse('hashed', $$'1 day'$$);
 SELECT * FROM refuse('two_columns', $$'1 day'$$);
+SELECT * FROM refuse('computed', $$'1 day'$$);
 SELECT * FROM refuse('of_text', $$'1 day'$$);
 SELECT * FROM refuse('of_number', $$'1 day'$$);
 SELECT * FROM refuse('of_time', $$'1 day'$$);

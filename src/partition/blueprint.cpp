@@ -130,8 +130,8 @@ Blueprint read_blueprint(const Policy &policy, const Bounds &bounds) {
 	Spi spi;
 	Blueprint blueprint{};
 	const auto storage =
-		spi.query<Oid, std::string_view, std::string_view, std::string_view, std::string_view, std::optional<Oid>>(
-			storage_query, policy.parent, model, policy.storage_parameters);
+		spi.query_latest<Oid, std::string_view, std::string_view, std::string_view, std::string_view,
+	                     std::optional<Oid>>(storage_query, policy.parent, model, policy.storage_parameters);
 	if (storage.empty()) {
 		throw Error(ERRCODE_UNDEFINED_TABLE, format("relation with OID %u does not exist", policy.parent));
 	}
@@ -143,7 +143,8 @@ Blueprint read_blueprint(const Policy &policy, const Bounds &bounds) {
 	blueprint.storage = options;
 	blueprint.has_model = OidIsValid(model);
 	blueprint.replica_index = replica_index.value_or(InvalidOid);
-	for (const auto &[before, after] : spi.query<std::string_view, std::string_view>(properties_query, policy.parent)) {
+	for (const auto &[before, after] :
+	     spi.query_latest<std::string_view, std::string_view>(properties_query, policy.parent)) {
 		blueprint.properties.push_back({std::string(before), std::string(after)});
 	}
 	return blueprint;
@@ -170,7 +171,7 @@ std::optional<std::string> replica_identity(const Blueprint &blueprint, const st
 		return std::nullopt;
 	}
 	Spi spi;
-	const auto index = spi.query<std::string_view>(
+	const auto index = spi.query_latest<std::string_view>(
 		R"(SELECT quote_ident(c.relname)
 		   FROM pg_inherits h JOIN pg_index i ON i.indexrelid = h.inhrelid JOIN pg_class c ON c.oid = h.inhrelid
 		   WHERE h.inhparent = $1 AND i.indrelid = $2::regclass)",

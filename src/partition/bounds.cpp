@@ -6,6 +6,7 @@ extern "C" {
 #include "catalog/partition.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_inherits.h"
+#include "catalog/pg_partitioned_table.h"
 #include "nodes/parsenodes.h"
 #include "partitioning/partbounds.h"
 #include "partitioning/partdesc.h"
@@ -47,8 +48,19 @@ Moment to_moment(PartitionRangeDatumKind kind, Datum datum, Oid type) {
 // The key's parts, for server code to fill.
 struct PlainKey {
 	Oid type;
-	const char *column; ///< null for an expression
+	const char *column;
 };
+
+// Server code.
+bool has_key_expression(Relation parent) {
+	const HeapTuple tuple = SearchSysCache1(PARTRELID, ObjectIdGetDatum(RelationGetRelid(parent)));
+	if (!HeapTupleIsValid(tuple)) {
+		return false;
+	}
+	const bool has_expression = !heap_attisnull(tuple, Anum_pg_partitioned_table_partexprs, nullptr);
+	ReleaseSysCache(tuple);
+	return has_expression;
+}
 
 // Server code.
 PlainKey read_plain_key(Relation parent) {
@@ -57,6 +69,13 @@ PlainKey read_plain_key(Relation parent) {
 		        errmsg("\"%s\" is not a partitioned table", RelationGetRelationName(parent)),
 		        errdetail_relkind_not_supported(parent->rd_rel->relkind),
 		        errhint("Create the table with PARTITION BY RANGE (a column of type timestamptz, timestamp or date)."));
+	}
+	// The relation cache evaluates what is constant in an expression, which is code of the table's owner, as whoever
+	// asks.
+	if (has_key_expression(parent)) {
+		ereport(ERROR, errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+		        errmsg("partition key of table \"%s\" is an expression", RelationGetRelationName(parent)),
+		        errhint("Partition the table by a column of type timestamptz, timestamp or date."));
 	}
 	const PartitionKey key = RelationGetPartitionKey(parent);
 	if (key->strategy != PARTITION_STRATEGY_RANGE) {
@@ -78,8 +97,7 @@ PlainKey read_plain_key(Relation parent) {
 		               format_type_be(type)),
 		        errhint("Partition the table by a column of type timestamptz, timestamp or date."));
 	}
-	const AttrNumber column = key->partattrs[0];
-	return {type, column == 0 ? nullptr : NameStr(TupleDescAttr(RelationGetDescr(parent), column - 1)->attname)};
+	return {type, NameStr(TupleDescAttr(RelationGetDescr(parent), key->partattrs[0] - 1)->attname)};
 }
 
 // Server code: the bound of one partition from its catalogue row.
@@ -112,7 +130,7 @@ Bounds read_bounds(const OpenRelation &parent) {
 	const Notation notation = key.type == TIMESTAMPTZOID ? Notation::Timestamptz
 	                          : key.type == TIMESTAMPOID ? Notation::Timestamp
 	                                                     : Notation::Date;
-	Bounds bounds{{key.type, notation, key.column != nullptr ? key.column : ""}, {}, {}, InvalidOid};
+	Bounds bounds{{key.type, notation, key.column}, {}, {}, InvalidOid};
 
 	const PartitionDesc descriptor = call(RelationGetPartitionDesc, parent.get(), false);
 	const PartitionBoundInfo info = descriptor->boundinfo;

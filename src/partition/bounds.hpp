@@ -12,11 +12,11 @@
 
 namespace warden::partition {
 
-/// A partition key we can work with: one column or expression of a time type.
+/// A partition key we can work with: one column of a time type.
 struct Key {
 	Oid type; ///< timestamptz, timestamp or date
 	Notation notation;
-	std::string column; ///< empty for an expression
+	std::string column;
 };
 
 /// The partitions of a table, ordered by their bounds.
@@ -28,7 +28,8 @@ struct Bounds {
 };
 
 /// Reads the partitions of a table, also one whose DETACH CONCURRENTLY was interrupted: its range is still taken.
-/// Errors: 42809 not partitioned or not by range, 0A000 more than one key column, 42804 the type of the key.
+/// Errors: 42809 not partitioned or not by range, 0A000 more than one key column or an expression, 42804 the type of
+/// the key.
 Bounds read_bounds(const pg::OpenRelation &parent);
 
 /// The range of a partition of this table, as the catalogue has it now; std::nullopt if it is none, is being detached,

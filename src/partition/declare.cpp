@@ -19,7 +19,7 @@ using namespace pg;
 
 namespace {
 
-constexpr std::size_t most_partitions_ahead = 10'000;
+constexpr std::size_t most_partitions = 10'000;
 constexpr double most_years = 1000; // of "every"
 // Years 1 to 9999: what is beyond is a mistake.
 constexpr Moment first_anchor = -730'119 * microseconds_per_day;
@@ -154,12 +154,12 @@ void check_count(const Set &set) {
 	if (!is_finite(set.window.horizon)) {
 		throw invalid("\"ahead\" is too long").with_hint("Use for instance ahead => '1 month'.");
 	}
-	const Calendar &calendar = set.calendar;
-	const bool many = calendar.number(set.window.horizon) - calendar.number(set.window.now) >
-	                  static_cast<std::int64_t>(most_partitions_ahead);
-	if (many && set.missing(most_partitions_ahead + 1).size() > most_partitions_ahead) {
-		throw invalid(format("more than %zu partitions would be made ahead", most_partitions_ahead))
-			.with_hint("Use a longer \"every\", or a shorter \"ahead\".");
+	if (set.missing(most_partitions + 1).size() > most_partitions) {
+		throw invalid(format("more than %zu partitions would be made", most_partitions))
+			.with_detail(
+				"They would reach from the end of the last partition before now, but for what has expired, to the "
+				"end of \"ahead\".")
+			.with_hint("Use a longer \"every\", a shorter \"ahead\" or a shorter \"keep\".");
 	}
 }
 
@@ -225,7 +225,8 @@ PG_FUNCTION(partition_by_time) {
 	if (!dry_run) {
 		write_policy(*policy);
 	}
-	add_outcomes(rows, parent, maintain_in_transaction(*policy, dry_run ? Mode::DryRun : Mode::Declare));
+	std::size_t locks = locks_of_a_transaction();
+	add_outcomes(rows, parent, maintain_in_transaction(*policy, dry_run ? Mode::DryRun : Mode::Declare, locks));
 	PG_RETURN_NULL();
 }
 

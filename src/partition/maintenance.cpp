@@ -28,13 +28,21 @@ struct Task {
 struct Work {
 	Policy policy;
 	Set set;
-	Blueprint blueprint; ///< if there is anything to create
 	std::vector<Task> tasks;
-	bool is_all = true; ///< otherwise more is due than these tasks
+	std::size_t locks = 0; ///< that they will hold, about
+	bool is_all = true;    ///< otherwise more is due than these tasks
 };
 
-/// What is due of a set; std::nullopt if its table has been dropped.
-std::optional<Work> find_work(const Policy &policy, std::size_t limit) {
+/// The locks that a new or dropped partition keeps until the transaction ends: on itself, its TOAST table and that
+/// one's index, its indexes; and some more for what is beside them.
+std::size_t locks_per_partition(Oid parent) {
+	const OpenRelation table(parent, NoLock);
+	return 6 + static_cast<std::size_t>(call([&] { return list_length(RelationGetIndexList(table.get())); }));
+}
+
+/// What is due of a set, as far as one transaction may hold the locks for it (std::nullopt: a transaction for each
+/// step); std::nullopt if its table has been dropped.
+std::optional<Work> find_work(const Policy &policy, std::optional<std::size_t> locks) {
 	const PinnedSettings settings;
 	if (const auto refusal = take_lock(policy.parent, AccessShareLock)) {
 		throw Error(refusal->error);
@@ -42,19 +50,19 @@ std::optional<Work> find_work(const Policy &policy, std::size_t limit) {
 	if (!relation_exists(policy.parent)) {
 		return std::nullopt;
 	}
-	Work work{policy, examine(policy), {}, {}};
+	Work work{policy, examine(policy), {}};
+	const std::size_t each = locks_per_partition(policy.parent);
+	const std::size_t limit = locks ? *locks / each : most_tasks;
 	const std::vector<Range> missing = work.set.missing(limit);
 	const std::size_t expired = std::min(work.set.expired(), limit - missing.size());
-	if (!missing.empty()) {
-		work.blueprint = read_blueprint(policy, work.set.bounds);
-	}
 	for (const Range &range : missing) {
 		work.tasks.push_back({.action = "create", .range = range});
 	}
 	for (std::size_t i = 0; i < expired; ++i) {
 		work.tasks.push_back({.action = retirement_action(policy), .range = {}, .partition = work.set.bounds.oids[i]});
 	}
-	work.is_all = work.tasks.size() < limit;
+	work.locks = work.tasks.size() * each;
+	work.is_all = missing.size() + work.set.expired() == work.tasks.size() && missing.size() < limit;
 	return work;
 }
 
@@ -68,13 +76,13 @@ std::optional<Refusal> lock_set(const Work &work, const Task &task) {
 }
 
 std::optional<Done> perform(const Work &work, const Task &task) {
-	return task.range ? create_partition(work.policy, work.blueprint, *task.range)
+	return task.range ? create_partition(work.policy, *task.range)
 	                  : retire_partition(work.policy, task.partition, work.set.window.cutoff);
 }
 
 Done plan(const Work &work, const Task &task) {
 	const PinnedSettings settings;
-	return task.range ? plan_creation(work.set, work.blueprint, *task.range)
+	return task.range ? plan_creation(work.set, read_blueprint(work.policy, work.set.bounds), *task.range)
 	                  : plan_retirement(work.policy, task.partition);
 }
 
@@ -223,11 +231,6 @@ void declare(Progress &progress, const Work &work) {
 	}
 }
 
-/// One transaction can hold only so many locks, and a partition with two indexes takes nine.
-std::size_t tasks_in_one_transaction() {
-	return static_cast<std::size_t>(max_locks_per_xact) * static_cast<std::size_t>(MaxConnections) / 10;
-}
-
 std::vector<Policy> own_policies() {
 	std::vector<Policy> policies = read_policies();
 	std::erase_if(policies, [](const Policy &policy) { return !owns(policy.parent); });
@@ -297,7 +300,7 @@ void perform_and_commit(const Procedure &procedure, Progress &progress, const Wo
 void maintain_step_by_step(const Procedure &procedure, const Policy &policy) {
 	Progress progress(policy);
 	std::optional<Work> work;
-	if (const auto error = attempt([&] { work = find_work(policy, most_tasks); })) {
+	if (const auto error = attempt([&] { work = find_work(policy, std::nullopt); })) {
 		progress.failed(*error, "maintain", std::nullopt);
 		warn(policy, "maintain", *error);
 	}
@@ -315,15 +318,20 @@ void maintain_step_by_step(const Procedure &procedure, const Policy &policy) {
 
 } // namespace
 
-std::vector<Outcome> maintain_in_transaction(const Policy &policy, Mode mode) {
+std::size_t locks_of_a_transaction() {
+	return static_cast<std::size_t>(max_locks_per_xact) * static_cast<std::size_t>(MaxConnections) / 2;
+}
+
+std::vector<Outcome> maintain_in_transaction(const Policy &policy, Mode mode, std::size_t &locks) {
 	const ScratchMemory memory;
 	Progress progress(policy);
 	const auto error = attempt([&] {
-		const std::optional<Work> work = find_work(policy, tasks_in_one_transaction());
+		const std::optional<Work> work = find_work(policy, locks);
 		if (work) {
 			switch (mode) {
 			case Mode::Maintain:
 				do_tasks(progress, *work);
+				locks -= work->locks;
 				break;
 			case Mode::Declare:
 				declare(progress, *work);
@@ -391,8 +399,10 @@ PG_FUNCTION(partition_maintain) {
 		delete_orphans();
 	}
 	const std::vector<Policy> policies = parent ? std::vector{own_policy(*parent)} : own_policies();
+	std::size_t locks = locks_of_a_transaction();
 	for (const Policy &policy : policies) {
-		add_outcomes(rows, policy.parent, maintain_in_transaction(policy, dry_run ? Mode::DryRun : Mode::Maintain));
+		add_outcomes(rows, policy.parent,
+		             maintain_in_transaction(policy, dry_run ? Mode::DryRun : Mode::Maintain, locks));
 	}
 	PG_RETURN_NULL();
 }

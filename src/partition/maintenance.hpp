@@ -24,7 +24,10 @@ enum class Mode {
 
 /// Does what is due of a set in the current transaction, which holds the locks until it ends.  A step that fails is
 /// rolled back alone.
-std::vector<Outcome> maintain_in_transaction(const Policy &policy, Mode mode);
+///
+/// `locks` is what is left of what the transaction may hold: for all that take part in it, half of what the server has.
+std::vector<Outcome> maintain_in_transaction(const Policy &policy, Mode mode, std::size_t &locks);
+std::size_t locks_of_a_transaction();
 
 /// How functions return outcomes to SQL.
 using OutcomeRows = pg::ResultSet<Oid, std::optional<std::string>, std::string, std::string, std::optional<std::string>,

@@ -35,13 +35,10 @@ CREATE TABLE warden.partition_log (
 );
 CREATE INDEX partition_log_at ON warden.partition_log (at);
 
--- Who may see a row: pg_monitor, and whoever has the rights of the table's owner.
-ALTER TABLE warden.partition_policies ENABLE ROW LEVEL SECURITY;
+-- Who may see a row: pg_monitor, and whoever has the rights of the table's owner. Not so the policies, which say no more
+-- than the catalogue does: row-level security would keep everybody but superusers from running pg_dump.
 ALTER TABLE warden.partition_states ENABLE ROW LEVEL SECURITY;
 ALTER TABLE warden.partition_log ENABLE ROW LEVEL SECURITY;
-CREATE POLICY visible ON warden.partition_policies FOR SELECT USING (
-    pg_has_role('pg_monitor', 'USAGE')
-    OR EXISTS (SELECT FROM pg_class c WHERE c.oid = parent AND pg_has_role(c.relowner, 'USAGE')));
 CREATE POLICY visible ON warden.partition_states FOR SELECT USING (
     pg_has_role('pg_monitor', 'USAGE')
     OR EXISTS (SELECT FROM pg_class c WHERE c.oid = parent AND pg_has_role(c.relowner, 'USAGE')));
@@ -71,10 +68,10 @@ REVOKE EXECUTE ON FUNCTION
 -- For the views: what a catalogue query cannot say, because bounds are not readable there but as text.
 CREATE FUNCTION warden.partition_bounds(parent regclass)
     RETURNS TABLE (partition regclass, kind text, lower_bound text, upper_bound text, expires_at timestamptz)
-    LANGUAGE c STABLE STRICT PARALLEL RESTRICTED ROWS 50 AS 'MODULE_PATHNAME';
+    LANGUAGE c STABLE STRICT PARALLEL UNSAFE ROWS 50 AS 'MODULE_PATHNAME';
 CREATE FUNCTION warden.partition_coverage(parent regclass)
     RETURNS TABLE (covered_until timestamptz, partitions bigint, default_partition regclass)
-    LANGUAGE c STABLE STRICT PARALLEL RESTRICTED ROWS 1 AS 'MODULE_PATHNAME';
+    LANGUAGE c STABLE STRICT PARALLEL UNSAFE ROWS 1 AS 'MODULE_PATHNAME';
 
 -- Functions and not subqueries of the views, because the planner thinks of thousands of partitions and would compile.
 CREATE FUNCTION warden.partition_rows(partition regclass) RETURNS bigint
@@ -128,8 +125,8 @@ COMMENT ON FUNCTION warden.partition_by_time(regclass, interval, interval, inter
 $$Has the partitions of a table that is partitioned by range of a timestamptz, timestamp or date made ahead of time and retired; again with other arguments changes that.
 every: length of a partition, in months, days or time, not mixed. ahead: how far beyond now partitions are to exist (default: 4 partitions, and more up to a week while that is at most 48). keep: how long after its upper bound has passed a partition stays (default: for ever). on_expiry: drop, or detach, which leaves it as a table. timezone: where days and months begin (default: that of the session, or UTC if existing bounds tell so; of a set that exists: as it was). anchor: one boundary (default: as existing partitions have it, else midnight of 2000-01-01, a Monday for days). storage_parameters: of new partitions, like pg_class.reloptions (default: those of the newest partition). dry_run: only report.
 Creates what is missing at once, as far as one transaction should lock, first what rows of now and later need; and returns one row a partition, as partition_maintain() does; retires nothing: what the next maintenance will retire is returned as planned.
-Errors: 42501 not the owner, 42809 not a partitioned table or not by range, 42804 type of key, 22023 an argument that cannot be right, 22004 one that must not be null, 0A000 more than one key column, a partition of another table, a temporary table, 55P03 lock not available within warden.lock_timeout.
-Locks until the end of the transaction: SHARE UPDATE EXCLUSIVE on the table, ACCESS EXCLUSIVE on a default partition if anything is created.$$;
+Errors: 42501 not the owner, 42809 not a partitioned table or not by range, 42804 type of key, 22023 an argument that cannot be right, 22004 one that must not be null, 0A000 more than one key column, an expression, a partition of another table, a temporary table, 55P03 lock not available within warden.lock_timeout.
+Locks until the end of the transaction: SHARE UPDATE EXCLUSIVE on the table, if anything is created, ACCESS EXCLUSIVE on a default partition, which the server scans then, and SHARE ROW EXCLUSIVE on tables that foreign keys join with it.$$;
 COMMENT ON FUNCTION warden.partition_unmanage(regclass) IS
     'Forgets the policy of a set; its partitions stay as they are. Error 42704 if the table is not managed, 42501 if not the owner. Locks the table in SHARE UPDATE EXCLUSIVE mode.';
 COMMENT ON FUNCTION warden.partition_maintain(regclass, boolean) IS
@@ -137,9 +134,9 @@ $$Creates what is missing and retires what has expired, of one set or (parent nu
 Returns a row for everything that was done, planned (dry_run), blocked (detail: by whom), failed (detail: SQLSTATE and message) or skipped; none when there is nothing to do: then it writes nothing and takes no lock above ACCESS SHARE. One set's failure does not stop the others.
 Errors: 42704 not managed, 42501 not the owner. Locks until the end of the transaction: SHARE UPDATE EXCLUSIVE on the parent and ACCESS EXCLUSIVE on the default partition to create; ACCESS EXCLUSIVE on parent, default and partition to retire, each asked for under warden.lock_timeout.$$;
 COMMENT ON FUNCTION warden.partition_bounds(regclass) IS
-    'Partitions of a managed set, whatever their bounds. kind: range, default, or detaching (a DETACH CONCURRENTLY that was interrupted). Bounds are written in the set''s time zone. expires_at: when retention may take it; null if never. Error 42501 for who is neither pg_monitor nor has the rights of the owner. Locks the table in ACCESS SHARE mode.';
+    'Partitions of a managed set, whatever their bounds. kind: range, default, or detaching (a DETACH CONCURRENTLY that was interrupted). Bounds are written in the set''s time zone. expires_at: when retention may take it; null if never. No rows for a table that is not managed, or of which the caller is neither in pg_monitor nor has the rights of the owner. Locks the table in ACCESS SHARE mode.';
 COMMENT ON FUNCTION warden.partition_coverage(regclass) IS
-    'From now to covered_until a managed set has a partition for every row (null: not even now; infinity: up to MAXVALUE); the number of its partitions, the default one included; and the default partition. Error 42501 for who is neither pg_monitor nor has the rights of the owner. Locks the table in ACCESS SHARE mode.';
+    'From now to covered_until a managed set has a partition for every row (null: not even now; infinity: up to MAXVALUE); the number of its partitions, the default one included; and the default partition. No rows for a table that is not managed, or of which the caller is neither in pg_monitor nor has the rights of the owner. Locks the table in ACCESS SHARE mode.';
 COMMENT ON FUNCTION warden.partition_rows(regclass) IS
     'Estimate of the rows in a partition and all below it: by ANALYZE or by the cumulative statistics, whichever is more.';
 COMMENT ON FUNCTION warden.partition_bytes(regclass) IS

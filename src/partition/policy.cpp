@@ -18,8 +18,7 @@ constinit int history_minutes = 90 * minutes_per_day; // warden.partition_histor
 
 /// A connection as the owner of our tables.
 struct OwnTables {
-	const PinnedSettings settings;
-	const RunAs owner = RunAs::extension_owner();
+	const AsExtension owner;
 	Spi spi;
 };
 

@@ -79,7 +79,8 @@ std::vector<Peer> find_peers(const OpenRelation &parent) {
 
 void check_dependents(Oid partition) {
 	Spi spi;
-	const auto found = spi.query<std::optional<std::string_view>, std::optional<bool>>(find_dependents, partition);
+	const auto found =
+		spi.query_latest<std::optional<std::string_view>, std::optional<bool>>(find_dependents, partition);
 	const auto &[dependents, is_referenced] = found.front();
 	if (dependents) {
 		throw Error(ERRCODE_DEPENDENT_OBJECTS_STILL_EXIST,
@@ -94,7 +95,7 @@ void check_dependents(Oid partition) {
 void check_references(Oid partition) {
 	Spi spi;
 	for (const auto &[name, table, search] :
-	     spi.query<std::string_view, Oid, std::string_view>(find_foreign_keys, partition)) {
+	     spi.query_latest<std::string_view, Oid, std::string_view>(find_foreign_keys, partition)) {
 		const TimestampTz start = call(GetCurrentTimestamp);
 		const bool is_referenced = !Spi().query<int32>(std::string(search).c_str()).empty();
 		const auto milliseconds = call([&] { return TimestampDifferenceMilliseconds(start, GetCurrentTimestamp()); });

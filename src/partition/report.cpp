@@ -9,6 +9,7 @@ extern "C" {
 #include "catalog/partition.h"
 #include "catalog/pg_authid.h"
 #include "catalog/pg_inherits.h"
+#include "storage/lmgr.h"
 #include "utils/acl.h"
 }
 
@@ -22,14 +23,15 @@ bool is_monitor() {
 	return call([] { return has_privs_of_role(GetUserId(), ROLE_PG_MONITOR); });
 }
 
-/// The policy of a set that the caller may see.
-Policy visible_policy(Oid parent) {
-	if (!owns(parent) && !is_monitor()) {
-		throw Error(ERRCODE_INSUFFICIENT_PRIVILEGE,
-		            format("permission denied for table %s", qualified_name(parent).c_str()))
-			.with_detail("Only its owner and members of pg_monitor may see this.");
+/// The policy of a set that the caller may see, with its table locked.  The views may ask for a set that has gone since
+/// their snapshot: that is no error.
+std::optional<Policy> visible_policy(Oid parent) {
+	call(LockRelationOid, parent, AccessShareLock);
+	if (!relation_exists(parent) || (!owns(parent) && !is_monitor())) {
+		return std::nullopt;
 	}
-	return known_policy(parent);
+	const std::vector<Policy> policies = read_policies(parent);
+	return policies.empty() ? std::nullopt : std::optional(policies.front());
 }
 
 /// A look at a set must not fail because its zone is not known any more: its bounds are then written in UTC.
@@ -62,18 +64,20 @@ std::optional<Timestamptz> expiry(const Policy &policy, const Range &range, cons
 /// partition_bounds(parent regclass) returns table (partition, kind, lower_bound, upper_bound, expires_at)
 PG_FUNCTION(partition_bounds) {
 	const auto parent = argument<Oid>(fcinfo, 0);
-	const Policy policy = visible_policy(parent);
-	const Zone zone = zone_or_utc(policy);
-	const OpenRelation table(parent, AccessShareLock);
-	const Bounds bounds = read_bounds(table);
-
 	ResultSet<Oid, std::string, std::optional<std::string>, std::optional<std::string>, std::optional<Timestamptz>>
 		rows(fcinfo);
+	const auto policy = visible_policy(parent);
+	if (!policy) {
+		PG_RETURN_NULL();
+	}
+	const Zone zone = zone_or_utc(*policy);
+	const OpenRelation table(parent, NoLock);
+	const Bounds bounds = read_bounds(table);
 	for (size_t i = 0; i < bounds.ranges.size(); ++i) {
 		const Range &range = bounds.ranges[i];
 		rows.add(bounds.oids[i], call(PartitionHasPendingDetach, bounds.oids[i]) ? "detaching" : "range",
 		         write_bound(range.lower, bounds.key, zone), write_bound(range.upper, bounds.key, zone),
-		         expiry(policy, range, bounds.key, zone));
+		         expiry(*policy, range, bounds.key, zone));
 	}
 	if (OidIsValid(bounds.default_partition)) {
 		rows.add(bounds.default_partition, "default", std::nullopt, std::nullopt, std::nullopt);
@@ -84,15 +88,18 @@ PG_FUNCTION(partition_bounds) {
 /// partition_coverage(parent regclass) returns table (covered_until, partitions, default_partition)
 PG_FUNCTION(partition_coverage) {
 	const auto parent = argument<Oid>(fcinfo, 0);
-	const Policy policy = visible_policy(parent);
-	const Zone zone = zone_or_utc(policy);
-	const OpenRelation table(parent, AccessShareLock);
+	ResultSet<std::optional<Timestamptz>, int64, std::optional<Oid>> rows(fcinfo);
+	const auto policy = visible_policy(parent);
+	if (!policy) {
+		PG_RETURN_NULL();
+	}
+	const Zone zone = zone_or_utc(*policy);
+	const OpenRelation table(parent, NoLock);
 	const Bounds bounds = read_bounds(table);
 
 	const Moment now = key_now(bounds.key, zone);
 	const Moment covered = covered_until(bounds.ranges, now);
 	const bool has_default = OidIsValid(bounds.default_partition);
-	ResultSet<std::optional<Timestamptz>, int64, std::optional<Oid>> rows(fcinfo);
 	rows.add(covered == now ? std::nullopt : std::optional(instant_of(covered, bounds.key, zone)),
 	         static_cast<int64>(bounds.ranges.size()) + (has_default ? 1 : 0),
 	         has_default ? std::optional(bounds.default_partition) : std::nullopt);

@@ -4,6 +4,20 @@ namespace warden::partition {
 
 using namespace pg;
 
+namespace {
+
+/// The anchor as a value of the key: of a date, the day that it is in.
+Moment boundary(Moment anchor, const Key &key, const Zone &zone) {
+	const Moment value = to_key(anchor, key, zone);
+	if (key.notation != Notation::Date) {
+		return value;
+	}
+	const Moment time = value % microseconds_per_day;
+	return value - (time < 0 ? time + microseconds_per_day : time);
+}
+
+} // namespace
+
 Set examine(const Policy &policy, Bounds bounds) {
 	const std::optional<Step> step = step_of(policy.every);
 	if (!step) {
@@ -15,7 +29,7 @@ Set examine(const Policy &policy, Bounds bounds) {
 	const Moment now = key_now(bounds.key, zone);
 	const Window window{now, add(now, policy.ahead, calendar_zone),
 	                    policy.keep ? add(now, *policy.keep, calendar_zone, -1) : beginning};
-	return {zone, Calendar(*step, to_key(policy.anchor, bounds.key, zone), calendar_zone), std::move(bounds), window};
+	return {zone, Calendar(*step, boundary(policy.anchor, bounds.key, zone), calendar_zone), std::move(bounds), window};
 }
 
 Set examine(const Policy &policy) {

@@ -9,9 +9,13 @@
 #include <algorithm>
 
 extern "C" {
-#include "catalog/pg_class.h"
 #include "catalog/partition.h"
+#include "catalog/pg_class.h"
+#include "catalog/pg_inherits.h"
+#include "catalog/pg_namespace.h"
+#include "utils/acl.h"
 #include "utils/lsyscache.h"
+#include "utils/syscache.h"
 }
 
 namespace warden::partition {
@@ -19,18 +23,6 @@ namespace warden::partition {
 using namespace pg;
 
 namespace {
-
-Oid owner_of(const OpenRelation &relation) {
-	return relation->rd_rel->relowner;
-}
-
-Oid owner_of(Oid relation) {
-	return owner_of(OpenRelation(relation, AccessShareLock));
-}
-
-std::vector<Peer> peers_of(Oid relation) {
-	return find_peers(OpenRelation(relation, AccessShareLock));
-}
 
 std::string join(const std::vector<std::string> &statements) {
 	std::string text;
@@ -54,7 +46,7 @@ bool is_covered(const std::vector<Range> &existing, const Range &range) {
 /// Rows of the default partition that belong into a range make ATTACH fail, after it has scanned them all under the
 /// strongest lock.  So look first, as the owner of that partition, with no lock but that of a query.
 void check_default(Oid default_partition, const Key &key, const Calendar &calendar, const Range &range) {
-	if (!OidIsValid(default_partition) || key.column.empty()) {
+	if (!OidIsValid(default_partition)) {
 		return;
 	}
 	const std::string name = qualified_name(default_partition);
@@ -64,7 +56,7 @@ void check_default(Oid default_partition, const Key &key, const Calendar &calend
 		return quoted_literal(literal(moment, key.notation, calendar.zone())) + "::" + type;
 	};
 	const std::string condition = column + " >= " + bound(range.lower) + " AND " + column + " < " + bound(range.upper);
-	const RunAs owner = RunAs::owner(owner_of(default_partition));
+	const AsOwner owner(owner_of(default_partition));
 	Spi spi;
 	if (!spi.query<int32>(("SELECT 1 FROM " + name + " WHERE " + condition + " LIMIT 1").c_str()).empty()) {
 		throw Error(ERRCODE_CHECK_VIOLATION,
@@ -83,7 +75,27 @@ struct ParentTable {
 // Not held open: the server refuses to alter a table that its caller uses.
 ParentTable look_at(Oid table) {
 	const OpenRelation parent(table, NoLock);
-	return {owner_of(parent), read_bounds(parent), find_peers(parent)};
+	return {owner_of(table), read_bounds(parent), find_peers(parent)};
+}
+
+/// DROP is for the owner of the partition, who need not be that of the parent, or of its schema.
+void check_droppable(Oid role, Oid partition) {
+	const bool may_drop = call([&] {
+		const HeapTuple schema = SearchSysCache1(NAMESPACEOID, ObjectIdGetDatum(get_rel_namespace(partition)));
+		const Oid schema_owner =
+			HeapTupleIsValid(schema) ? reinterpret_cast<Form_pg_namespace>(GETSTRUCT(schema))->nspowner : InvalidOid;
+		if (HeapTupleIsValid(schema)) {
+			ReleaseSysCache(schema);
+		}
+		return OidIsValid(schema_owner) && has_privs_of_role(role, schema_owner);
+	});
+	const Oid owner = owner_of(partition);
+	if (!may_drop && !call(has_privs_of_role, role, owner)) {
+		throw Error(ERRCODE_INSUFFICIENT_PRIVILEGE,
+		            format("must be owner of partition %s", qualified_name(partition).c_str()))
+			.with_detail("It is dropped as the owner of its parent, and has another one.")
+			.with_hint("Use ALTER TABLE ... OWNER TO on the partition.");
+	}
 }
 
 std::string retirement_command(const Policy &policy, Oid partition) {
@@ -95,6 +107,37 @@ std::string retirement_command(const Policy &policy, Oid partition) {
 	return (foreign ? "DROP FOREIGN TABLE " : "DROP TABLE ") + name;
 }
 
+// In a scope of its own, so that no setting of code that may run in it lasts until the next lock is asked for.
+void build(const Draft &draft, const Blueprint &blueprint, Oid owner) {
+	const AsOwner scope(owner);
+	if (blueprint.has_model) {
+		PinnedSettings::set("default_tablespace", "");
+	}
+	Spi spi;
+	for (const std::string &statement : draft.build) {
+		spi.execute(statement.c_str());
+	}
+}
+
+// Adds what it ran to the statements.
+void attach(const Draft &draft, const Blueprint &blueprint, Oid owner, std::vector<std::string> &statements) {
+	const AsOwner scope(owner);
+	Spi spi;
+	spi.execute(draft.attach.c_str());
+	statements.push_back(draft.attach);
+	if (const auto identity = replica_identity(blueprint, draft.qualified_name)) {
+		spi.execute(identity->c_str());
+		statements.push_back(*identity);
+	}
+}
+
+// Statements name what they are about, and only tables are locked: somebody may rename a schema under us.
+Error renamed_meanwhile(Oid parent) {
+	return Error(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
+	             format("another table than %s was reached by its name", qualified_name(parent).c_str()))
+	    .with_detail("Its schema was renamed in the same moment.");
+}
+
 } // namespace
 
 const char *retirement_action(const Policy &policy) {
@@ -103,13 +146,21 @@ const char *retirement_action(const Policy &policy) {
 
 void check_retirement(const Policy &policy, Oid partition) {
 	const PinnedSettings settings;
-	if (!relation_exists(partition)) {
+	if (!relation_exists(partition) || !owns(policy.parent)) {
 		return;
 	}
+	if (call([&] { return get_rel_relispartition(partition) && PartitionHasPendingDetach(partition); })) {
+		throw Error(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
+		            format("partition %s is being detached", qualified_name(partition).c_str()))
+			.with_detail("A DETACH CONCURRENTLY was interrupted.")
+			.with_hint("Use ALTER TABLE ... DETACH PARTITION ... FINALIZE.");
+	}
+	const Oid owner = owner_of(policy.parent);
 	if (policy.detach) {
-		const RunAs owner = RunAs::owner(owner_of(policy.parent));
+		const AsOwner scope(owner);
 		check_references(partition);
 	} else {
+		check_droppable(owner, partition);
 		check_dependents(partition);
 	}
 }
@@ -130,17 +181,17 @@ std::optional<Refusal> lock_to_retire(const Policy &policy) {
 		}
 		const Oid default_partition = call(get_default_partition_oid, policy.parent);
 		if (OidIsValid(default_partition)) {
-			lock_now(default_partition, AccessExclusiveLock);
+			lock_tree_now(default_partition, AccessExclusiveLock);
 		}
 	});
 	return error ? std::optional(Refusal{*error, will_last}) : std::nullopt;
 }
 
-std::optional<Done> create_partition(const Policy &policy, const Blueprint &blueprint, const Range &range) {
+std::optional<Done> create_partition(const Policy &policy, const Range &range) {
+	const PinnedSettings settings;
 	if (!is_unchanged(policy)) {
 		return std::nullopt;
 	}
-	const PinnedSettings settings;
 	ParentTable parent = look_at(policy.parent);
 	if (is_covered(parent.bounds.ranges, range)) {
 		return std::nullopt;
@@ -148,29 +199,21 @@ std::optional<Done> create_partition(const Policy &policy, const Blueprint &blue
 	const Oid default_partition = parent.bounds.default_partition;
 	const Set set = examine(policy, std::move(parent.bounds));
 	check_default(default_partition, set.bounds.key, set.calendar, range);
+	const Blueprint blueprint = read_blueprint(policy, set.bounds);
 	const Draft draft = draft_partition(blueprint, range, set.bounds.key, set.calendar);
 	std::vector<std::string> statements = draft.build;
-	{
-		if (blueprint.has_model) {
-			PinnedSettings::set("default_tablespace", "");
-		}
-		const RunAs owner = RunAs::owner(parent.owner);
-		Spi spi;
-		for (const std::string &statement : draft.build) {
-			spi.execute(statement.c_str());
-		}
-		if (OidIsValid(default_partition)) {
-			lock(default_partition, AccessExclusiveLock);
-		}
-		for (const Peer &peer : parent.peers) {
-			lock_now(peer.table, ShareRowExclusiveLock);
-		}
-		spi.execute(draft.attach.c_str());
-		statements.push_back(draft.attach);
-		if (const auto identity = replica_identity(blueprint, draft.qualified_name)) {
-			spi.execute(identity->c_str());
-			statements.push_back(*identity);
-		}
+	build(draft, blueprint, parent.owner);
+	if (OidIsValid(default_partition)) {
+		lock(default_partition, AccessExclusiveLock);
+		lock_tree_now(default_partition, AccessExclusiveLock);
+	}
+	for (const Peer &peer : parent.peers) {
+		lock_now(peer.table, ShareRowExclusiveLock);
+	}
+	attach(draft, blueprint, parent.owner, statements);
+	const Oid partition = call(get_relname_relid, draft.name.c_str(), blueprint.schema);
+	if (read_range(policy.parent, partition) != range) {
+		throw renamed_meanwhile(policy.parent);
 	}
 	Done done{draft.qualified_name, join(statements)};
 	log_step(policy.parent, done.partition, "create", done.command);
@@ -182,20 +225,23 @@ std::optional<Done> retire_partition(const Policy &policy, Oid partition, Moment
 	if (!relation_exists(partition) || !is_unchanged(policy)) {
 		return std::nullopt;
 	}
-	lock_now(partition, AccessExclusiveLock);
+	lock_tree_now(partition, AccessExclusiveLock);
 	const std::optional<Range> range = read_range(policy.parent, partition);
 	if (!range || range->upper > cutoff) {
 		return std::nullopt;
 	}
+	if (policy.detach) {
+		for (const Peer &peer : find_peers(OpenRelation(policy.parent, NoLock))) {
+			lock_now(peer.table, peer.refers_to_us ? AccessExclusiveLock : ShareRowExclusiveLock);
+		}
+	}
 	Done done = plan_retirement(policy, partition);
 	{
-		const RunAs owner = RunAs::owner(owner_of(policy.parent));
-		if (policy.detach) {
-			for (const Peer &peer : peers_of(policy.parent)) {
-				lock_now(peer.table, peer.refers_to_us ? AccessExclusiveLock : ShareRowExclusiveLock);
-			}
-		}
+		const AsOwner owner(owner_of(policy.parent));
 		Spi().execute(done.command.c_str());
+	}
+	if (relation_exists(partition) && (!policy.detach || read_range(policy.parent, partition))) {
+		throw renamed_meanwhile(policy.parent);
 	}
 	log_step(policy.parent, done.partition, retirement_action(policy), done.command);
 	return done;

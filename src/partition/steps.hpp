@@ -17,8 +17,8 @@ struct Done {
 	std::string command;   ///< the statements, for a person to run
 };
 
-/// Looks, before any lock is asked for, whether other tables or views keep a partition from being retired: the errors
-/// of check_dependents() and check_references().
+/// Looks, before any lock is asked for, whether a partition can be retired: the errors of check_dependents() and
+/// check_references(), 42501 if it has another owner, 55000 if a DETACH CONCURRENTLY of it was interrupted.
 void check_retirement(const Policy &policy, Oid partition);
 
 /// Locks a set for one kind of step, until the end of the (sub)transaction: the parent, so that nobody else changes the
@@ -27,7 +27,7 @@ std::optional<pg::Refusal> lock_to_create(const Policy &policy);
 std::optional<pg::Refusal> lock_to_retire(const Policy &policy);
 
 /// Creates a partition, and logs it.  std::nullopt if it is not needed any more.  The set is locked.
-std::optional<Done> create_partition(const Policy &policy, const Blueprint &blueprint, const Range &range);
+std::optional<Done> create_partition(const Policy &policy, const Range &range);
 
 /// Retires an expired partition as the policy says, and logs it.  std::nullopt if that is not right any more.  The set
 /// is locked.

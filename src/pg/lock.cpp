@@ -6,6 +6,7 @@
 #include "pg/transaction.hpp"
 
 extern "C" {
+#include "catalog/pg_inherits.h"
 #include "storage/lmgr.h"
 #include "storage/lock.h"
 }
@@ -21,7 +22,39 @@ constinit int retry_delay_ms = 1000;
 struct Holders {
 	std::string who;       ///< empty if there are none
 	int64 longest_open_ms; ///< the age of their oldest transaction
+	bool has_autovacuum;   ///< one that gives way
 };
+
+// $1 the relation, $2 the modes in conflict.  Also who waits for such a lock: he is before us.
+constinit Statement select_holders{R"(
+SELECT string_agg(who, '; ' ORDER BY who),
+       coalesce(max(extract(epoch FROM age) * 1000) FILTER (WHERE NOT gives_way), 0)::bigint,
+       coalesce(bool_or(gives_way), false)
+FROM (SELECT DISTINCT clock_timestamp() - coalesce(a.xact_start, p.prepared) AS age,
+             coalesce(a.backend_type = 'autovacuum worker' AND a.query NOT LIKE '%(to prevent wraparound)', false)
+                 AS gives_way,
+             CASE WHEN l.pid IS NULL THEN format('prepared transaction "%s" of user "%s"', p.gid, p.owner)
+                  WHEN a.usename IS NULL THEN format('process %s (%s)', l.pid, a.backend_type)
+                  ELSE format('process %s (user "%s"%s%s)', l.pid, a.usename,
+                              ', application "' || nullif(a.application_name, '') || '"',
+                              ', ' || a.state || ', transaction open for '
+                              || extract(epoch FROM clock_timestamp() - a.xact_start)::bigint || ' s')
+             END || CASE WHEN l.granted THEN '' ELSE ', who waits for it' END AS who
+      FROM pg_locks l
+      LEFT JOIN pg_stat_activity a ON a.pid = l.pid
+      LEFT JOIN pg_prepared_xacts p ON l.pid IS NULL AND l.virtualtransaction = '-1/' || p.transaction::text
+      WHERE l.locktype = 'relation' AND l.relation = $1
+        AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
+        AND l.mode = ANY (string_to_array($2, ',')) AND l.pid IS DISTINCT FROM pg_backend_pid()) holder)"};
+
+// The same relation and modes.
+constinit Statement cancel_autovacuum{R"(
+SELECT pg_cancel_backend(a.pid)
+FROM pg_locks l JOIN pg_stat_activity a ON a.pid = l.pid
+WHERE l.locktype = 'relation' AND l.relation = $1 AND l.granted
+  AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
+  AND l.mode = ANY (string_to_array($2, ','))
+  AND a.backend_type = 'autovacuum worker' AND a.query NOT LIKE '%(to prevent wraparound)')"};
 
 std::string modes_in_conflict_with(LOCKMODE mode) {
 	std::string modes;
@@ -34,30 +67,19 @@ std::string modes_in_conflict_with(LOCKMODE mode) {
 	return modes;
 }
 
-// Who holds a lock that conflicts.  Read as the extension's owner, who sees all of pg_stat_activity; what is told of
-// others is their name, not what they run.
+// Who holds a lock that conflicts, or is before us.  Read as the extension's owner, who sees all of pg_stat_activity;
+// what is told of others is their name, not what they run.  Autovacuum is asked to give way: the server would do that
+// for us only after deadlock_timeout, when we have long ceased to wait.
 Holders find_holders(Oid relation, LOCKMODE mode) {
-	const RunAs owner = RunAs::extension_owner();
+	const std::string modes = modes_in_conflict_with(mode);
+	const AsExtension owner;
 	Spi spi;
-	const auto rows = spi.query<std::optional<std::string_view>, int64>(
-		R"(SELECT string_agg(who, '; ' ORDER BY who), coalesce(max(extract(epoch FROM age) * 1000)::bigint, 0)
-		   FROM (SELECT DISTINCT clock_timestamp() - coalesce(a.xact_start, p.prepared) AS age,
-		                CASE WHEN l.pid IS NULL THEN format('prepared transaction "%s" of user "%s"', p.gid, p.owner)
-		                     ELSE format('process %s (%s%s%s)', l.pid,
-		                                 coalesce(format('user "%s"', a.usename), a.backend_type),
-		                                 ', application "' || nullif(a.application_name, '') || '"',
-		                                 ', ' || a.state || ', transaction open for '
-		                                 || extract(epoch FROM clock_timestamp() - a.xact_start)::bigint || ' s')
-		                END AS who
-		         FROM pg_locks l
-		         LEFT JOIN pg_stat_activity a ON a.pid = l.pid
-		         LEFT JOIN pg_prepared_xacts p ON l.pid IS NULL AND l.virtualtransaction = '-1/' || p.transaction::text
-		         WHERE l.locktype = 'relation' AND l.granted AND l.relation = $1
-		           AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
-		           AND l.mode = ANY (string_to_array($2, ',')) AND l.pid IS DISTINCT FROM pg_backend_pid()) holder)",
-		relation, modes_in_conflict_with(mode));
-	const auto &[who, longest] = rows.front();
-	return {std::string(who.value_or("")), longest};
+	const auto rows = spi.query<std::optional<std::string_view>, int64, bool>(select_holders, relation, modes);
+	const auto &[who, longest, has_autovacuum] = rows.front();
+	if (has_autovacuum) {
+		spi.query<bool>(cancel_autovacuum, relation, modes);
+	}
+	return {std::string(who.value_or("")), longest, has_autovacuum};
 }
 
 Error not_available(const std::string &message, const Holders &holders) {
@@ -82,7 +104,10 @@ std::optional<Refusal> take_lock(Oid relation, LOCKMODE mode) {
 	if (holders.longest_open_ms > int64{10} * timeout_ms) {
 		return Refusal{not_available(format("%s is in use by a long transaction", name.c_str()), holders), true};
 	}
-	if (attempt([&] { call(LockRelationOid, relation, mode); })) {
+	if (const auto error = attempt([&] { call(LockRelationOid, relation, mode); })) {
+		if (!is_blocked(*error)) {
+			throw Error(*error);
+		}
 		// Those who were there before us: who has come since may have got the lock when we gave up.
 		return Refusal{
 			not_available(format("could not obtain lock on %s within %d ms", name.c_str(), timeout_ms), holders),
@@ -100,10 +125,25 @@ void lock(Oid relation, LOCKMODE mode) {
 
 void lock_now(Oid relation, LOCKMODE mode) {
 	if (!call(ConditionalLockRelationOid, relation, mode)) {
-		throw not_available(format("could not obtain lock on %s", qualified_name(relation).c_str()),
-		                    find_holders(relation, mode));
+		const Holders holders = find_holders(relation, mode);
+		bool got = false;
+		// An autovacuum that was cancelled is gone in a moment.
+		for (int tries = 0; holders.has_autovacuum && !got && tries < 20; ++tries) {
+			call(pg_usleep, 1000L);
+			got = call(ConditionalLockRelationOid, relation, mode);
+		}
+		if (!got) {
+			throw not_available(format("could not obtain lock on %s", qualified_name(relation).c_str()), holders);
+		}
 	}
 	check_exists(relation);
+}
+
+void lock_tree_now(Oid relation, LOCKMODE mode) {
+	const List *const tree = call(find_all_inheritors, relation, NoLock, static_cast<List **>(nullptr));
+	for (int i = 0; i < tree->length; ++i) {
+		lock_now(tree->elements[i].oid_value, mode);
+	}
 }
 
 bool is_blocked(const Error &error) {

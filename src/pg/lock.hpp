@@ -18,7 +18,7 @@ struct Refusal {
 };
 
 /// Takes a lock until the end of the (sub)transaction.  The relation may have been dropped meanwhile: look again. Needs
-/// PinnedSettings.
+/// PinnedSettings.  An autovacuum that is in the way is cancelled, as the server would do.
 std::optional<Refusal> take_lock(Oid relation, LOCKMODE mode);
 
 /// The same, with a refusal thrown, and error 42P01 for a relation that does not exist.
@@ -26,6 +26,9 @@ void lock(Oid relation, LOCKMODE mode);
 
 /// lock() without any wait: for locks beyond the first, while others already wait for us.
 void lock_now(Oid relation, LOCKMODE mode);
+
+/// The same for a table and all its partitions.
+void lock_tree_now(Oid relation, LOCKMODE mode);
 
 /// Whether an error is the failure to get a lock, in lock() or in a command of the server.
 bool is_blocked(const Error &error);

@@ -14,7 +14,7 @@ extern "C" {
 namespace warden::pg {
 
 // Server code.  CREATE EXTENSION made the schema, so its owner is the extension's.
-Oid RunAs::find_extension_owner() {
+Oid AsExtension::find_owner() {
 	const HeapTuple schema = SearchSysCache1(NAMESPACENAME, CStringGetDatum("warden"));
 	if (!HeapTupleIsValid(schema)) {
 		ereport(ERROR, errcode(ERRCODE_UNDEFINED_SCHEMA), errmsg("schema \"warden\" does not exist"),
@@ -34,6 +34,18 @@ void PinnedSettings::set(const char *name, const char *value) {
 	call([&] { set_config_option(name, value, PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false); });
 }
 
+Oid owner_of(Oid relation) {
+	return call([&] {
+		const HeapTuple tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(relation));
+		if (!HeapTupleIsValid(tuple)) {
+			return InvalidOid;
+		}
+		const Oid owner = reinterpret_cast<Form_pg_class>(GETSTRUCT(tuple))->relowner;
+		ReleaseSysCache(tuple);
+		return owner;
+	});
+}
+
 bool owns(Oid relation) {
 	return call([&] {
 #if PG_VERSION_NUM >= 160000
@@ -46,14 +58,10 @@ bool owns(Oid relation) {
 
 void check_owner(Oid relation) {
 	if (!owns(relation)) {
+		const Oid role = owner_of(relation);
 		const std::string owner = call([&] {
-			const HeapTuple tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(relation));
-			if (!HeapTupleIsValid(tuple)) {
-				return "";
-			}
-			const Oid role = reinterpret_cast<Form_pg_class>(GETSTRUCT(tuple))->relowner;
-			ReleaseSysCache(tuple);
-			return quote_identifier(GetUserNameFromId(role, false));
+			const char *const name = GetUserNameFromId(role, true);
+			return name != nullptr ? quote_identifier(name) : "";
 		});
 		throw Error(ERRCODE_INSUFFICIENT_PRIVILEGE,
 		            format("must be owner of table %s", qualified_name(relation).c_str()))

@@ -9,38 +9,14 @@
 
 namespace warden::pg {
 
-/// Makes a role the current user for a scope.
-class RunAs {
-public:
-	/// As the owner of a user's object: restricted, because code of theirs may run.
-	static RunAs owner(Oid role) noexcept { return {role, SECURITY_RESTRICTED_OPERATION}; }
-
-	/// As the owner of our own tables, for statements of our own on them.
-	static RunAs extension_owner() { return {call(find_extension_owner), SECURITY_LOCAL_USERID_CHANGE}; }
-
-	RunAs(const RunAs &) = delete;
-	RunAs &operator=(const RunAs &) = delete;
-	~RunAs() { SetUserIdAndSecContext(role_, context_); } // two assignments: cannot raise an error
-
-private:
-	RunAs(Oid role, int restriction) noexcept {
-		GetUserIdAndSecContext(&role_, &context_);
-		SetUserIdAndSecContext(role, context_ | restriction);
-	}
-
-	static Oid find_extension_owner();
-
-	Oid role_ = InvalidOid;
-	int context_ = 0;
-};
-
 /// Settings for a scope, which may not be left by a commit: the search path is pinned, locks are waited for as long as
-/// warden.lock_timeout says.
+/// warden.lock_timeout says.  What anybody SETs meanwhile is undone with them.
 class PinnedSettings : Scoped {
 public:
 	PinnedSettings();
 	~PinnedSettings() {
-		release([this] { AtEOXact_GUC(true, level_); });
+		// As if rolled back: otherwise a SET by code of a user's would stay in our caller's session.
+		release([this] { AtEOXact_GUC(false, level_); });
 	}
 
 	/// SET LOCAL name = value, for the rest of the scope.
@@ -49,6 +25,48 @@ public:
 private:
 	int level_;
 };
+
+/// Makes a role the current user for a scope.
+class RunAs {
+public:
+	RunAs(Oid role, int restriction) noexcept {
+		GetUserIdAndSecContext(&role_, &context_);
+		SetUserIdAndSecContext(role, context_ | restriction);
+	}
+	RunAs(const RunAs &) = delete;
+	RunAs &operator=(const RunAs &) = delete;
+	~RunAs() { SetUserIdAndSecContext(role_, context_); } // two assignments: cannot raise an error
+
+private:
+	Oid role_ = InvalidOid;
+	int context_ = 0;
+};
+
+/// A scope as the owner of a user's object.  Restricted, and with settings of its own, because code of theirs may run:
+/// an index expression, a policy, a default.
+class AsOwner {
+public:
+	explicit AsOwner(Oid role) : role_(role, SECURITY_RESTRICTED_OPERATION) {}
+
+private:
+	const PinnedSettings settings_;
+	const RunAs role_;
+};
+
+/// A scope as the extension's owner, for statements of our own on our own tables and on the statistics of others.
+class AsExtension {
+public:
+	AsExtension() : role_(call(find_owner), SECURITY_LOCAL_USERID_CHANGE) {}
+
+private:
+	static Oid find_owner();
+
+	const PinnedSettings settings_;
+	const RunAs role_;
+};
+
+/// The owner of a relation, without a lock on it; InvalidOid if there is none.
+Oid owner_of(Oid relation);
 
 /// Whether the current user has the rights of a relation's owner.
 bool owns(Oid relation);
