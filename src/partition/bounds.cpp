@@ -1,6 +1,6 @@
 #include "partition/bounds.hpp"
 
-#include "pg/names.hpp"
+#include "pg/spi.hpp"
 
 extern "C" {
 #include "catalog/partition.h"
@@ -44,6 +44,8 @@ Moment to_moment(PartitionRangeDatumKind kind, Datum datum, Oid type) {
 	}
 	return to_moment(datum, type);
 }
+
+constinit Statement select_detaching{"SELECT inhrelid FROM pg_inherits WHERE inhparent = $1 AND inhdetachpending"};
 
 // The key's parts, for server code to fill.
 struct PlainKey {
@@ -159,6 +161,12 @@ Bounds read_bounds(const OpenRelation &parent) {
 	bounds.ranges.resize(found);
 	bounds.oids.resize(found);
 	return bounds;
+}
+
+Oid find_detaching(Oid parent) {
+	Spi spi;
+	const auto found = spi.query_latest<Oid>(select_detaching, parent);
+	return found.empty() ? InvalidOid : std::get<0>(found.front());
 }
 
 std::optional<Range> read_range(Oid parent, Oid partition) {

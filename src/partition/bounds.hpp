@@ -32,6 +32,9 @@ struct Bounds {
 /// the key.
 Bounds read_bounds(const pg::OpenRelation &parent);
 
+/// The partition whose DETACH CONCURRENTLY was interrupted, if there is one: the server allows no second.
+Oid find_detaching(Oid parent);
+
 /// The range of a partition of this table, as the catalogue has it now; std::nullopt if it is none, is being detached,
 /// or is the default one.  For a caller who holds its lock: unlike read_bounds() it costs the same for any number of
 /// siblings.

@@ -8,7 +8,6 @@
 extern "C" {
 #include "catalog/partition.h"
 #include "catalog/pg_authid.h"
-#include "catalog/pg_inherits.h"
 #include "storage/lmgr.h"
 #include "utils/acl.h"
 }
@@ -73,9 +72,11 @@ PG_FUNCTION(partition_bounds) {
 	const Zone zone = zone_or_utc(*policy);
 	const OpenRelation table(parent, NoLock);
 	const Bounds bounds = read_bounds(table);
+	const PinnedSettings settings;
+	const Oid detaching = find_detaching(parent);
 	for (size_t i = 0; i < bounds.ranges.size(); ++i) {
 		const Range &range = bounds.ranges[i];
-		rows.add(bounds.oids[i], call(PartitionHasPendingDetach, bounds.oids[i]) ? "detaching" : "range",
+		rows.add(bounds.oids[i], bounds.oids[i] == detaching ? "detaching" : "range",
 		         write_bound(range.lower, bounds.key, zone), write_bound(range.upper, bounds.key, zone),
 		         expiry(*policy, range, bounds.key, zone));
 	}

@@ -11,7 +11,6 @@
 extern "C" {
 #include "catalog/partition.h"
 #include "catalog/pg_class.h"
-#include "catalog/pg_inherits.h"
 #include "catalog/pg_namespace.h"
 #include "utils/acl.h"
 #include "utils/lsyscache.h"
@@ -149,7 +148,7 @@ void check_retirement(const Policy &policy, Oid partition) {
 	if (!relation_exists(partition) || !owns(policy.parent)) {
 		return;
 	}
-	if (call([&] { return get_rel_relispartition(partition) && PartitionHasPendingDetach(partition); })) {
+	if (find_detaching(policy.parent) == partition) {
 		throw Error(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
 		            format("partition %s is being detached", qualified_name(partition).c_str()))
 			.with_detail("A DETACH CONCURRENTLY was interrupted.")
