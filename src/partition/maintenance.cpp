@@ -53,7 +53,9 @@ std::optional<Work> find_work(const Policy &policy, std::optional<std::size_t> l
 	Work work{policy, examine(policy), {}};
 	const std::size_t each = locks_per_partition(policy.parent);
 	const std::size_t limit = locks ? *locks / each : most_tasks;
-	const std::vector<Range> missing = work.set.missing(limit);
+	std::vector<Range> missing = work.set.missing(limit + 1);
+	work.is_all = missing.size() + work.set.expired() <= limit;
+	missing.resize(std::min(missing.size(), limit));
 	const std::size_t expired = std::min(work.set.expired(), limit - missing.size());
 	for (const Range &range : missing) {
 		work.tasks.push_back({.action = "create", .range = range});
@@ -62,7 +64,6 @@ std::optional<Work> find_work(const Policy &policy, std::optional<std::size_t> l
 		work.tasks.push_back({.action = retirement_action(policy), .range = {}, .partition = work.set.bounds.oids[i]});
 	}
 	work.locks = work.tasks.size() * each;
-	work.is_all = missing.size() + work.set.expired() == work.tasks.size() && missing.size() < limit;
 	return work;
 }
 
