@@ -95,5 +95,15 @@ CREATE TABLE l_partly_old PARTITION OF l_partly FOR VALUES FROM ('1999-01-01') T
 SELECT action, status
 FROM warden.partition_by_time('l_partly', '1 year', ahead => '3 years', keep => '1 year') ORDER BY action, status;
 SELECT action, status FROM warden.partition_maintain('l_partly') ORDER BY action, status;
+
+-- a policy that was restored for a table of another kind: the views show the others, maintenance tells of it
+CREATE TABLE m_listed (at timestamptz) PARTITION BY LIST (at);
+INSERT INTO warden.partition_policies
+SELECT 'm_listed'::regclass::oid, every, ahead, keep, on_expiry, timezone, anchor FROM warden.partition_policies
+WHERE parent = 'z_healthy'::regclass;
+SELECT parent, covered_until IS NOT NULL AS covered, partitions > 0 AS partitions FROM warden.partition_sets
+WHERE parent IN ('m_listed'::regclass, 'z_healthy') ORDER BY parent::text;
+SELECT count(*) > 0 AS others, count(*) FILTER (WHERE parent = 'm_listed'::regclass) AS of_it FROM warden.partitions;
+SELECT * FROM warden.partition_maintain('m_listed');
 DROP SCHEMA isolated, isolated_closed, isolated_moved CASCADE;
 DROP ROLE regress_warden_owner;

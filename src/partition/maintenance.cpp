@@ -217,7 +217,11 @@ void do_tasks(Progress &progress, const Work &work) {
 
 void plan_tasks(Progress &progress, const Work &work) {
 	for (const Task &task : work.tasks) {
-		progress.planned(task, plan(work, task));
+		if (const auto obstacle = check(work, task)) {
+			fail(progress, work, task, *obstacle);
+		} else {
+			progress.planned(task, plan(work, task));
+		}
 	}
 }
 

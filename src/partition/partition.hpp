@@ -1,8 +1,8 @@
 // partition.hpp - Partitions exist before a row needs them, and leave when their time is over.
 //
 // Reading order: calendar and plan (plain logic: which ranges), policy (what was declared), bounds (what exists),
-// blueprint (what a new partition must look like), steps (one DDL step each), maintenance (the sequence, in one
-// transaction or in many), declare (partition_by_time), report (for the views).
+// blueprint (what a new partition must look like), references (who refers to one), steps (one DDL step each),
+// maintenance (the sequence, in one transaction or in many), declare (partition_by_time), report (for the views).
 #pragma once
 
 #include "pg/procedure.hpp"

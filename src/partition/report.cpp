@@ -4,6 +4,7 @@
 #include "pg/names.hpp"
 #include "pg/result_set.hpp"
 #include "pg/security.hpp"
+#include "pg/transaction.hpp"
 
 extern "C" {
 #include "catalog/partition.h"
@@ -39,6 +40,16 @@ Zone zone_or_utc(const Policy &policy) {
 	return zone ? *zone : server_zone("UTC");
 }
 
+/// Nor because a policy was restored for a table of another kind: maintenance tells of that.
+Bounds bounds_or_none(Oid parent) {
+	Bounds bounds{{TIMESTAMPTZOID, Notation::Timestamptz, ""}, {}, {}, InvalidOid};
+	std::ignore = attempt([&] {
+		const OpenRelation table(parent, NoLock);
+		bounds = read_bounds(table);
+	});
+	return bounds;
+}
+
 std::string write_bound(Moment bound, const Key &key, const Zone &zone) {
 	if (is_finite(bound)) {
 		return literal(bound, key.notation, key_zone(key, zone));
@@ -70,8 +81,7 @@ PG_FUNCTION(partition_bounds) {
 		PG_RETURN_NULL();
 	}
 	const Zone zone = zone_or_utc(*policy);
-	const OpenRelation table(parent, NoLock);
-	const Bounds bounds = read_bounds(table);
+	const Bounds bounds = bounds_or_none(parent);
 	const PinnedSettings settings;
 	const Oid detaching = find_detaching(parent);
 	for (size_t i = 0; i < bounds.ranges.size(); ++i) {
@@ -95,9 +105,7 @@ PG_FUNCTION(partition_coverage) {
 		PG_RETURN_NULL();
 	}
 	const Zone zone = zone_or_utc(*policy);
-	const OpenRelation table(parent, NoLock);
-	const Bounds bounds = read_bounds(table);
-
+	const Bounds bounds = bounds_or_none(parent);
 	const Moment now = key_now(bounds.key, zone);
 	const Moment covered = covered_until(bounds.ranges, now);
 	const bool has_default = OidIsValid(bounds.default_partition);

@@ -118,6 +118,33 @@ void build(const Draft &draft, const Blueprint &blueprint, Oid owner) {
 	}
 }
 
+/// The locks that ATTACH takes beside that of the parent, all of which others notice.  If one is not free, it is waited
+/// for before any other is held, and those are then taken at once or not at all: so nobody waits for us while we wait,
+/// and a table that is never idle does not keep a partition from being made.
+void lock_to_attach(Oid default_partition, const std::vector<Peer> &peers) {
+	Oid busy = InvalidOid;
+	LOCKMODE mode = NoLock;
+	const auto take_all = [&] {
+		if (OidIsValid(default_partition)) {
+			busy = default_partition;
+			mode = AccessExclusiveLock;
+			lock_tree_now(busy, mode);
+		}
+		for (const Peer &peer : peers) {
+			busy = peer.table;
+			mode = ShareRowExclusiveLock;
+			lock_now(busy, mode);
+		}
+	};
+	if (const auto error = attempt(take_all)) {
+		if (!is_blocked(*error)) {
+			throw Error(*error);
+		}
+		lock(busy, mode);
+		take_all();
+	}
+}
+
 // Adds what it ran to the statements.
 void attach(const Draft &draft, const Blueprint &blueprint, Oid owner, std::vector<std::string> &statements) {
 	const AsOwner scope(owner);
@@ -202,13 +229,7 @@ std::optional<Done> create_partition(const Policy &policy, const Range &range) {
 	const Draft draft = draft_partition(blueprint, range, set.bounds.key, set.calendar);
 	std::vector<std::string> statements = draft.build;
 	build(draft, blueprint, parent.owner);
-	if (OidIsValid(default_partition)) {
-		lock(default_partition, AccessExclusiveLock);
-		lock_tree_now(default_partition, AccessExclusiveLock);
-	}
-	for (const Peer &peer : parent.peers) {
-		lock_now(peer.table, ShareRowExclusiveLock);
-	}
+	lock_to_attach(default_partition, parent.peers);
 	attach(draft, blueprint, parent.owner, statements);
 	const Oid partition = call(get_relname_relid, draft.name.c_str(), blueprint.schema);
 	if (read_range(policy.parent, partition) != range) {

@@ -47,13 +47,7 @@ Oid owner_of(Oid relation) {
 }
 
 bool owns(Oid relation) {
-	return call([&] {
-#if PG_VERSION_NUM >= 160000
-		return object_ownercheck(RelationRelationId, relation, GetUserId());
-#else
-		return pg_class_ownercheck(relation, GetUserId());
-#endif
-	});
+	return call([&] { return object_ownercheck(RelationRelationId, relation, GetUserId()); });
 }
 
 void check_owner(Oid relation) {
