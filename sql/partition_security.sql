@@ -47,6 +47,8 @@ SELECT action, status, detail FROM warden.partition_maintain('expressed', dry_ru
 SET client_min_messages = error;
 CALL warden.maintain();
 SET client_min_messages = warning;
+SELECT parent, covered_until, partitions, last_error FROM warden.partition_sets;
+SELECT * FROM warden.partitions;
 SELECT warden.partition_unmanage('expressed');
 SELECT * FROM seen;
 DROP TABLE expressed;

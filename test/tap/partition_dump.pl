@@ -144,4 +144,12 @@ $node->safe_psql($table, 'CREATE SCHEMA app');
 quiet('pg_restore -t', 'pg_restore', '--exit-on-error', '-n', 'app', '-t', 'metrics', '-d', $table, "$folder/custom");
 is($node->safe_psql($table, q{SELECT 'app.metrics'::regclass}), 'app.metrics', 'one table only, and no extension');
 
+# By a role that may read everything, and is no superuser: that there is an extension must not keep it from it.
+$node->safe_psql('postgres', 'CREATE ROLE clerk LOGIN; GRANT pg_read_all_data TO clerk');
+quiet('pg_dump by who is no superuser', 'pg_dump', '-U', 'clerk', '-f', "$folder/clerk.sql", 'shop');
+is_deeply(copies("$folder/clerk.sql"), copies("$folder/plain.sql"), 'has the policies');
+my $bare = new_database();
+$node->safe_psql($bare, 'CREATE EXTENSION pg_warden; CREATE TABLE t (n integer)');
+quiet('pg_dump without a policy', 'pg_dump', '-U', 'clerk', '-f', "$folder/bare.sql", $bare);
+
 finish(undef, $node);
