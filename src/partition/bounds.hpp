@@ -40,10 +40,6 @@ Oid find_detaching(Oid parent);
 /// siblings.
 std::optional<Range> read_range(Oid parent, Oid partition);
 
-/// The rules of a time zone, if the server knows it; or else error 22023.
-std::optional<Zone> find_zone(const std::string &name);
-Zone server_zone(const std::string &name);
-
 /// The zone to count in for this type of key: a key without time zone is what the clock shows.
 Zone key_zone(const Key &key, const Zone &zone);
 

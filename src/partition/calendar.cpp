@@ -10,44 +10,6 @@ namespace {
 
 constexpr std::int64_t monday = 2; // 2000-01-03, in days since 2000-01-01
 
-struct Date {
-	std::int64_t year;
-	int month; // 1 to 12
-	int day;
-};
-
-constexpr std::int64_t floor_divide(std::int64_t a, std::int64_t b) {
-	return a / b - (a % b < 0 ? 1 : 0);
-}
-
-constexpr std::int64_t floor_modulo(std::int64_t a, std::int64_t b) {
-	return a - floor_divide(a, b) * b;
-}
-
-// Days since 2000-01-01 in the proleptic Gregorian calendar, which the server uses too.  The year is taken to begin in
-// March, so that the leap day is its last: day of the year (153 m + 2) / 5, 146097 days in 400 years.
-constexpr std::int64_t days_of(Date date) {
-	const std::int64_t year = date.year - (date.month <= 2 ? 1 : 0);
-	const std::int64_t era = floor_divide(year, 400);
-	const std::int64_t year_of_era = year - era * 400;
-	const std::int64_t day_of_year = (153 * (date.month + (date.month > 2 ? -3 : 9)) + 2) / 5 + date.day - 1;
-	const std::int64_t day_of_era = year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year;
-	return era * 146097 + day_of_era - 730425;
-}
-
-constexpr Date date_of(std::int64_t days) {
-	const std::int64_t since_era = days + 730425;
-	const std::int64_t era = floor_divide(since_era, 146097);
-	const std::int64_t day_of_era = since_era - era * 146097;
-	const std::int64_t year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36524 - day_of_era / 146096) / 365;
-	const std::int64_t day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-	const std::int64_t month = (5 * day_of_year + 2) / 153;
-	return {year_of_era + era * 400 + (month >= 10 ? 1 : 0), static_cast<int>(month < 10 ? month + 3 : month - 9),
-	        static_cast<int>(day_of_year - (153 * month + 2) / 5 + 1)};
-}
-
-static_assert(days_of({2000, 1, 1}) == 0 && date_of(0).year == 2000 && date_of(59).day == 29);
-
 constexpr std::int64_t month_number(Date date) {
 	return (date.year - 2000) * 12 + date.month - 1;
 }
@@ -105,26 +67,11 @@ std::string print(const char *format, Args... args) {
 	return text;
 }
 
-struct Clock {
-	int hour, minute, second, microsecond;
-};
-
-Clock clock_of(Moment wall) {
-	const Moment time = floor_modulo(wall, microseconds_per_day);
-	const int seconds = static_cast<int>(time / microseconds_per_second);
-	return {seconds / 3600, seconds / 60 % 60, seconds % 60, static_cast<int>(time % microseconds_per_second)};
-}
-
 } // namespace
 
 double nominal_microseconds(const Span &span) {
 	const double days = 30.0 * static_cast<double>(span.months) + static_cast<double>(span.days);
 	return days * static_cast<double>(microseconds_per_day) + static_cast<double>(span.microseconds);
-}
-
-Zone no_zone() {
-	const auto same = [](const void *, Moment moment) { return moment; };
-	return {same, same, nullptr};
 }
 
 Moment add(Moment moment, const Span &span, const Zone &zone, int sign) {

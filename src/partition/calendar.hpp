@@ -5,33 +5,13 @@
 // adds up from step to step (31 January + 1 month + 1 month is 31 March).
 #pragma once
 
+#include "util/clock.hpp"
+
 #include <cstdint>
-#include <limits>
 #include <optional>
 #include <string>
 
 namespace warden::partition {
-
-/// Microseconds since 2000-01-01 00:00, as in the server's timestamps: of an instant, or of what a clock on the wall
-/// shows.
-using Moment = std::int64_t;
-
-inline constexpr Moment beginning = std::numeric_limits<Moment>::min(); ///< before -infinity: MINVALUE
-inline constexpr Moment end = std::numeric_limits<Moment>::max();       ///< after infinity: MAXVALUE
-inline constexpr Moment minus_infinity = beginning + 1;
-inline constexpr Moment infinity = end - 1;
-
-/// The range of the server's timestamps: 4714-11-24 BC to 294276-12-31.
-inline constexpr Moment first_moment = -211'813'488'000'000'000;
-inline constexpr Moment last_moment = 9'223'371'331'199'999'999;
-
-constexpr bool is_finite(Moment moment) {
-	return moment >= first_moment && moment <= last_moment;
-}
-
-inline constexpr Moment microseconds_per_second = 1'000'000;
-inline constexpr Moment microseconds_per_hour = 3600 * microseconds_per_second;
-inline constexpr Moment microseconds_per_day = 24 * microseconds_per_hour;
 
 /// A length of time as SQL has it: a month and a day have no fixed number of hours.
 struct Span {
@@ -44,20 +24,6 @@ struct Span {
 
 /// The length that interval comparison in SQL goes by: 30 days a month, 24 hours a day.
 double nominal_microseconds(const Span &span);
-
-/// A time zone: how clocks on the wall there relate to instants.  The server's own rules, or a test's.
-struct Zone {
-	Moment (*to_wall)(const void *rules, Moment instant);
-	/// Of a time that the clocks show twice, either instant; of one that they skip, an instant beside the gap.
-	Moment (*to_instant)(const void *rules, Moment wall);
-	const void *rules;
-
-	Moment wall(Moment instant) const { return to_wall(rules, instant); }
-	Moment instant(Moment wall) const { return to_instant(rules, wall); }
-};
-
-/// The zone of keys that have none (date, timestamp): the key itself is what the clock shows.
-Zone no_zone();
 
 /// moment + sign * span: months and days by the clock on the wall, the rest in elapsed time.  Beyond what the server
 /// can represent it is `beginning` or `end`.

@@ -5,6 +5,7 @@
 #include "pg/names.hpp"
 #include "pg/security.hpp"
 #include "pg/spi.hpp"
+#include "pg/zone.hpp"
 
 extern "C" {
 #include "access/reloptions.h"

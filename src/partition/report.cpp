@@ -5,6 +5,7 @@
 #include "pg/result_set.hpp"
 #include "pg/security.hpp"
 #include "pg/transaction.hpp"
+#include "pg/zone.hpp"
 
 extern "C" {
 #include "catalog/partition.h"

@@ -1,5 +1,7 @@
 #include "partition/set.hpp"
 
+#include "pg/zone.hpp"
+
 namespace warden::partition {
 
 using namespace pg;

@@ -1,16 +1,13 @@
-// zone.cpp - Time zones by the server's own rules, so that a boundary is where the server's own conversions put it.
-#include "partition/bounds.hpp"
+#include "pg/zone.hpp"
 
-#include "pg/names.hpp"
+#include "pg/call.hpp"
 
 extern "C" {
 #include "pgtime.h"
 #include "utils/datetime.h"
 }
 
-namespace warden::partition {
-
-using namespace pg;
+namespace warden::pg {
 
 namespace {
 
@@ -55,4 +52,4 @@ Zone server_zone(const std::string &name) {
 	return *zone;
 }
 
-} // namespace warden::partition
+} // namespace warden::pg

@@ -1,0 +1,1 @@
+-- schedule.sql - Jobs that run on time.
