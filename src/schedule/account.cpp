@@ -1,0 +1,202 @@
+#include "schedule/account.hpp"
+
+#include <algorithm>
+
+extern "C" {
+#include "common/pg_prng.h"
+}
+
+namespace warden::schedule {
+
+using namespace pg;
+
+namespace {
+
+constexpr int most_crashes = 10;
+
+constinit Statement lock_state{"SELECT 1 FROM warden.schedule_states WHERE job = $1 FOR NO KEY UPDATE SKIP LOCKED"};
+constinit Statement has_state{"SELECT 1 FROM warden.schedule_states WHERE job = $1"};
+
+constinit Statement find_run{"SELECT s.job, s.name, s.status, s.attempts, s.restartable, coalesce(k.max_retries, 0),"
+                             "       coalesce((extract(epoch FROM k.retry_delay) * 1000000)::bigint, 0), t.next_run"
+                             " FROM warden.schedule_slots s"
+                             " LEFT JOIN warden.schedule_known k ON k.id = s.job"
+                             " LEFT JOIN warden.schedule_states t ON t.job = s.job"
+                             " WHERE s.run = $1 AND s.status IN ('running', 'waiting')"};
+
+constinit Statement find_running{"SELECT run FROM warden.schedule_slots WHERE status = 'running'"};
+
+constinit Statement find_next_waiting{
+	"SELECT run FROM warden.schedule_slots WHERE job = $1 AND status = 'waiting' LIMIT 1"};
+
+constinit Statement end_slot{"UPDATE warden.schedule_slots SET status = $2, started = coalesce(started, "
+                             "clock_timestamp()), ended = clock_timestamp(),"
+                             " attempts = greatest(attempts, 1), sqlstate = $3, message = $4, rows = $5"
+                             " WHERE run = $1 AND status IN ('running', 'waiting')"};
+
+constinit Statement end_state{
+	"UPDATE warden.schedule_states t SET last_status = s.status, last_started = s.started, last_duration = s.ended - "
+    "s.started,"
+	" consecutive_failures = CASE s.status WHEN 'succeeded' THEN 0 WHEN 'canceled' THEN consecutive_failures"
+	"                        ELSE consecutive_failures + 1 END,"
+	" consecutive_crashes = 0"
+	" FROM warden.schedule_slots s WHERE s.run = $1 AND t.job = s.job"};
+
+constinit Statement put_back{
+	"UPDATE warden.schedule_slots SET status = 'waiting', not_before = $2, sqlstate = $3, message = $4,"
+	" attempts = greatest(attempts, 1) WHERE run = $1"};
+
+constinit Statement count_crash{
+	"UPDATE warden.schedule_states SET consecutive_crashes = consecutive_crashes + 1,"
+	" parked = CASE WHEN consecutive_crashes + 1 >= $2"
+	"               THEN format('schedule_resume(), as its last %s runs were cut short by a crash', $2) ELSE parked END"
+	" WHERE job = $1"};
+
+struct Found {
+	std::int64_t job;
+	std::string name, status;
+	int attempts;
+	bool restartable;
+	int max_retries;
+	Moment retry_delay;
+	std::optional<Moment> next;
+};
+
+std::optional<Found> find(Spi &spi, std::int64_t run) {
+	for (const auto &[job, name, status, attempts, restartable, retries, delay, next] :
+	     spi.query<int64, std::string_view, std::string_view, int32, bool, int32, int64, std::optional<Timestamptz>>(
+			 find_run, int64{run})) {
+		return Found{job,
+		             std::string(name),
+		             std::string(status),
+		             attempts,
+		             restartable,
+		             retries,
+		             delay,
+		             next ? std::optional<Moment>(next->value) : std::nullopt};
+	}
+	return std::nullopt;
+}
+
+double jitter() {
+	return 0.87 + 0.26 * call([] { return pg_prng_double(&pg_global_prng_state); });
+}
+
+std::optional<std::string> text_of(const char *message) {
+	return *message != '\0' ? std::optional<std::string>(message) : std::nullopt;
+}
+
+std::optional<std::string> sqlstate_of(const Outcome &outcome) {
+	return outcome.sqlstate != 0 ? std::optional(sqlstate_text(outcome.sqlstate)) : std::nullopt;
+}
+
+// Whether the row of a job that exists is ours to change: nobody else waits with a change of theirs.
+bool is_free(Spi &spi, std::int64_t job) {
+	return !spi.query<int32>(lock_state, int64{job}).empty() || spi.query<int32>(has_state, int64{job}).empty();
+}
+
+const char *status_of(const Outcome &outcome) {
+	if (outcome.succeeded) {
+		return "succeeded";
+	}
+	if (outcome.interruption == Interruption::Timeout) {
+		return "timed_out";
+	}
+	return outcome.interruption == Interruption::Canceled || outcome.sqlstate == ERRCODE_ADMIN_SHUTDOWN ? "canceled"
+	                                                                                                    : "failed";
+}
+
+} // namespace
+
+std::string sqlstate_text(int sqlstate) {
+	return call([&] { return unpack_sql_state(sqlstate); });
+}
+
+void finish(Spi &spi, std::int64_t run, const char *status, const Outcome &outcome) {
+	const std::optional<int64> rows =
+		outcome.succeeded ? std::optional(static_cast<int64>(outcome.rows)) : std::nullopt;
+	spi.execute(end_slot, int64{run}, std::string_view(status), sqlstate_of(outcome), text_of(outcome.message), rows);
+}
+
+bool update_state(Spi &spi, std::int64_t job, std::int64_t run) {
+	if (is_free(spi, job)) {
+		spi.execute(end_state, int64{run});
+	}
+	return !spi.query<int64>(find_next_waiting, int64{job}).empty();
+}
+
+bool account_for_ended(Spi &spi, const Run &run) {
+	const std::optional<Found> found = find(spi, run.run);
+	if (!is_free(spi, run.job)) {
+		return false;
+	}
+	if (!found) {
+		// It was accounted for, or removed; its process may have ended before it could say so of the job.
+		spi.execute(end_state, int64{run.run});
+		return true;
+	}
+	Outcome outcome = run.outcome;
+	if (found->status == "waiting" && outcome.sqlstate == ERRCODE_LOCK_NOT_AVAILABLE) {
+		return true; // its process did not start it, and left it as it was
+	}
+	if (!outcome.succeeded && outcome.sqlstate == 0 && outcome.interruption == Interruption::None) {
+		outcome.sqlstate = ERRCODE_CRASH_SHUTDOWN;
+		strlcpy(outcome.message, "the job's process ended without an error; the server's log may tell why",
+		        max_message);
+	}
+	const std::string status = status_of(outcome);
+	if (status == "failed") {
+		const Moment now = call(GetCurrentTimestamp);
+		if (const auto at = retry_at(now, std::max(found->attempts, 1), found->max_retries, found->retry_delay,
+		                             jitter(), found->next)) {
+			spi.execute(put_back, int64{run.run}, Timestamptz{*at}, sqlstate_of(outcome), text_of(outcome.message));
+			return true;
+		}
+	}
+	finish(spi, run.run, status.c_str(), outcome);
+	spi.execute(end_state, int64{run.run});
+	return true;
+}
+
+bool account_for_interrupted(Spi &spi, const std::vector<std::int64_t> &present) {
+	bool complete = true;
+	const Moment now = call(GetCurrentTimestamp);
+	for (const auto &[run] : spi.query<int64>(find_running)) {
+		if (std::find(present.begin(), present.end(), run) != present.end()) {
+			continue;
+		}
+		const std::optional<Found> found = find(spi, run);
+		if (!found || !is_free(spi, found->job)) {
+			complete = complete && !found;
+			continue;
+		}
+		const std::string message =
+			found->restartable
+				? "the server was stopped or crashed during the run, which was undone"
+				: "the server was stopped or crashed during the run, a part of which may have been committed";
+		const std::string sqlstate = sqlstate_text(ERRCODE_CRASH_SHUTDOWN);
+		auto at = found->restartable
+		              ? restart_at(now, found->attempts)
+		              : retry_at(now, found->attempts, found->max_retries, found->retry_delay, jitter(), found->next);
+		if (at) {
+			spi.execute(put_back, int64{run}, Timestamptz{*at}, sqlstate, message);
+		} else {
+			spi.execute(end_slot, int64{run}, std::string_view("crashed"), sqlstate, message, std::optional<int64>());
+			spi.execute(end_state, int64{run});
+		}
+		spi.execute(count_crash, int64{found->job}, int32{most_crashes});
+	}
+	return complete;
+}
+
+bool refuse(Spi &spi, std::int64_t job, std::int64_t run, const Error &why) {
+	if (!is_free(spi, job)) {
+		return false;
+	}
+	spi.execute(end_slot, int64{run}, std::string_view("failed"), sqlstate_text(why.sqlstate), why.message,
+	            std::optional<int64>());
+	spi.execute(end_state, int64{run});
+	return true;
+}
+
+} // namespace warden::schedule

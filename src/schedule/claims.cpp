@@ -1,0 +1,201 @@
+#include "schedule/claims.hpp"
+
+#include "schedule/account.hpp"
+#include "schedule/extension_lock.hpp"
+#include "schedule/settings.hpp"
+
+#include <algorithm>
+
+namespace warden::schedule {
+
+using namespace pg;
+
+namespace {
+
+constinit Statement lock_state{"SELECT 1 FROM warden.schedule_states WHERE job = $1 FOR NO KEY UPDATE SKIP LOCKED"};
+constinit Statement set_state{"UPDATE warden.schedule_states SET next_run = $2, anchor = $3 WHERE job = $1"};
+
+constinit Statement add_slot{"INSERT INTO warden.schedule_slots (job, name, owner, scheduled_for, status)"
+                             " VALUES ($1, $2, $3, $4, 'waiting') ON CONFLICT (job, scheduled_for) DO NOTHING"};
+
+constinit Statement add_passed{
+	"INSERT INTO warden.schedule_slots (job, name, owner, scheduled_for, status, slots, ended, message)"
+	" VALUES ($1, $2, $3, $4, $5, $6, clock_timestamp(), $7) ON CONFLICT (job, scheduled_for) DO NOTHING"};
+
+constinit Statement is_recorded{"SELECT 1 FROM warden.schedule_slots WHERE job = $1 AND scheduled_for = $2"
+                                " UNION ALL SELECT 1 FROM warden.schedule_log WHERE job = $1 AND scheduled_for = $2"};
+
+constinit Statement find_first_waiting{
+	"SELECT DISTINCT ON (s.job) s.run, s.job, s.scheduled_for, s.not_before, warden.job_owner(k.command),"
+	"       r.rolname::text, coalesce(r.rolcanlogin, false),"
+	"       coalesce(has_database_privilege(r.oid, $1::oid, 'CONNECT'), false)"
+	" FROM warden.schedule_slots s"
+	" JOIN warden.schedule_known k ON k.id = s.job"
+	" LEFT JOIN pg_authid r ON r.oid = warden.job_owner(k.command)"
+	" WHERE s.status = 'waiting'"
+	"   AND NOT EXISTS (SELECT FROM warden.schedule_slots o WHERE o.job = s.job AND o.status = 'running')"
+	" ORDER BY s.job, s.scheduled_for"};
+
+constinit Statement move{
+	"WITH gone AS ("
+	"    DELETE FROM warden.schedule_slots WHERE run IN ("
+	"        SELECT run FROM warden.schedule_slots WHERE status NOT IN ('waiting', 'running')"
+	"        LIMIT 5000 FOR UPDATE SKIP LOCKED)"
+	"    RETURNING *)"
+	" INSERT INTO warden.schedule_log (run, job, name, owner, scheduled_for, status, slots, attempts, started, ended,"
+	"                                  sqlstate, message, rows)"
+	" SELECT run, job, name, owner, scheduled_for, status, slots, attempts, started, ended, sqlstate, message, rows "
+    "FROM gone"
+	" ON CONFLICT DO NOTHING"};
+
+constinit Statement forget{
+	"DELETE FROM warden.schedule_log WHERE run IN ("
+	"    SELECT run FROM warden.schedule_log WHERE ended < clock_timestamp() - $1 * interval '1 minute'"
+	"    ORDER BY ended LIMIT 5000 FOR UPDATE SKIP LOCKED)"};
+
+constexpr Moment soon = 1 * microseconds_per_second;
+constexpr int most_tries = 10'000;
+
+// How a job goes on after the clock was changed.
+struct Course {
+	std::optional<Moment> next;
+	Moment anchor;
+};
+
+Course go_along_with_clock(Spi &spi, Job &job, Moment now, Moment clock_shift) {
+	if (job.period) {
+		Moment anchor = job.anchor;
+		std::optional<Moment> next = job.next_run ? job.next_run : job.timetable.next(now);
+		if (clock_shift != 0 && job.next_run) {
+			anchor += clock_shift;
+			*next += clock_shift;
+		}
+		if (next && *next - now > *job.period && anchor <= now) {
+			// The clock was set back while nobody looked: the beat begins anew.
+			anchor = now;
+			next = now + *job.period;
+		}
+		return {next, anchor};
+	}
+	// Slots that were run before the clock was set back are not run again.
+	std::optional<Moment> next = realign(job.timetable, job.next_run, now);
+	if (next != job.next_run && lock_log()) {
+		for (int tries = 0; next && next != job.next_run && tries < most_tries; ++tries) {
+			if (spi.query<int32>(is_recorded, int64{job.id}, Timestamptz{*next}).empty()) {
+				break;
+			}
+			next = job.timetable.next(*next);
+		}
+	}
+	return {next, job.anchor};
+}
+
+void add_claim(Spi &spi, Job &job, const Claim &claim) {
+	for (const Moment slot : claim.run) {
+		job.in_hand.waiting += static_cast<int>(
+			spi.execute(add_slot, int64{job.id}, std::string_view(job.name), Oid{job.owner}, Timestamptz{slot}));
+	}
+	if (const auto &missed = claim.missed) {
+		spi.execute(add_passed, int64{job.id}, std::string_view(job.name), Oid{job.owner}, Timestamptz{missed->first},
+		            std::string_view("missed"), int64{missed->count},
+		            std::string_view("nobody could start it in time: the server or the scheduler was not running"));
+	}
+	if (const auto &skipped = claim.skipped) {
+		spi.execute(add_passed, int64{job.id}, std::string_view(job.name), Oid{job.owner}, Timestamptz{skipped->first},
+		            std::string_view("skipped"), int64{skipped->count},
+		            std::string_view("an earlier run of the job was under way"));
+	}
+}
+
+std::optional<Error> cannot_connect(Oid owner, const std::optional<std::string_view> &name, bool login, bool connect) {
+	if (!name) {
+		return Error(ERRCODE_UNDEFINED_OBJECT, format("role with OID %u does not exist", owner));
+	}
+	const std::string role(*name);
+	if (!login) {
+		return Error(ERRCODE_INVALID_AUTHORIZATION_SPECIFICATION,
+		             format("role \"%s\" is not permitted to log in", role.c_str()));
+	}
+	if (!connect) {
+		return Error(ERRCODE_INSUFFICIENT_PRIVILEGE,
+		             format("role \"%s\" is not permitted to connect to this database", role.c_str()));
+	}
+	return std::nullopt;
+}
+
+} // namespace
+
+std::optional<Moment> earlier(std::optional<Moment> a, std::optional<Moment> b) {
+	return a && b ? std::min(*a, *b) : a ? a : b;
+}
+
+std::optional<Moment> claim_slots(Spi &spi, std::vector<Job> &jobs, Moment now, Moment clock_shift) {
+	std::optional<Moment> wakeup;
+	for (Job &job : jobs) {
+		check_for_interrupts();
+		if (!job.fires) {
+			continue;
+		}
+		const Course course = go_along_with_clock(spi, job, now, clock_shift);
+		Claim due;
+		due.next = course.next;
+		if (course.next && *course.next <= now) {
+			due = claim(job.timetable, job.missed, job.overlap, job.in_hand, *course.next, now);
+		}
+		if (due.next != job.next_run || course.anchor != job.anchor) {
+			if (spi.query<int32>(lock_state, int64{job.id}).empty()) {
+				wakeup = earlier(wakeup, now + soon); // somebody changes it
+				continue;
+			}
+			add_claim(spi, job, due);
+			const auto next = due.next ? std::optional(Timestamptz{*due.next}) : std::nullopt;
+			spi.execute(set_state, int64{job.id}, next, Timestamptz{course.anchor});
+			job.next_run = due.next;
+		}
+		wakeup = earlier(wakeup, due.next);
+	}
+	return wakeup;
+}
+
+std::optional<Moment> find_waiting(Spi &spi, const std::vector<Job> &jobs, Moment now, std::vector<Run> &waiting) {
+	std::optional<Moment> wakeup;
+	for (const auto &[run, job_id, slot, not_before, owner, role, login, connect] :
+	     spi.query<int64, int64, Timestamptz, Timestamptz, Oid, std::optional<std::string_view>, bool, bool>(
+			 find_first_waiting, MyDatabaseId)) {
+		const int64 id = job_id;
+		const auto job = std::find_if(jobs.begin(), jobs.end(), [id](const Job &each) { return each.id == id; });
+		if (job == jobs.end()) {
+			continue;
+		}
+		if (not_before.value > now) {
+			wakeup = earlier(wakeup, not_before.value);
+			continue;
+		}
+		if (!job->timetable.may_start(now)) {
+			wakeup = earlier(wakeup, job->timetable.next_opening(now));
+			continue;
+		}
+		if (const auto why = cannot_connect(owner, role, login, connect)) {
+			const bool more = !refuse(spi, id, run, *why) || job->in_hand.waiting > 1;
+			wakeup = earlier(wakeup, more ? std::optional(now + soon) : std::nullopt);
+			continue;
+		}
+		Run entry{};
+		entry.phase = Phase::Queued;
+		entry.database = MyDatabaseId;
+		entry.owner = owner;
+		entry.job = id;
+		entry.run = run;
+		entry.due = slot.value;
+		entry.since = now;
+		waiting.push_back(entry);
+	}
+	return wakeup;
+}
+
+void move_to_log(Spi &spi) {
+	spi.execute(move);
+	spi.execute(forget, int32{history_minutes()});
+}
+
+} // namespace warden::schedule

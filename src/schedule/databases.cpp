@@ -1,0 +1,169 @@
+#include "schedule/databases.hpp"
+
+#include "pg/transaction.hpp"
+
+#include <algorithm>
+
+extern "C" {
+#include "access/heapam.h"
+#include "access/htup_details.h"
+#include "access/table.h"
+#include "access/tableam.h"
+#include "catalog/pg_database.h"
+}
+
+namespace warden::schedule {
+
+using namespace pg;
+
+namespace {
+
+// Server code.  Calls found(oid) for each database that can be connected to and is no template.
+template <class F>
+void read_databases(F &&found) {
+	const Relation catalog = table_open(DatabaseRelationId, AccessShareLock);
+	const TableScanDesc scan = table_beginscan_catalog(catalog, 0, nullptr);
+	for (HeapTuple tuple = heap_getnext(scan, ForwardScanDirection); HeapTupleIsValid(tuple);
+	     tuple = heap_getnext(scan, ForwardScanDirection)) {
+		const auto *const database = reinterpret_cast<Form_pg_database>(GETSTRUCT(tuple));
+		// A limit of -2 is what an interrupted DROP DATABASE leaves.
+		if (database->datallowconn && !database->datistemplate && database->datconnlimit != -2) {
+			found(database->oid);
+		}
+	}
+	table_endscan(scan);
+	table_close(catalog, AccessShareLock);
+}
+
+} // namespace
+
+void Databases::scan(Moment now) {
+	constexpr size_t most = 100'000;
+	std::vector<Oid> oids(most);
+	Oid *const list = oids.data();
+	begin_transaction("looking for databases");
+	const size_t count = call([&] {
+		size_t number = 0;
+		read_databases([&](Oid oid) {
+			if (number < most) {
+				list[number++] = oid;
+			}
+		});
+		return number;
+	});
+	commit_transaction();
+
+	for (Database &database : databases_) {
+		database.present = false;
+	}
+	for (size_t i = 0; i < count; ++i) {
+		Database *const known = find(oids[i]);
+		if (known != nullptr) {
+			known->present = true;
+		} else {
+			databases_.push_back({.oid = oids[i], .visit_at = now});
+		}
+	}
+	std::erase_if(databases_, [](const Database &database) { return !database.present && !database.being_visited; });
+
+	// Of a database that was dropped nobody will account for the runs.
+	std::sort(oids.begin(), oids.begin() + static_cast<std::ptrdiff_t>(count));
+	with_board([&](Board &board) {
+		for (Run &run : board.runs) {
+			const bool over = run.phase == Phase::Queued || run.phase == Phase::Ended;
+			if (over && !std::binary_search(list, list + count, run.database)) {
+				run.phase = Phase::Free;
+			}
+		}
+	});
+}
+
+bool Databases::take_notes(Moment now) {
+	Oid noted[max_notes];
+	const int count = with_board([&](Board &board) {
+		memcpy(noted, board.noted, sizeof noted);
+		return std::exchange(board.notes, 0);
+	});
+	if (count > max_notes) {
+		wake_all();
+		return true;
+	}
+	bool unknown = false;
+	for (int i = 0; i < count; ++i) {
+		if (Database *const database = find(noted[i])) {
+			database->visit_at = std::min(database->visit_at, now);
+			database->failures = 0;
+		} else {
+			unknown = true;
+		}
+	}
+	return unknown;
+}
+
+void Databases::shift_clock(Moment now, Moment shift) {
+	for (Database &database : databases_) {
+		database.visit_at = now;
+		database.clock_shift += shift;
+	}
+}
+
+void Databases::wake_all() {
+	for (Database &database : databases_) {
+		database.visit_at = 0;
+	}
+}
+
+void Databases::wake(Oid oid, Moment at) {
+	if (Database *const database = find(oid)) {
+		database->visit_at = std::min(database->visit_at, at);
+	}
+}
+
+Database *Databases::next_due(Moment now) {
+	Database *first = nullptr;
+	for (Database &database : databases_) {
+		if (!database.being_visited && database.visit_at <= now &&
+		    (first == nullptr || database.visit_at < first->visit_at)) {
+			first = &database;
+		}
+	}
+	return first;
+}
+
+void Databases::end_visit(const Visit &visit, Moment now) {
+	Database *const database = find(visit.database);
+	if (database == nullptr) {
+		return;
+	}
+	database->being_visited = false;
+	if (visit.done) {
+		database->failures = 0;
+		const Moment next =
+			visit.backlog ? std::min(visit.next_wakeup, now + microseconds_per_second) : visit.next_wakeup;
+		database->visit_at = std::min(database->visit_at, next);
+		return;
+	}
+	// Twice as long each time, up to a minute: what keeps it away may last.
+	database->clock_shift += visit.clock_shift;
+	database->failures = std::min(database->failures + 1, 7);
+	database->visit_at = now + std::min<Moment>((Moment{1} << database->failures) * microseconds_per_second / 2,
+	                                            60 * microseconds_per_second);
+}
+
+Moment Databases::next_wakeup() const {
+	Moment wakeup = end;
+	for (const Database &database : databases_) {
+		if (!database.being_visited) {
+			wakeup = std::min(wakeup, database.visit_at);
+		}
+	}
+	return wakeup;
+}
+
+Database *Databases::find(Oid oid) {
+	const auto found =
+		std::find_if(databases_.begin(), databases_.end(), [oid](const Database &each) { return each.oid == oid; });
+	return found != databases_.end() ? &*found : nullptr;
+}
+
+} // namespace warden::schedule

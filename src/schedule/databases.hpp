@@ -1,0 +1,52 @@
+// databases.hpp - The databases that the launcher looks after, and when each is to be visited.
+#pragma once
+
+#include "schedule/board.hpp"
+#include "util/clock.hpp"
+
+#include <vector>
+
+namespace warden::schedule {
+
+/// One that can be connected to.
+struct Database {
+	Oid oid;
+	Moment visit_at = 0;    ///< now or earlier: something is due
+	Moment clock_shift = 0; ///< that the next visit is to be told
+	int failures = 0;       ///< visits in a row that did not do what they came for
+	bool being_visited = false;
+	bool present = true; ///< the last scan has found it
+};
+
+class Databases {
+public:
+	/// Reads the list from the catalogue.  What has come is to be visited now; what has gone is forgotten, with its
+	/// runs.
+	void scan(Moment now);
+
+	/// Takes the notes of transactions that changed jobs.  Returns whether there was one of an unknown database.
+	bool take_notes(Moment now);
+
+	/// Has every database visited after the clock was set.
+	void shift_clock(Moment now, Moment shift);
+	void wake_all();
+
+	/// Has one visited at a moment, or earlier if it was to be anyway.
+	void wake(Oid database, Moment at);
+
+	/// The one that has been due for longest and is not being visited; null if none is.
+	Database *next_due(Moment now);
+
+	/// Takes down how a visit ended.
+	void end_visit(const Visit &visit, Moment now);
+
+	/// When the next one is due; later than everything if none is.
+	Moment next_wakeup() const;
+
+	Database *find(Oid database);
+
+private:
+	std::vector<Database> databases_;
+};
+
+} // namespace warden::schedule

@@ -1,0 +1,330 @@
+// execute.cpp - The process of one run: the command, statement by statement, in a session of the job's owner.
+//
+// The invariant: the row of the run says "succeeded" exactly if the command's last transaction was committed, because
+// it is that transaction which says so.  And it says "restartable" as long as nothing of the command was committed.  So
+// what a crash cuts short is either undone as a whole and can be run again, or it is known that it cannot.
+#include "schedule/processes.hpp"
+
+#include "pg/command.hpp"
+#include "pg/names.hpp"
+#include "pg/security.hpp"
+#include "pg/transaction.hpp"
+#include "pg/worker.hpp"
+#include "schedule/account.hpp"
+#include "schedule/extension_lock.hpp"
+#include "schedule/settings.hpp"
+
+extern "C" {
+#include "access/xact.h"
+#include "mb/pg_wchar.h"
+#include "storage/ipc.h"
+#include "utils/elog.h"
+}
+
+namespace warden::schedule {
+
+using namespace pg;
+
+namespace {
+
+// Which place on the board is this process's.
+constinit int place = 0;
+constinit uint32 token = 0;
+
+// What the process has to say about its run; on the board when it ends.
+constinit Outcome outcome{};
+constinit int warnings = 0;
+constinit emit_log_hook_type next_hook = nullptr;
+
+constexpr int most_logged_warnings = 10;
+
+// Server code: three functions that the server calls.
+
+void remember(int sqlstate, const char *message) {
+	const size_t length = message != nullptr ? strnlen(message, max_message) : 0;
+	const int kept = pg_mbcliplen(message, static_cast<int>(length), max_message - 1);
+	outcome.sqlstate = sqlstate;
+	memcpy(outcome.message, message, static_cast<size_t>(kept));
+	outcome.message[kept] = '\0';
+}
+
+// A run that warns a million times writes ten lines into the log; and what ends the process is known to who accounts
+// for it.
+void watch_log(ErrorData *error) {
+	if (error->elevel == WARNING) {
+		if (++warnings == 1 && error->message != nullptr) {
+			remember(error->sqlerrcode, error->message);
+		}
+		error->output_to_server = error->output_to_server && warnings <= most_logged_warnings;
+	} else if (error->elevel >= FATAL && error->message != nullptr) {
+		remember(error->sqlerrcode, error->message);
+	}
+	if (next_hook != nullptr) {
+		next_hook(error);
+	}
+}
+
+void leave(int, Datum) {
+	Board *const board = lock_board();
+	Run &run = board->runs[place];
+	if (run.token == token && (run.phase == Phase::Starting || run.phase == Phase::Running)) {
+		// Who had it interrupted knows why better than the process, which sees a signal.
+		if (run.outcome.interruption != Interruption::None) {
+			outcome.interruption = run.outcome.interruption;
+		}
+		run.outcome = outcome;
+		run.phase = Phase::Ended;
+		run.since = GetCurrentTimestamp();
+		run.pid = 0;
+	}
+	if (board->launcher != nullptr) {
+		SetLatch(board->launcher);
+	}
+	unlock_board();
+}
+
+// The run that this process is for; std::nullopt if the launcher has given it up.
+std::optional<Run> arrive() {
+	const auto run = with_board([](Board &board) {
+		Run &mine = board.runs[place];
+		if (mine.token != token || mine.phase != Phase::Starting) {
+			return Run{};
+		}
+		mine.phase = Phase::Running;
+		mine.since = GetCurrentTimestamp();
+		mine.deadline = DT_NOEND;
+		mine.pid = MyProcPid;
+		return mine;
+	});
+	return run.phase == Phase::Running ? std::optional(run) : std::nullopt;
+}
+
+void set_deadline(std::optional<Moment> max_runtime) {
+	if (max_runtime) {
+		with_board([&](Board &board) {
+			if (board.runs[place].token == token) {
+				board.runs[place].deadline = GetCurrentTimestamp() + *max_runtime;
+			}
+			if (board.launcher != nullptr) {
+				SetLatch(board.launcher);
+			}
+		});
+	}
+}
+
+constinit Statement find_command{"SELECT k.name, warden.job_text(k.command), s.scheduled_for::text, (extract(epoch "
+                                 "FROM k.max_runtime) * 1000000)::bigint"
+                                 " FROM warden.schedule_slots s JOIN warden.schedule_known k ON k.id = s.job"
+                                 " WHERE s.run = $1 AND s.status = 'waiting' AND warden.job_owner(k.command) = $2"};
+
+constinit Statement lock_slot{
+	"SELECT 1 FROM warden.schedule_slots WHERE run = $1 AND status = 'waiting' FOR NO KEY UPDATE SKIP LOCKED"};
+
+constinit Statement start_slot{"UPDATE warden.schedule_slots SET status = 'running', attempts = attempts + 1, "
+                               "restartable = $2, started = clock_timestamp(),"
+                               " sqlstate = NULL, message = NULL WHERE run = $1"};
+
+constinit Statement set_not_restartable{
+	"UPDATE warden.schedule_slots SET restartable = false WHERE run = $1 AND restartable"};
+
+// A statement of our own on the run's row, in whatever transaction there is, also one that is not to write.
+template <class F>
+void write_down(F &&statement) {
+	const bool read_only = std::exchange(XactReadOnly, false);
+	{
+		const SnapshotScope snapshot;
+		const AsExtension as;
+		Spi spi;
+		statement(spi);
+	}
+	XactReadOnly = read_only;
+}
+
+struct Task {
+	std::string name, text, slot;
+	std::optional<Moment> max_runtime;
+};
+
+// Reads the command.  std::nullopt if the run is not to be started any more.
+std::optional<Task> read_task(const Run &run) {
+	const AsExtension as;
+	PinnedSettings::set("datestyle", "ISO");
+	PinnedSettings::set("timezone", "UTC");
+	Spi spi;
+	using Text = std::string_view;
+	for (const auto &[name, text, slot, max_runtime] :
+	     spi.query<Text, Text, Text, std::optional<int64>>(find_command, int64{run.run}, run.owner)) {
+		return Task{std::string(name), std::string(text), std::string(slot), max_runtime};
+	}
+	return std::nullopt;
+}
+
+// Writes down that the run has begun, which is flushed: a command that crashes the server is counted.  Returns false if
+// somebody is changing the run.
+bool mark_started(const Run &run, bool restartable) {
+	const AsExtension as;
+	PinnedSettings::set("synchronous_commit", "local");
+	Spi spi;
+	if (spi.query<int32>(lock_slot, int64{run.run}).empty()) {
+		return false;
+	}
+	spi.execute(start_slot, int64{run.run}, restartable);
+	return true;
+}
+
+// One run.
+class Execution {
+public:
+	explicit Execution(const Run &run) : run_(run) {}
+
+	void perform() {
+		const std::optional<Task> task = start_reading();
+		if (!task) {
+			return;
+		}
+		call([&] {
+			tell_job(task->name.c_str(), task->slot.c_str());
+			SetConfigOption("application_name", task->name.c_str(), PGC_USERSET, PGC_S_SESSION);
+		});
+		Command command(task->text);
+		if (!start(command)) {
+			return;
+		}
+		set_deadline(task->max_runtime);
+		run_statements(command);
+		finish_alone();
+	}
+
+private:
+	std::optional<Task> start_reading() {
+		begin_transaction("reading the job");
+		std::optional<Task> task;
+		if (share_extension()) {
+			task = read_task(run_);
+		}
+		commit_transaction();
+		outcome.recorded = !task;
+		return task;
+	}
+
+	bool start(const Command &command) {
+		begin_transaction("starting the job");
+		const bool restartable = command.size() == 0 || command.is_transactional(0);
+		const bool started = share_extension() && mark_started(run_, restartable);
+		commit_transaction();
+		restartable_ = restartable;
+		if (!started) {
+			outcome.sqlstate = ERRCODE_LOCK_NOT_AVAILABLE;
+		}
+		return started;
+	}
+
+	void run_statements(Command &command) {
+		for (size_t n = 0; n < command.size(); ++n) {
+			answer_signals();
+			if (n > 0 && restartable_ && !Command::in_block() && !command.is_transactional(n)) {
+				forbid_restart_alone();
+			}
+			const bool last = n + 1 == command.size();
+			const uint64 before = outcome.rows;
+			const uint64 rows = command.run(n, [&](uint64 of_statement) {
+				outcome.rows = before + of_statement;
+				before_commit(last);
+			});
+			outcome.rows = before + rows;
+		}
+		if (Command::in_block()) {
+			throw Error(ERRCODE_ACTIVE_SQL_TRANSACTION, "the command left a transaction open, which was rolled back")
+				.with_hint("End it with COMMIT.");
+		}
+	}
+
+	// In the transaction of the command.  If somebody holds the extension, it goes on without the mark.
+	void before_commit(bool last) {
+		if (last) {
+			// Deferred constraints are checked before we say that it succeeded, or their error would come too late for
+			// us to matter: the commit fails as a whole all the same.
+			if (share_extension()) {
+				outcome.succeeded = true;
+				write_down([&](Spi &spi) { finish(spi, run_.run, "succeeded", outcome); });
+				marked_ = true;
+			}
+		} else if (restartable_ && TransactionIdIsValid(call(GetTopTransactionIdIfAny)) && share_extension()) {
+			write_down([&](Spi &spi) { spi.execute(set_not_restartable, int64{run_.run}); });
+			restartable_ = false;
+		}
+	}
+
+	void forbid_restart_alone() {
+		begin_transaction("going on with the job");
+		if (share_extension()) {
+			write_down([&](Spi &spi) { spi.execute(set_not_restartable, int64{run_.run}); });
+		}
+		commit_transaction();
+		restartable_ = false;
+	}
+
+	// What has no need to be part of the command's transaction; or what was not, after a ROLLBACK or with no statement.
+	void finish_alone() {
+		outcome.succeeded = true;
+		begin_transaction("finishing the job");
+		if (share_extension()) {
+			const AsExtension as;
+			PinnedSettings::set("synchronous_commit", marked_ ? "off" : "local");
+			Spi spi;
+			if (!marked_) {
+				finish(spi, run_.run, "succeeded", outcome);
+			}
+			outcome.more = update_state(spi, run_.job, run_.run);
+			marked_ = true;
+		}
+		commit_transaction();
+		outcome.recorded = marked_;
+	}
+
+	const Run run_;
+	bool restartable_ = true;
+	bool marked_ = false;
+};
+
+// Server code.
+bool was_canceled_by_user(const char *message) {
+	return strcmp(message, _("canceling statement due to user request")) == 0;
+}
+
+void execute_run() {
+	const std::optional<Run> run = arrive();
+	if (!run) {
+		outcome.recorded = true;
+		return;
+	}
+	call([&] {
+		next_hook = emit_log_hook;
+		emit_log_hook = watch_log;
+		BackgroundWorkerInitializeConnectionByOid(run->database, run->owner, 0);
+	});
+	const MemoryScope memory(TopMemoryContext);
+	Execution execution(*run);
+	if (const auto error = survive([&] { execution.perform(); })) {
+		outcome.succeeded = false;
+		call([&] { remember(error->sqlstate, error->message.c_str()); });
+		if (error->sqlstate == ERRCODE_QUERY_CANCELED && was_canceled_by_user(error->message.c_str())) {
+			outcome.interruption = Interruption::Canceled;
+		}
+	}
+}
+
+} // namespace
+
+} // namespace warden::schedule
+
+/// The process of a run.  argument: its place on the board and, in bgw_extra, its token.
+void schedule_execute(Datum argument) {
+	using namespace warden::schedule;
+	place = DatumGetInt32(argument);
+	memcpy(&token, MyBgworkerEntry->bgw_extra, sizeof token);
+	warden::pg::accept_signals();
+	before_shmem_exit(leave, 0);
+	warden::pg::entry(execute_run);
+	proc_exit(0);
+}

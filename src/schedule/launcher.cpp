@@ -1,0 +1,153 @@
+// launcher.cpp - The process that starts the others: a worker at a database when something is due there, and the
+// process of a run when it is its turn.
+//
+// It is connected to no database, so it is in nobody's way, and holds nothing that it could not find out again: it may
+// be ended at any time.  What goes wrong it survives, waits a little, and tries again; it says so once.
+#include "schedule/processes.hpp"
+
+#include "pg/scoped.hpp"
+#include "pg/transaction.hpp"
+#include "pg/worker.hpp"
+#include "schedule/board.hpp"
+#include "schedule/databases.hpp"
+#include "schedule/settings.hpp"
+#include "schedule/starts.hpp"
+
+#include <algorithm>
+#include <ctime>
+
+extern "C" {
+#include "storage/ipc.h"
+#include "utils/timestamp.h"
+}
+
+namespace warden::schedule {
+
+using namespace pg;
+
+namespace {
+
+// How long the launcher sleeps at most: until then it has not noticed a clock that was changed, or a database that was
+// copied from another.
+constexpr Moment longest_sleep = 5 * microseconds_per_second;
+
+// Between two tries to start a process, when there is no room for one or it cannot be forked.
+constexpr Moment start_delay = microseconds_per_second / 2;
+
+Moment monotonic() {
+	timespec now{};
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec * microseconds_per_second + now.tv_nsec / 1000;
+}
+
+// Server code.
+void leave(int, Datum) {
+	Board *const board = lock_board();
+	if (board->launcher == MyLatch) {
+		board->launcher = nullptr;
+	}
+	unlock_board();
+}
+
+// Notices that somebody has set the clock.
+class ClockWatch {
+public:
+	// By how much the clock was set since the last call.
+	Moment shift(Moment now) {
+		const Moment steady = monotonic();
+		const Moment shifted = (now - now_) - (steady - steady_);
+		now_ = now;
+		steady_ = steady;
+		return std::abs(shifted) > tolerated ? shifted : 0;
+	}
+
+private:
+	static constexpr Moment tolerated = 2 * microseconds_per_second; // a clock that is adjusted, not set
+
+	Moment now_ = call(GetCurrentTimestamp);
+	Moment steady_ = monotonic();
+};
+
+class Launcher {
+public:
+	// One round; returns how long to sleep.
+	Moment round() {
+		const Moment now = call(GetCurrentTimestamp);
+		if (const Moment shift = clock_.shift(now); shift != 0) {
+			databases_.shift_clock(now, shift);
+			scan_at_ = now;
+			start_at_ = now;
+		}
+		if (databases_.take_notes(now)) {
+			scan_at_ = now;
+		}
+		if (now >= scan_at_) {
+			databases_.scan(now);
+			scan_at_ = now + longest_sleep;
+		}
+		const Moment interrupt_at = starts_.watch(now, databases_);
+		Moment wakeup = std::min(interrupt_at, scan_at_);
+		if (is_on()) {
+			wakeup = std::min(wakeup, start(now));
+		}
+		return std::clamp<Moment>(wakeup - call(GetCurrentTimestamp), 0, longest_sleep);
+	}
+
+	void look_at_all() { databases_.wake_all(); }
+
+private:
+	Moment start(Moment now) {
+		if (now < start_at_) {
+			return start_at_;
+		}
+		if (!starts_.start_visits(now, databases_) || !starts_.start_runs(now)) {
+			start_at_ = now + start_delay;
+			return start_at_;
+		}
+		return databases_.next_wakeup();
+	}
+
+	ClockWatch clock_;
+	Databases databases_;
+	Starts starts_;
+	Moment scan_at_ = 0;
+	Moment start_at_ = 0;
+};
+
+void launch() {
+	call([] { BackgroundWorkerInitializeConnection(nullptr, nullptr, 0); });
+	with_board([](Board &board) { board.launcher = MyLatch; });
+	const MemoryScope memory(TopMemoryContext);
+	Launcher launcher;
+	bool failed = false;
+	for (;;) {
+		Moment pause = microseconds_per_second;
+		const std::optional<Error> error = survive([&] { pause = launcher.round(); });
+		if (error && !failed) {
+			report(LOG, *error);
+		}
+		failed = error.has_value();
+		bool reloaded = false;
+		if (pause > 0) {
+			reloaded = wait((pause + 999) / 1000);
+		} else {
+			reloaded = answer_signals();
+		}
+		if (reloaded) {
+			launcher.look_at_all();
+		}
+	}
+}
+
+} // namespace
+
+} // namespace warden::schedule
+
+/// The launcher.
+void schedule_launch(Datum) {
+	using namespace warden::schedule;
+	pqsignal(SIGINT, SIG_IGN);
+	warden::pg::accept_signals();
+	before_shmem_exit(leave, 0);
+	warden::pg::entry(launch);
+}

@@ -1,0 +1,230 @@
+// visit.cpp - The worker of a database: it accounts for runs that ended, claims the slots that are due, hands out those
+// that wait, and leaves.
+//
+// It takes no lock that it would have to wait for, so it can neither be blocked nor be part of a deadlock; what it does
+// not get now it comes back for.
+#include "schedule/processes.hpp"
+
+#include "pg/command.hpp"
+#include "pg/security.hpp"
+#include "pg/transaction.hpp"
+#include "pg/worker.hpp"
+#include "schedule/account.hpp"
+#include "schedule/claims.hpp"
+#include "schedule/extension_lock.hpp"
+
+#include <algorithm>
+
+extern "C" {
+#include "storage/ipc.h"
+}
+
+namespace warden::schedule {
+
+using namespace pg;
+
+namespace {
+
+// Which place on the board is this process's.
+constinit int place = 0;
+constinit uint32 token = 0;
+
+// Server code.  At the end of the process, however it comes.
+void leave(int, Datum) {
+	Board *const board = lock_board();
+	Visit &visit = board->visits[place];
+	if (visit.token == token && (visit.phase == Phase::Starting || visit.phase == Phase::Running)) {
+		visit.phase = Phase::Ended;
+		visit.since = GetCurrentTimestamp();
+	}
+	if (board->launcher != nullptr) {
+		SetLatch(board->launcher);
+	}
+	unlock_board();
+}
+
+// The visit as the launcher has ordered it; std::nullopt if it has given it up.
+std::optional<Visit> arrive() {
+	const auto visit = with_board([](Board &board) {
+		Visit &mine = board.visits[place];
+		if (mine.token != token || mine.phase != Phase::Starting) {
+			return Visit{};
+		}
+		mine.phase = Phase::Running;
+		return mine;
+	});
+	return visit.phase == Phase::Running ? std::optional(visit) : std::nullopt;
+}
+
+// What of this database is on the board.
+struct OnBoard {
+	std::vector<Run> ended;
+	std::vector<std::int64_t> present;
+	int room;
+};
+
+OnBoard look_at_board() {
+	OnBoard found{{}, {}, 0};
+	std::vector<Run> runs(max_runs);
+	Run *const copy = runs.data();
+	with_board([&](const Board &board) { memcpy(static_cast<void *>(copy), board.runs, sizeof board.runs); });
+	for (const Run &run : runs) {
+		if (run.phase == Phase::Free) {
+			++found.room;
+		} else if (run.database == MyDatabaseId) {
+			found.present.push_back(run.run);
+			if (run.phase == Phase::Ended && !run.outcome.recorded) {
+				found.ended.push_back(run);
+			}
+		}
+	}
+	return found;
+}
+
+// Frees what was accounted for, and puts up what is to run.  Returns whether there was room for all.
+bool change_board(const std::vector<Run> &accounted, const std::vector<Run> &waiting) {
+	const Run *const done = accounted.data();
+	const Run *const wanted = waiting.data();
+	const size_t done_count = accounted.size();
+	const size_t wanted_count = waiting.size();
+	return with_board([&](Board &board) {
+		for (size_t i = 0; i < done_count; ++i) {
+			for (Run &run : board.runs) {
+				if (run.phase == Phase::Ended && run.database == MyDatabaseId && run.run == done[i].run) {
+					run.phase = Phase::Free;
+				}
+			}
+		}
+		for (size_t i = 0; i < wanted_count; ++i) {
+			Run *room = nullptr;
+			bool present = false;
+			for (Run &run : board.runs) {
+				if (run.phase == Phase::Free) {
+					room = room != nullptr ? room : &run;
+				} else if (run.database == MyDatabaseId && run.run == wanted[i].run) {
+					present = true;
+				}
+			}
+			if (!present && room == nullptr) {
+				return false;
+			}
+			if (!present) {
+				*room = wanted[i];
+			}
+		}
+		return true;
+	});
+}
+
+bool is_read_only() {
+	return call([] {
+		const char *const value = GetConfigOption("default_transaction_read_only", true, false);
+		return value != nullptr && strcmp(value, "on") == 0;
+	});
+}
+
+constexpr Moment soon = 1 * microseconds_per_second;
+constexpr Moment while_read_only = 5 * microseconds_per_second;
+
+// The work: one transaction.  Sets what the launcher is told.
+void work(Visit &visit) {
+	const Moment now = call(GetCurrentTimestamp);
+	begin_transaction("claiming the slots that are due");
+	const Presence presence = lock_extension();
+	visit.installed = presence != Presence::Absent;
+	if (presence != Presence::Locked || is_read_only()) {
+		visit.next_wakeup =
+			presence == Presence::Absent ? DT_NOEND : now + (presence == Presence::Busy ? soon : while_read_only);
+		commit_transaction();
+		visit.done = true;
+		return;
+	}
+	std::vector<Run> accounted;
+	std::vector<Run> waiting;
+	std::optional<Moment> next;
+	{
+		const AsExtension as;
+		PinnedSettings::set("synchronous_commit", "local");
+		Spi spi;
+		const OnBoard board = look_at_board();
+		for (const Run &run : board.ended) {
+			if (account_for_ended(spi, run)) {
+				accounted.push_back(run);
+			} else {
+				next = now + soon;
+			}
+		}
+		if (!account_for_interrupted(spi, board.present)) {
+			next = now + soon;
+		}
+		std::vector<Job> jobs = load_jobs(spi);
+		next = earlier(next, claim_slots(spi, jobs, now, visit.clock_shift));
+		next = earlier(next, find_waiting(spi, jobs, now, waiting));
+	}
+	commit_transaction();
+	visit.backlog = !change_board(accounted, waiting);
+	visit.next_wakeup = next.value_or(DT_NOEND);
+	visit.done = true;
+}
+
+// What is over is moved to the log, and what is old is deleted from it, unless somebody has locked it.
+void clean_up() {
+	begin_transaction("moving runs to the log");
+	if (lock_extension() == Presence::Locked && !is_read_only() && lock_log()) {
+		const AsExtension as;
+		PinnedSettings::set("synchronous_commit", "off");
+		Spi spi;
+		move_to_log(spi);
+	}
+	commit_transaction();
+}
+
+// Server code.  Raised by what the worker survived; said once, not at every try.
+void report_failure(const Error &error, bool quiet) {
+	report(quiet ? DEBUG1 : LOG, error);
+}
+
+void visit_database() {
+	std::optional<Visit> visit = arrive();
+	if (!visit) {
+		return;
+	}
+	call([&] { BackgroundWorkerInitializeConnectionByOid(visit->database, InvalidOid, 0); });
+	const MemoryScope memory(TopMemoryContext);
+	if (const auto error = survive([&] { work(*visit); })) {
+		report_failure(*error, visit->quiet);
+	}
+	const Visit result = *visit;
+	with_board([&](Board &board) {
+		Visit &mine = board.visits[place];
+		if (mine.token == token) {
+			mine.done = result.done;
+			mine.installed = result.installed;
+			mine.backlog = result.backlog;
+			mine.next_wakeup = result.next_wakeup;
+		}
+		if (board.launcher != nullptr) {
+			SetLatch(board.launcher);
+		}
+	});
+	if (result.done && result.installed) {
+		if (const auto error = survive(clean_up)) {
+			report_failure(*error, visit->quiet);
+		}
+	}
+}
+
+} // namespace
+
+} // namespace warden::schedule
+
+/// The process of a visit.  argument: its place on the board and, in bgw_extra, its token.
+void schedule_visit(Datum argument) {
+	using namespace warden::schedule;
+	place = DatumGetInt32(argument);
+	memcpy(&token, MyBgworkerEntry->bgw_extra, sizeof token);
+	warden::pg::accept_signals();
+	before_shmem_exit(leave, 0);
+	warden::pg::entry(visit_database);
+	proc_exit(0);
+}
