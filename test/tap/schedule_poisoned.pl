@@ -86,11 +86,11 @@ my @poisoned = (
 	[ loop         => 'DO $$ BEGIN LOOP END LOOP; END $$', 'timed_out', '57014', max_runtime => '1 second' ],
 	[ terminating  => 'SELECT pg_terminate_backend(pg_backend_pid()), pg_sleep(10)', 'canceled', '57P01' ],
 	[ cancelling   => 'SELECT pg_cancel_backend(pg_backend_pid()), pg_sleep(10)', '(failed|canceled)', '57014' ],
-	[ transaction  => "BEGIN; $body", 'failed', '25P01' ],
+	[ transaction  => "BEGIN; $body", 'failed', '25001' ],
 	[ copying      => 'COPY ran FROM STDIN', 'failed', '0A000' ],
 	[ printing     => 'COPY ran TO STDOUT', 'failed', '0A000' ],
 	[ limited      => 'SELECT pg_sleep(3600)', 'failed', '57014', owner => 'limited' ],
-	[ memory       => q{SELECT length(repeat('x', 1000000000) || repeat('y', 1000000000))}, 'failed', '54000' ],
+	[ memory       => q{SELECT length(repeat('four', 1000000000))}, 'failed', '54000' ],
 	[ empty        => ' ; -- nothing', 'succeeded', undef ]);
 for my $job (@poisoned)
 {
