@@ -26,7 +26,7 @@ TEST(CronText, FieldsAreSetsOfBits) {
 	EXPECT_EQ(parse_cron("* * * * *"), (Cron{0xFFF'FFFF'FFFF'FFFF, 0xFFFFFF, 0xFFFFFFFE, 0x1FFE, 0x7F, false}));
 	EXPECT_EQ(parse_cron("0 0 1 1 0"), (Cron{1, 1, 2, 2, 1, true}));
 	EXPECT_EQ(parse_cron("59 23 31 12 7"), (Cron{1ULL << 59, 1 << 23, 1U << 31, 1 << 12, 1, true}));
-	EXPECT_EQ(parse_cron("\t 00 007  L\tJanuary \n sat,SUN "), (Cron{1, 1 << 7, 1, 2, 0x41, true}));
+	EXPECT_EQ(parse_cron("\t 00 07  L\tJanuary \n sat,SUN "), (Cron{1, 1 << 7, 1, 2, 0x41, true}));
 	EXPECT_EQ(parse_cron("*/60 */24 */31 */12 */7"), (Cron{1, 1, 2, 2, 1, false}));
 	EXPECT_EQ(parse_cron("5,5,4-6 2-2 L,1 6/3 5/1"), (Cron{0x70, 4, 3, 1 << 6 | 1 << 9 | 1 << 12, 0x60, true}));
 	EXPECT_EQ(parse_cron("0 0 * * fri-7"), parse_cron("0 0 * * 0,5,6"));
@@ -67,6 +67,7 @@ TEST(CronText, ErrorsNameTheFieldAndWhatIsWrongWithIt) {
 	expect_error("* * * 0 *", "Month 0 is not between 1 and 12.");
 	expect_error("* * * * 8", "Weekday 8 is not between 0 and 7.");
 	expect_error("99999999999999999999 * * * *", "Minute 99999999999999999999 is not between 0 and 59.");
+	expect_error("007 * * * *", "Minute 007 is not between 0 and 59.");
 	expect_error("0 3 * jab *", "Month \"jab\" is neither a number from 1 to 12 nor a name like \"jan\".");
 	expect_error("0 3 * * janu", "Weekday \"janu\" is neither a number from 0 to 7 nor a name like \"mon\".");
 	expect_error("0 3 $ * *", "Day \"$\" is neither a number from 1 to 31 nor L for the last day.");
