@@ -6,6 +6,7 @@
 
 #include <fuzzer/FuzzedDataProvider.h>
 
+using namespace warden;
 using namespace warden::partition;
 
 namespace {
