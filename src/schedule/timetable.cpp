@@ -22,7 +22,7 @@ std::optional<Moment> Timetable::next_scheduled(Moment after) const {
 	if (const auto *const interval = std::get_if<Interval>(&schedule_)) {
 		return next_slot(*interval, after);
 	}
-	const Moment at = std::get<Once>(schedule_).at;
+	const Moment at = std::get_if<Once>(&schedule_)->at;
 	return at > after ? std::optional(at) : std::nullopt;
 }
 
