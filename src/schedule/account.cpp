@@ -142,8 +142,7 @@ bool account_for_ended(Spi &spi, const Run &run) {
 	}
 	if (!outcome.succeeded && outcome.sqlstate == 0 && outcome.interruption == Interruption::None) {
 		outcome.sqlstate = ERRCODE_CRASH_SHUTDOWN;
-		strlcpy(outcome.message, "the job's process ended without an error; the server's log may tell why",
-		        max_message);
+		call([&] { strlcpy(outcome.message, gone_silently, max_message); });
 	}
 	const std::string status = status_of(outcome);
 	if (status == "failed") {

@@ -111,7 +111,7 @@ void unlock_board() {
 std::vector<Run> copy_runs() {
 	std::vector<Run> runs(max_runs);
 	Run *const copy = runs.data();
-	with_board([copy](const Board &locked) { std::copy(std::begin(locked.runs), std::end(locked.runs), copy); });
+	with_board([copy](const Board &locked) { std::ranges::copy(locked.runs, copy); });
 	return runs;
 }
 

@@ -92,16 +92,16 @@ TEST(Claim, LateSlotsAndOneOnTime) {
 	               {Missed::Skip, Overlap::Skip, busy, "14:00:10", {}, "12:00-13:00 2", "14:00-14:00 1"},
 	               {Missed::Skip, Overlap::Queue, busy, "14:00:10", {"14:00"}, "12:00-13:00 2", ""},
 	               {Missed::Skip, Overlap::Queue, busy_and_waiting, "14:00:10", {}, "12:00-13:00 2", "14:00-14:00 1"},
-	               {Missed::Once, Overlap::Skip, idle, "14:00:10", {"13:00"}, "12:00-12:00 1", "14:00-14:00 1"},
-	               {Missed::Once, Overlap::Queue, idle, "14:00:10", {"13:00", "14:00"}, "12:00-12:00 1", ""},
-	               {Missed::Once, Overlap::Queue, busy, "14:00:10", {"13:00"}, "12:00-12:00 1", "14:00-14:00 1"},
+	               {Missed::Once, Overlap::Skip, idle, "14:00:10", {"14:00"}, "12:00-13:00 2", ""},
+	               {Missed::Once, Overlap::Queue, idle, "14:00:10", {"14:00"}, "12:00-13:00 2", ""},
+	               {Missed::Once, Overlap::Queue, busy, "14:00:10", {"14:00"}, "12:00-13:00 2", ""},
 	               {Missed::All, Overlap::Skip, idle, "14:00:10", {"12:00", "13:00", "14:00"}, "", ""},
 	               {Missed::All, Overlap::Queue, busy, "14:00:10", {"12:00", "13:00", "14:00"}, "", ""}});
 }
 
 TEST(Claim, WhatIsMadeUpForOverlapsToo) {
 	expect_claims({{Missed::Once, Overlap::Skip, busy, "14:30", {}, "12:00-13:00 2", "14:00-14:00 1"},
-	               {Missed::Once, Overlap::Skip, waiting, "14:00:10", {}, "12:00-12:00 1", "13:00-14:00 2"},
+	               {Missed::Once, Overlap::Skip, waiting, "14:00:10", {}, "12:00-13:00 2", "14:00-14:00 1"},
 	               {Missed::Once, Overlap::Queue, busy, "14:30", {"14:00"}, "12:00-13:00 2", ""},
 	               {Missed::Once, Overlap::Queue, busy_and_waiting, "14:30", {}, "12:00-13:00 2", "14:00-14:00 1"},
 	               {Missed::Skip, Overlap::Skip, busy, "14:30", {}, "12:00-14:00 3", ""}});
