@@ -13,6 +13,7 @@ using namespace pg;
 namespace {
 
 constexpr int most_crashes = 10;
+constexpr const char *gone_silently = "the job's process ended without an error; the server's log may tell why";
 
 constinit Statement lock_state{"SELECT 1 FROM warden.schedule_states WHERE job = $1 FOR NO KEY UPDATE SKIP LOCKED"};
 constinit Statement has_state{"SELECT 1 FROM warden.schedule_states WHERE job = $1"};
@@ -36,7 +37,7 @@ constinit Statement end_slot{"UPDATE warden.schedule_slots SET status = $2, star
 
 constinit Statement end_state{
 	"UPDATE warden.schedule_states t SET last_status = s.status, last_started = s.started, last_duration = s.ended - "
-    "s.started,"
+	"s.started,"
 	" consecutive_failures = CASE s.status WHEN 'succeeded' THEN 0 WHEN 'canceled' THEN consecutive_failures"
 	"                        ELSE consecutive_failures + 1 END,"
 	" consecutive_crashes = 0"
@@ -141,8 +142,7 @@ bool account_for_ended(Spi &spi, const Run &run) {
 	}
 	if (!outcome.succeeded && outcome.sqlstate == 0 && outcome.interruption == Interruption::None) {
 		outcome.sqlstate = ERRCODE_CRASH_SHUTDOWN;
-		strlcpy(outcome.message, "the job's process ended without an error; the server's log may tell why",
-		        max_message);
+		call([&] { strlcpy(outcome.message, gone_silently, max_message); });
 	}
 	const std::string status = status_of(outcome);
 	if (status == "failed") {
@@ -162,7 +162,7 @@ bool account_for_interrupted(Spi &spi, const std::vector<std::int64_t> &present)
 	bool complete = true;
 	const Moment now = call(GetCurrentTimestamp);
 	for (const auto &[run] : spi.query<int64>(find_running)) {
-		if (std::find(present.begin(), present.end(), run) != present.end()) {
+		if (std::ranges::find(present, run) != present.end()) {
 			continue;
 		}
 		const std::optional<Found> found = find(spi, run);

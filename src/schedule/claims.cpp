@@ -45,7 +45,7 @@ constinit Statement move{
 	" INSERT INTO warden.schedule_log (run, job, name, owner, scheduled_for, status, slots, attempts, started, ended,"
 	"                                  sqlstate, message, rows)"
 	" SELECT run, job, name, owner, scheduled_for, status, slots, attempts, started, ended, sqlstate, message, rows "
-    "FROM gone"
+	"FROM gone"
 	" ON CONFLICT DO NOTHING"};
 
 constinit Statement forget{
@@ -93,15 +93,15 @@ Course go_along_with_clock(Spi &spi, Job &job, Moment now, Moment clock_shift) {
 void add_claim(Spi &spi, Job &job, const Claim &claim) {
 	for (const Moment slot : claim.run) {
 		job.in_hand.waiting += static_cast<int>(
-			spi.execute(add_slot, int64{job.id}, std::string_view(job.name), Oid{job.owner}, Timestamptz{slot}));
+			spi.execute(add_slot, int64{job.id}, std::string_view(job.name), job.owner, Timestamptz{slot}));
 	}
 	if (const auto &missed = claim.missed) {
-		spi.execute(add_passed, int64{job.id}, std::string_view(job.name), Oid{job.owner}, Timestamptz{missed->first},
+		spi.execute(add_passed, int64{job.id}, std::string_view(job.name), job.owner, Timestamptz{missed->first},
 		            std::string_view("missed"), int64{missed->count},
 		            std::string_view("nobody could start it in time: the server or the scheduler was not running"));
 	}
 	if (const auto &skipped = claim.skipped) {
-		spi.execute(add_passed, int64{job.id}, std::string_view(job.name), Oid{job.owner}, Timestamptz{skipped->first},
+		spi.execute(add_passed, int64{job.id}, std::string_view(job.name), job.owner, Timestamptz{skipped->first},
 		            std::string_view("skipped"), int64{skipped->count},
 		            std::string_view("an earlier run of the job was under way"));
 	}
@@ -163,7 +163,7 @@ std::optional<Moment> find_waiting(Spi &spi, const std::vector<Job> &jobs, Momen
 	     spi.query<int64, int64, Timestamptz, Timestamptz, Oid, std::optional<std::string_view>, bool, bool>(
 			 find_first_waiting, MyDatabaseId)) {
 		const int64 id = job_id;
-		const auto job = std::find_if(jobs.begin(), jobs.end(), [id](const Job &each) { return each.id == id; });
+		const auto job = std::ranges::find_if(jobs, [id](const Job &each) { return each.id == id; });
 		if (job == jobs.end()) {
 			continue;
 		}

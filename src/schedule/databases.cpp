@@ -161,8 +161,7 @@ Moment Databases::next_wakeup() const {
 }
 
 Database *Databases::find(Oid oid) {
-	const auto found =
-		std::find_if(databases_.begin(), databases_.end(), [oid](const Database &each) { return each.oid == oid; });
+	const auto found = std::ranges::find_if(databases_, [oid](const Database &each) { return each.oid == oid; });
 	return found != databases_.end() ? &*found : nullptr;
 }
 

@@ -65,10 +65,7 @@ struct OnBoard {
 
 OnBoard look_at_board() {
 	OnBoard found{{}, {}, 0};
-	std::vector<Run> runs(max_runs);
-	Run *const copy = runs.data();
-	with_board([&](const Board &board) { memcpy(static_cast<void *>(copy), board.runs, sizeof board.runs); });
-	for (const Run &run : runs) {
+	for (const Run &run : copy_runs()) {
 		if (run.phase == Phase::Free) {
 			++found.room;
 		} else if (run.database == MyDatabaseId) {
