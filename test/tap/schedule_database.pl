@@ -51,7 +51,8 @@ swift($_) for 'ALTER DATABASE plain RENAME TO simple', 'DROP DATABASE simple';
 add_job($node, 'source', 'every second', '1 second');
 add_job($node, 'source', 'mine', '1 second');
 ok(defined within(10, $node, 'source', 'SELECT count(DISTINCT job) = 2 FROM ran'), 'jobs run in the source');
-for my $round (1 .. 3)
+my $start = time;
+for (my $round = 1; $round < 3 || time - $start < 4; ++$round)
 {
 	swift('CREATE DATABASE copy TEMPLATE source');
 	is(waits_for_confirmation('copy'), "every second\nmaintain\nmine", 'jobs of a copy wait to be confirmed');
@@ -60,7 +61,8 @@ for my $round (1 .. 3)
 		+ interval $$1 second$$ FROM pg_database WHERE datname = current_database())'), 0, 'and do not run');
 	swift('DROP DATABASE copy');
 }
-for my $round (1 .. 3)
+$start = time;
+while (time - $start < 3)
 {
 	swift('ALTER DATABASE source RENAME TO renamed');
 	swift('ALTER DATABASE renamed RENAME TO source');

@@ -64,12 +64,12 @@ my @odd = (
 	[ 'statement_timeout', "'10s'" ], [ 'lock_timeout', "'1s'" ], [ 'idle_in_transaction_session_timeout', "'1s'" ],
 	[ 'default_transaction_isolation', 'serializable' ], [ 'default_transaction_deferrable', 'on' ], [ 'enable_seqscan', 'off' ],
 	[ 'enable_indexscan', 'off' ], [ 'array_nulls', 'off' ], [ 'bytea_output', 'escape' ], [ 'client_min_messages', 'error' ],
-	[ 'default_table_access_method', "'nothing'" ], [ 'session_replication_role', 'replica' ], [ 'xmloption', 'document' ],
-	[ 'extra_float_digits', '-15' ], [ 'transform_null_equals', 'on' ], [ 'log_statement', 'all' ], [ 'force_parallel_mode', 'on' ],
+	[ 'session_replication_role', 'replica' ], [ 'xmloption', 'document' ],
+	[ 'extra_float_digits', '-15' ], [ 'transform_null_equals', 'on' ], [ 'log_statement', "'all'" ],
 	[ 'track_activities', 'off' ], [ 'check_function_bodies', 'off' ], [ 'plan_cache_mode', 'force_generic_plan' ]);
 for my $target ('DATABASE odd', 'ROLE odd', 'ROLE postgres')
 {
-	$node->safe_psql('postgres', join ' ', map { "ALTER $target SET $_->[0] = $_->[1];" } grep { $_->[0] !~ /access_method/ } @odd);
+	$node->safe_psql('postgres', join ' ', map { "ALTER $target SET $_->[0] = $_->[1];" } @odd);
 }
 my $odd = now_at($node);
 ok(defined within(20, $node, 'odd', "SELECT count(*) = 2 FROM (SELECT job FROM public.ran WHERE slot > '$odd' GROUP BY job HAVING count(*) >= 3) j"),

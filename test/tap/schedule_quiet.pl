@@ -76,7 +76,7 @@ for my $call ("pause('all')", "resume('skip')", "resume('all')", "remove('skip')
 {
 	my ($status, $out, $err) = $node->psql('postgres', "SELECT warden.schedule_$call");
 	is($status, 0, "schedule_$call works") or diag($err);
-	like($err, qr/NOTICE: .*shared_preload_libraries/, 'with a notice');
+	like($err, qr/NOTICE: .*shared_preload_libraries/s, 'with a notice');
 }
 
 # The line for cron, given to a shell as cron would, does what the command does.

@@ -21,6 +21,7 @@ max_parallel_workers = 7
 END
 my ($launcher) = processes($node, 'launcher');
 
+my $always_parallel = $node->pg_version >= 16 ? 'debug_parallel_query' : 'force_parallel_mode';
 my @holders;
 sub holding { return $node->safe_psql('postgres', q{SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'parallel worker'}) }
 
@@ -32,7 +33,7 @@ sub take
 	while (holding() < $number)
 	{
 		die 'could not take the worker processes' if time - $start > 20;
-		push @holders, launch($node, 'postgres', 'SET force_parallel_mode = on', q{SELECT 'holder', pg_sleep(3600)});
+		push @holders, launch($node, 'postgres', "SET $always_parallel = on", q{SELECT 'holder', pg_sleep(3600)});
 		usleep(200_000);
 	}
 	return;

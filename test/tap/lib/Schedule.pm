@@ -90,6 +90,8 @@ sub add_job
 	my $arguments = join '', map { ", $_ => \$argument\$$options{$_}\$argument\$" } sort keys %options;
 	my $add = "SELECT warden.schedule_add('$name', '$schedule'$arguments)";
 	my ($before, undef, $after, $anchor) = split /\n/, $node->safe_psql($database, qq{
+		SET datestyle = 'ISO';
+		SET timezone = 'UTC';
 		SELECT date_trunc('second', clock_timestamp());
 		SET SESSION AUTHORIZATION $owner;
 		$add;
