@@ -102,6 +102,23 @@ ok(defined within(10, $node, 'postgres', "SELECT status <> 'running' $end_of_cal
 is($node->safe_psql('postgres', "SELECT status, attempts, ended IS NOT NULL, ended >= started $end_of_call"), 'crashed|1|t|t',
 	'and says that it crashed');
 
+# Nor is there a moment at which the work is done and the run does not say so, also when somebody is at DROP EXTENSION.
+add_job($node, 'postgres', 'under drop', '1 hour', command => "WITH pause AS MATERIALIZED (SELECT pg_sleep(1.5)) $body FROM pause");
+$node->safe_psql('postgres', q{SELECT warden.schedule_run('under drop')});
+my $working = q{FROM pg_stat_activity WHERE application_name = 'under drop' AND wait_event = 'PgSleep'};
+ok(defined within(10, $node, 'postgres', "SELECT count(*) = 1 $working"), 'a job is at work');
+my $dropper = launch($node, 'postgres', 'SET client_min_messages = error', 'BEGIN', 'DROP EXTENSION pg_warden', 'SELECT pg_sleep(3)', 'ROLLBACK');
+my $before_drop = count_of($node, 'postgres', 'under drop');
+within(5, $node, 'postgres', q{SELECT count(*) > 0 FROM ran WHERE job = 'under drop'}) if $before_drop == 0;
+$node->stop('immediate');
+result($dropper);
+$node->start;
+ok(defined within(20, $node, 'postgres', q{
+	SELECT status NOT IN ('running', 'waiting') FROM warden.schedule_runs WHERE job = 'under drop'}), 'its run is over after a crash');
+is($node->safe_psql('postgres', q{
+	SELECT (SELECT count(*) FROM ran WHERE job = 'under drop'), status FROM warden.schedule_runs WHERE job = 'under drop'}), '1|succeeded',
+	'and has happened once');
+
 # A job that crashes the server is started again, later each time, and meanwhile the others have their turn.
 my $crashes = $node->basedir . '/crashes';
 add_job($node, 'postgres', 'killer', '1 hour',

@@ -76,7 +76,8 @@ ok(defined within(20, $node, 'odd', "SELECT count(*) = 2 FROM (SELECT job FROM p
 	'nor do settings of the database or the roles keep them');
 add_job($node, 'odd', 'late', '1 second');
 ok(defined within(10, $node, 'odd', q{SELECT count(*) > 1 FROM public.ran WHERE job = 'late'}), 'jobs can be added with them');
-is($node->safe_psql('odd', q{SELECT warden.schedule_pause('late'), warden.schedule_resume('late'), count(*) > 1
+is($node->safe_psql('odd', q{SET default_transaction_isolation = 'read committed';
+	SELECT warden.schedule_pause('late'), warden.schedule_resume('late'), count(*) > 1
 	FROM warden.schedule_jobs, warden.schedule_runs}), '||t', 'and looked at');
 $node->safe_psql('postgres', "ALTER $_ RESET ALL") for 'DATABASE odd', 'ROLE odd', 'ROLE postgres';
 is_accounted($node, 'odd', $_, 'with odd settings', least => 5) for 'super', 'plain';
