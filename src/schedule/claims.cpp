@@ -129,30 +129,37 @@ std::optional<Moment> earlier(std::optional<Moment> a, std::optional<Moment> b) 
 	return a && b ? std::min(*a, *b) : a ? a : b;
 }
 
+namespace {
+
+// Claims what is due of a job.  Returns when the next slot is, or when to look again.
+std::optional<Moment> claim_of(Spi &spi, Job &job, Moment now, Moment clock_shift) {
+	const Course course = go_along_with_clock(spi, job, now, clock_shift);
+	Claim due;
+	due.next = course.next;
+	if (course.next && *course.next <= now) {
+		due = claim(job.timetable, job.missed, job.overlap, job.in_hand, *course.next, now);
+	}
+	if (due.next != job.next_run || course.anchor != job.anchor) {
+		if (spi.query<int32>(lock_state, int64{job.id}).empty()) {
+			return now + soon; // somebody changes it
+		}
+		add_claim(spi, job, due);
+		const auto next = due.next ? std::optional(Timestamptz{*due.next}) : std::nullopt;
+		spi.execute(set_state, int64{job.id}, next, Timestamptz{course.anchor});
+		job.next_run = due.next;
+	}
+	return due.next;
+}
+
+} // namespace
+
 std::optional<Moment> claim_slots(Spi &spi, std::vector<Job> &jobs, Moment now, Moment clock_shift) {
 	std::optional<Moment> wakeup;
 	for (Job &job : jobs) {
 		check_for_interrupts();
-		if (!job.fires) {
-			continue;
+		if (job.fires) {
+			wakeup = earlier(wakeup, claim_of(spi, job, now, clock_shift));
 		}
-		const Course course = go_along_with_clock(spi, job, now, clock_shift);
-		Claim due;
-		due.next = course.next;
-		if (course.next && *course.next <= now) {
-			due = claim(job.timetable, job.missed, job.overlap, job.in_hand, *course.next, now);
-		}
-		if (due.next != job.next_run || course.anchor != job.anchor) {
-			if (spi.query<int32>(lock_state, int64{job.id}).empty()) {
-				wakeup = earlier(wakeup, now + soon); // somebody changes it
-				continue;
-			}
-			add_claim(spi, job, due);
-			const auto next = due.next ? std::optional(Timestamptz{*due.next}) : std::nullopt;
-			spi.execute(set_state, int64{job.id}, next, Timestamptz{course.anchor});
-			job.next_run = due.next;
-		}
-		wakeup = earlier(wakeup, due.next);
 	}
 	return wakeup;
 }
