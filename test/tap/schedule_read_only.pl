@@ -125,7 +125,7 @@ ok(defined within(10, $node, 'postgres', q{SELECT count(*) >= 1 FROM pg_stat_act
 $node->stop('immediate');
 $node->append_conf('postgresql.auto.conf', "synchronous_standby_names = ''");
 $node->start;
-is_accounted($node, 'postgres', $_, 'after a crash while it waited for a standby', least => 8) for 'all', 'asynchronous';
+is_accounted($node, 'postgres', $_, 'after a crash while it waited for a standby', least => 4) for 'all', 'asynchronous';
 is_accounted($node, 'other', 'elsewhere', 'after a crash while it waited for a standby', least => 8);
 
 finish(undef, $node);
