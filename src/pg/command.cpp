@@ -68,7 +68,7 @@ Command::Command(std::string text) : text_(std::move(text)) {
 	// The tree outlives the transactions that a statement commits.
 	const MemoryScope scope(TopMemoryContext);
 	const List *const tree = call([&] { return pg_parse_query(text_.c_str()); });
-	for (int i = 0; i < list_length(tree); ++i) {
+	for (int i = 0; i < (tree != nullptr ? tree->length : 0); ++i) {
 		statements_.push_back(tree->elements[i].ptr_value);
 		const Node *const statement = raw(statements_.back())->stmt;
 		if (IsA(statement, CopyStmt) && reinterpret_cast<const CopyStmt *>(statement)->filename == nullptr) {

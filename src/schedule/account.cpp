@@ -13,12 +13,14 @@ using namespace pg;
 namespace {
 
 constexpr int most_crashes = 10;
+constexpr const char *gone_silently = "the job's process ended without an error; the server's log may tell why";
 
 constinit Statement lock_state{"SELECT 1 FROM warden.schedule_states WHERE job = $1 FOR NO KEY UPDATE SKIP LOCKED"};
 constinit Statement has_state{"SELECT 1 FROM warden.schedule_states WHERE job = $1"};
 
 constinit Statement find_run{"SELECT s.job, s.name, s.status, s.attempts, s.restartable, coalesce(k.max_retries, 0),"
-                             "       coalesce((extract(epoch FROM k.retry_delay) * 1000000)::bigint, 0), t.next_run"
+                             "       coalesce((extract(epoch FROM k.retry_delay) * 1000000)::bigint, 0), t.next_run,"
+                             "       coalesce(t.consecutive_crashes, 0)"
                              " FROM warden.schedule_slots s"
                              " LEFT JOIN warden.schedule_known k ON k.id = s.job"
                              " LEFT JOIN warden.schedule_states t ON t.job = s.job"
@@ -36,11 +38,12 @@ constinit Statement end_slot{"UPDATE warden.schedule_slots SET status = $2, star
 
 constinit Statement end_state{
 	"UPDATE warden.schedule_states t SET last_status = s.status, last_started = s.started, last_duration = s.ended - "
-    "s.started,"
+	"s.started,"
 	" consecutive_failures = CASE s.status WHEN 'succeeded' THEN 0 WHEN 'canceled' THEN consecutive_failures"
 	"                        ELSE consecutive_failures + 1 END,"
-	" consecutive_crashes = 0"
-	" FROM warden.schedule_slots s WHERE s.run = $1 AND t.job = s.job"};
+	" consecutive_crashes = CASE s.status WHEN 'crashed' THEN consecutive_crashes ELSE 0 END"
+	" FROM warden.schedule_slots s WHERE s.run = $1 AND t.job = s.job"
+	" RETURNING s.name, s.status, coalesce(s.sqlstate, ''), coalesce(s.message, ''), t.consecutive_failures"};
 
 constinit Statement put_back{
 	"UPDATE warden.schedule_slots SET status = 'waiting', not_before = $2, sqlstate = $3, message = $4,"
@@ -60,12 +63,14 @@ struct Found {
 	int max_retries;
 	Moment retry_delay;
 	std::optional<Moment> next;
+	int crashes; ///< in a row, before this one
 };
 
 std::optional<Found> find(Spi &spi, std::int64_t run) {
-	for (const auto &[job, name, status, attempts, restartable, retries, delay, next] :
-	     spi.query<int64, std::string_view, std::string_view, int32, bool, int32, int64, std::optional<Timestamptz>>(
-			 find_run, int64{run})) {
+	using Text = std::string_view;
+	for (const auto &[job, name, status, attempts, restartable, retries, delay, next, crashes] :
+	     spi.query<int64, Text, Text, int32, bool, int32, int64, std::optional<Timestamptz>, int32>(find_run,
+	                                                                                                int64{run})) {
 		return Found{job,
 		             std::string(name),
 		             std::string(status),
@@ -73,7 +78,8 @@ std::optional<Found> find(Spi &spi, std::int64_t run) {
 		             restartable,
 		             retries,
 		             delay,
-		             next ? std::optional<Moment>(next->value) : std::nullopt};
+		             next ? std::optional<Moment>(next->value) : std::nullopt,
+		             crashes};
 	}
 	return std::nullopt;
 }
@@ -93,6 +99,22 @@ std::optional<std::string> sqlstate_of(const Outcome &outcome) {
 // Whether the row of a job that exists is ours to change: nobody else waits with a change of theirs.
 bool is_free(Spi &spi, std::int64_t job) {
 	return !spi.query<int32>(lock_state, int64{job}).empty() || spi.query<int32>(has_state, int64{job}).empty();
+}
+
+// How the job stands after a run.  The first failure in a row is worth a line in the server's log; the rest is in the
+// table.
+void write_state(Spi &spi, std::int64_t run) {
+	using Text = std::string_view;
+	for (const auto &[name, status, sqlstate, message, failures] :
+	     spi.query<Text, Text, Text, Text, int32>(end_state, int64{run})) {
+		if (failures == 1 && status != "succeeded" && status != "canceled") {
+			report(LOG, Error(ERRCODE_SUCCESSFUL_COMPLETION,
+			                  format("job \"%s\" %s", std::string(name).c_str(),
+			                         status == "timed_out" ? "took too long" : std::string(status).c_str()))
+			                .with_detail(format("%s: %s", std::string(sqlstate).c_str(), std::string(message).c_str()))
+			                .with_hint("Further failures in a row are in warden.schedule_runs only."));
+		}
+	}
 }
 
 const char *status_of(const Outcome &outcome) {
@@ -120,7 +142,7 @@ void finish(Spi &spi, std::int64_t run, const char *status, const Outcome &outco
 
 bool update_state(Spi &spi, std::int64_t job, std::int64_t run) {
 	if (is_free(spi, job)) {
-		spi.execute(end_state, int64{run});
+		write_state(spi, run);
 	}
 	return !spi.query<int64>(find_next_waiting, int64{job}).empty();
 }
@@ -132,7 +154,7 @@ bool account_for_ended(Spi &spi, const Run &run) {
 	}
 	if (!found) {
 		// It was accounted for, or removed; its process may have ended before it could say so of the job.
-		spi.execute(end_state, int64{run.run});
+		write_state(spi, run.run);
 		return true;
 	}
 	Outcome outcome = run.outcome;
@@ -141,8 +163,7 @@ bool account_for_ended(Spi &spi, const Run &run) {
 	}
 	if (!outcome.succeeded && outcome.sqlstate == 0 && outcome.interruption == Interruption::None) {
 		outcome.sqlstate = ERRCODE_CRASH_SHUTDOWN;
-		strlcpy(outcome.message, "the job's process ended without an error; the server's log may tell why",
-		        max_message);
+		call([&] { strlcpy(outcome.message, gone_silently, max_message); });
 	}
 	const std::string status = status_of(outcome);
 	if (status == "failed") {
@@ -154,37 +175,48 @@ bool account_for_ended(Spi &spi, const Run &run) {
 		}
 	}
 	finish(spi, run.run, status.c_str(), outcome);
-	spi.execute(end_state, int64{run.run});
+	write_state(spi, run.run);
 	return true;
 }
 
+namespace {
+
+// A run that the server has cut short.
+void account_for_crash(Spi &spi, std::int64_t run, const Found &found) {
+	const Moment now = call(GetCurrentTimestamp);
+	const std::string_view message =
+		found.restartable ? "the server was stopped or crashed during the run, which was undone"
+						  : "the server was stopped or crashed during the run, a part of which may have been committed";
+	const std::string sqlstate = sqlstate_text(ERRCODE_CRASH_SHUTDOWN);
+	auto at = found.restartable
+	              ? restart_at(now, found.attempts)
+	              : retry_at(now, found.attempts, found.max_retries, found.retry_delay, jitter(), found.next);
+	if (found.crashes + 1 >= most_crashes) {
+		at = std::nullopt; // the job is parked
+	}
+	if (at) {
+		spi.execute(put_back, int64{run}, Timestamptz{*at}, sqlstate, message);
+	} else {
+		spi.execute(end_slot, int64{run}, std::string_view("crashed"), sqlstate, message, std::optional<int64>());
+		write_state(spi, run);
+	}
+	spi.execute(count_crash, int64{found.job}, int32{most_crashes});
+}
+
+} // namespace
+
 bool account_for_interrupted(Spi &spi, const std::vector<std::int64_t> &present) {
 	bool complete = true;
-	const Moment now = call(GetCurrentTimestamp);
 	for (const auto &[run] : spi.query<int64>(find_running)) {
-		if (std::find(present.begin(), present.end(), run) != present.end()) {
+		if (std::ranges::find(present, run) != present.end()) {
 			continue;
 		}
 		const std::optional<Found> found = find(spi, run);
-		if (!found || !is_free(spi, found->job)) {
-			complete = complete && !found;
-			continue;
+		if (found && is_free(spi, found->job)) {
+			account_for_crash(spi, run, *found);
+		} else if (found) {
+			complete = false;
 		}
-		const std::string message =
-			found->restartable
-				? "the server was stopped or crashed during the run, which was undone"
-				: "the server was stopped or crashed during the run, a part of which may have been committed";
-		const std::string sqlstate = sqlstate_text(ERRCODE_CRASH_SHUTDOWN);
-		auto at = found->restartable
-		              ? restart_at(now, found->attempts)
-		              : retry_at(now, found->attempts, found->max_retries, found->retry_delay, jitter(), found->next);
-		if (at) {
-			spi.execute(put_back, int64{run}, Timestamptz{*at}, sqlstate, message);
-		} else {
-			spi.execute(end_slot, int64{run}, std::string_view("crashed"), sqlstate, message, std::optional<int64>());
-			spi.execute(end_state, int64{run});
-		}
-		spi.execute(count_crash, int64{found->job}, int32{most_crashes});
 	}
 	return complete;
 }
@@ -195,7 +227,7 @@ bool refuse(Spi &spi, std::int64_t job, std::int64_t run, const Error &why) {
 	}
 	spi.execute(end_slot, int64{run}, std::string_view("failed"), sqlstate_text(why.sqlstate), why.message,
 	            std::optional<int64>());
-	spi.execute(end_state, int64{run});
+	write_state(spi, run);
 	return true;
 }
 

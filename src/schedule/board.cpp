@@ -1,5 +1,7 @@
 #include "schedule/board.hpp"
 
+#include <algorithm>
+
 extern "C" {
 #include "access/xact.h"
 #include "storage/ipc.h"
@@ -104,6 +106,13 @@ Board *lock_board() {
 
 void unlock_board() {
 	LWLockRelease(board_lock);
+}
+
+std::vector<Run> copy_runs() {
+	std::vector<Run> runs(max_runs);
+	Run *const copy = runs.data();
+	with_board([copy](const Board &locked) { std::ranges::copy(locked.runs, copy); });
+	return runs;
 }
 
 void note_at_commit() {

@@ -7,6 +7,8 @@
 
 #include "pg/call.hpp"
 
+#include <vector>
+
 extern "C" {
 #include "datatype/timestamp.h"
 #include "storage/latch.h"
@@ -91,6 +93,9 @@ void init_board();
 /// Runs server code with the board locked.  It only reads and writes plain values.
 template <class F>
 auto with_board(F &&change);
+
+/// The runs as they stand.
+std::vector<Run> copy_runs();
 
 /// Tells the launcher to look at this database once the transaction has committed.
 void note_at_commit();

@@ -45,7 +45,7 @@ constinit Statement move{
 	" INSERT INTO warden.schedule_log (run, job, name, owner, scheduled_for, status, slots, attempts, started, ended,"
 	"                                  sqlstate, message, rows)"
 	" SELECT run, job, name, owner, scheduled_for, status, slots, attempts, started, ended, sqlstate, message, rows "
-    "FROM gone"
+	"FROM gone"
 	" ON CONFLICT DO NOTHING"};
 
 constinit Statement forget{
@@ -93,15 +93,15 @@ Course go_along_with_clock(Spi &spi, Job &job, Moment now, Moment clock_shift) {
 void add_claim(Spi &spi, Job &job, const Claim &claim) {
 	for (const Moment slot : claim.run) {
 		job.in_hand.waiting += static_cast<int>(
-			spi.execute(add_slot, int64{job.id}, std::string_view(job.name), Oid{job.owner}, Timestamptz{slot}));
+			spi.execute(add_slot, int64{job.id}, std::string_view(job.name), job.owner, Timestamptz{slot}));
 	}
 	if (const auto &missed = claim.missed) {
-		spi.execute(add_passed, int64{job.id}, std::string_view(job.name), Oid{job.owner}, Timestamptz{missed->first},
+		spi.execute(add_passed, int64{job.id}, std::string_view(job.name), job.owner, Timestamptz{missed->first},
 		            std::string_view("missed"), int64{missed->count},
 		            std::string_view("nobody could start it in time: the server or the scheduler was not running"));
 	}
 	if (const auto &skipped = claim.skipped) {
-		spi.execute(add_passed, int64{job.id}, std::string_view(job.name), Oid{job.owner}, Timestamptz{skipped->first},
+		spi.execute(add_passed, int64{job.id}, std::string_view(job.name), job.owner, Timestamptz{skipped->first},
 		            std::string_view("skipped"), int64{skipped->count},
 		            std::string_view("an earlier run of the job was under way"));
 	}
@@ -129,30 +129,37 @@ std::optional<Moment> earlier(std::optional<Moment> a, std::optional<Moment> b) 
 	return a && b ? std::min(*a, *b) : a ? a : b;
 }
 
+namespace {
+
+// Claims what is due of a job.  Returns when the next slot is, or when to look again.
+std::optional<Moment> claim_of(Spi &spi, Job &job, Moment now, Moment clock_shift) {
+	const Course course = go_along_with_clock(spi, job, now, clock_shift);
+	Claim due;
+	due.next = course.next;
+	if (course.next && *course.next <= now) {
+		due = claim(job.timetable, job.missed, job.overlap, job.in_hand, *course.next, now);
+	}
+	if (due.next != job.next_run || course.anchor != job.anchor) {
+		if (spi.query<int32>(lock_state, int64{job.id}).empty()) {
+			return now + soon; // somebody changes it
+		}
+		add_claim(spi, job, due);
+		const auto next = due.next ? std::optional(Timestamptz{*due.next}) : std::nullopt;
+		spi.execute(set_state, int64{job.id}, next, Timestamptz{course.anchor});
+		job.next_run = due.next;
+	}
+	return due.next;
+}
+
+} // namespace
+
 std::optional<Moment> claim_slots(Spi &spi, std::vector<Job> &jobs, Moment now, Moment clock_shift) {
 	std::optional<Moment> wakeup;
 	for (Job &job : jobs) {
 		check_for_interrupts();
-		if (!job.fires) {
-			continue;
+		if (job.fires) {
+			wakeup = earlier(wakeup, claim_of(spi, job, now, clock_shift));
 		}
-		const Course course = go_along_with_clock(spi, job, now, clock_shift);
-		Claim due;
-		due.next = course.next;
-		if (course.next && *course.next <= now) {
-			due = claim(job.timetable, job.missed, job.overlap, job.in_hand, *course.next, now);
-		}
-		if (due.next != job.next_run || course.anchor != job.anchor) {
-			if (spi.query<int32>(lock_state, int64{job.id}).empty()) {
-				wakeup = earlier(wakeup, now + soon); // somebody changes it
-				continue;
-			}
-			add_claim(spi, job, due);
-			const auto next = due.next ? std::optional(Timestamptz{*due.next}) : std::nullopt;
-			spi.execute(set_state, int64{job.id}, next, Timestamptz{course.anchor});
-			job.next_run = due.next;
-		}
-		wakeup = earlier(wakeup, due.next);
 	}
 	return wakeup;
 }
@@ -163,7 +170,7 @@ std::optional<Moment> find_waiting(Spi &spi, const std::vector<Job> &jobs, Momen
 	     spi.query<int64, int64, Timestamptz, Timestamptz, Oid, std::optional<std::string_view>, bool, bool>(
 			 find_first_waiting, MyDatabaseId)) {
 		const int64 id = job_id;
-		const auto job = std::find_if(jobs.begin(), jobs.end(), [id](const Job &each) { return each.id == id; });
+		const auto job = std::ranges::find_if(jobs, [id](const Job &each) { return each.id == id; });
 		if (job == jobs.end()) {
 			continue;
 		}

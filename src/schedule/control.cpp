@@ -1,7 +1,7 @@
 // control.cpp - What can be done with a job that there is: remove, pause, resume, run now, cancel.
 //
 // The invariant: whoever changes a job locks the row of its state first; the workers leave such a job alone until then.
-#include "schedule/declare.hpp"
+#include "schedule/add.hpp"
 
 #include "pg/result_set.hpp"
 #include "pg/security.hpp"
@@ -255,8 +255,7 @@ PG_FUNCTION(schedule_processes) {
 	if (!has_board()) {
 		PG_RETURN_NULL();
 	}
-	for (int place = 0; place < max_runs; ++place) {
-		const Run run = with_board([place](const Board &board) { return board.runs[place]; });
+	for (const Run &run : copy_runs()) {
 		if (run.phase != Phase::Free && run.database == MyDatabaseId) {
 			const bool running = run.phase == Phase::Running;
 			rows.add(run.run, phases[static_cast<int>(run.phase)],

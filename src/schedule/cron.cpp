@@ -103,7 +103,7 @@ std::uint64_t Parser::parse_item(const Field &field, std::string_view item) cons
 	if (dash != std::string_view::npos) {
 		first = parse_value(field, base.substr(0, dash));
 		last = parse_value(field, base.substr(dash + 1));
-		if (&field == &weekday_field && last == 0 && is_letter(base.back())) {
+		if (&field == &weekday_field && first > 0 && last == 0 && is_letter(base.back())) {
 			last = field.most + 1; // sat-sun
 		}
 		if (first > last) {

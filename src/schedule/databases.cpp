@@ -18,9 +18,9 @@ using namespace pg;
 
 namespace {
 
-// Server code.  Calls found(oid) for each database that can be connected to and is no template.
-template <class F>
-void read_databases(F &&found) {
+// Server code.  The databases that can be connected to and are no templates.
+List *read_databases() {
+	List *found = NIL;
 	const Relation catalog = table_open(DatabaseRelationId, AccessShareLock);
 	const TableScanDesc scan = table_beginscan_catalog(catalog, 0, nullptr);
 	for (HeapTuple tuple = heap_getnext(scan, ForwardScanDirection); HeapTupleIsValid(tuple);
@@ -28,50 +28,49 @@ void read_databases(F &&found) {
 		const auto *const database = reinterpret_cast<Form_pg_database>(GETSTRUCT(tuple));
 		// A limit of -2 is what an interrupted DROP DATABASE leaves.
 		if (database->datallowconn && !database->datistemplate && database->datconnlimit != -2) {
-			found(database->oid);
+			found = lappend_oid(found, database->oid);
 		}
 	}
 	table_endscan(scan);
 	table_close(catalog, AccessShareLock);
+	return found;
+}
+
+std::vector<Oid> list_databases() {
+	std::vector<Oid> oids;
+	begin_transaction("looking for databases");
+	const List *const found = call(read_databases);
+	for (int i = 0; found != nullptr && i < found->length; ++i) {
+		oids.push_back(found->elements[i].oid_value);
+	}
+	commit_transaction();
+	std::ranges::sort(oids);
+	return oids;
 }
 
 } // namespace
 
 void Databases::scan(Moment now) {
-	constexpr size_t most = 100'000;
-	std::vector<Oid> oids(most);
-	Oid *const list = oids.data();
-	begin_transaction("looking for databases");
-	const size_t count = call([&] {
-		size_t number = 0;
-		read_databases([&](Oid oid) {
-			if (number < most) {
-				list[number++] = oid;
-			}
-		});
-		return number;
-	});
-	commit_transaction();
-
+	const std::vector<Oid> oids = list_databases();
 	for (Database &database : databases_) {
 		database.present = false;
 	}
-	for (size_t i = 0; i < count; ++i) {
-		Database *const known = find(oids[i]);
-		if (known != nullptr) {
+	for (const Oid oid : oids) {
+		if (Database *const known = find(oid)) {
 			known->present = true;
 		} else {
-			databases_.push_back({.oid = oids[i], .visit_at = now});
+			databases_.push_back({.oid = oid, .visit_at = now});
 		}
 	}
 	std::erase_if(databases_, [](const Database &database) { return !database.present && !database.being_visited; });
 
 	// Of a database that was dropped nobody will account for the runs.
-	std::sort(oids.begin(), oids.begin() + static_cast<std::ptrdiff_t>(count));
+	const Oid *const first = oids.data();
+	const size_t count = oids.size();
 	with_board([&](Board &board) {
 		for (Run &run : board.runs) {
 			const bool over = run.phase == Phase::Queued || run.phase == Phase::Ended;
-			if (over && !std::binary_search(list, list + count, run.database)) {
+			if (over && !std::binary_search(first, first + count, run.database)) {
 				run.phase = Phase::Free;
 			}
 		}
@@ -161,8 +160,7 @@ Moment Databases::next_wakeup() const {
 }
 
 Database *Databases::find(Oid oid) {
-	const auto found =
-		std::find_if(databases_.begin(), databases_.end(), [oid](const Database &each) { return each.oid == oid; });
+	const auto found = std::ranges::find_if(databases_, [oid](const Database &each) { return each.oid == oid; });
 	return found != databases_.end() ? &*found : nullptr;
 }
 

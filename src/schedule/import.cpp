@@ -1,5 +1,5 @@
 // import.cpp - Taking over the jobs of pg_cron.
-#include "schedule/declare.hpp"
+#include "schedule/add.hpp"
 
 #include "pg/result_set.hpp"
 #include "pg/security.hpp"
@@ -44,7 +44,7 @@ std::vector<CronJob> read_jobs() {
 
 // pg_cron writes the last day of the month as a dollar sign.
 std::string translate(std::string schedule) {
-	std::replace(schedule.begin(), schedule.end(), '$', 'L');
+	std::ranges::replace(schedule, '$', 'L');
 	return schedule;
 }
 

@@ -67,8 +67,8 @@ std::vector<Job> load_jobs(Spi &spi) {
 			timetable = make_timetable(std::string(std::get<2>(row)), schedule, std::get<7>(row).value, *zone,
 			                           std::string(std::get<12>(row)));
 		});
-		if (error) {
-			if (fires) {
+		if (error || !timetable) {
+			if (fires && error) {
 				broken.emplace_back(id, format("another schedule_add(): %s", error->message.c_str()));
 			}
 			continue;

@@ -52,9 +52,9 @@ const char *end_of_role(const char *text) {
 	if (*text != '"') {
 		return strchr(text, '=');
 	}
-	for (const char *at = text + 1; *at != '\0'; ++at) {
-		if (*at == '"' && *++at != '"') {
-			return *at == '=' ? at : nullptr;
+	for (const char *quote = strchr(text + 1, '"'); quote != nullptr; quote = strchr(quote + 2, '"')) {
+		if (quote[1] != '"') {
+			return quote[1] == '=' ? quote + 1 : nullptr;
 		}
 	}
 	return nullptr;

@@ -13,7 +13,7 @@ std::size_t count_made_up(Missed missed, const InHand &in_hand, std::size_t on_t
 	case Missed::Skip:
 		return 0;
 	case Missed::Once:
-		return 1;
+		return on_time > 0 ? 0 : 1; // a slot that is on time makes up for those before it
 	case Missed::All:
 		break;
 	}

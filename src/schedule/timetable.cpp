@@ -22,8 +22,8 @@ std::optional<Moment> Timetable::next_scheduled(Moment after) const {
 	if (const auto *const interval = std::get_if<Interval>(&schedule_)) {
 		return next_slot(*interval, after);
 	}
-	const Moment at = std::get<Once>(schedule_).at;
-	return at > after ? std::optional(at) : std::nullopt;
+	const auto *const once = std::get_if<Once>(&schedule_);
+	return once != nullptr && once->at > after ? std::optional(once->at) : std::nullopt;
 }
 
 std::optional<Moment> Timetable::next(Moment after) const {

@@ -65,10 +65,7 @@ struct OnBoard {
 
 OnBoard look_at_board() {
 	OnBoard found{{}, {}, 0};
-	std::vector<Run> runs(max_runs);
-	Run *const copy = runs.data();
-	with_board([&](const Board &board) { memcpy(static_cast<void *>(copy), board.runs, sizeof board.runs); });
-	for (const Run &run : runs) {
+	for (const Run &run : copy_runs()) {
 		if (run.phase == Phase::Free) {
 			++found.room;
 		} else if (run.database == MyDatabaseId) {
@@ -126,6 +123,11 @@ bool is_read_only() {
 constexpr Moment soon = 1 * microseconds_per_second;
 constexpr Moment while_read_only = 5 * microseconds_per_second;
 
+// What the worker survives is said once, not at every try.
+void report_failure(const Error &error, bool quiet) {
+	report(quiet ? DEBUG1 : LOG, error);
+}
+
 // The work: one transaction.  Sets what the launcher is told.
 void work(Visit &visit) {
 	const Moment now = call(GetCurrentTimestamp);
@@ -148,7 +150,12 @@ void work(Visit &visit) {
 		Spi spi;
 		const OnBoard board = look_at_board();
 		for (const Run &run : board.ended) {
-			if (account_for_ended(spi, run)) {
+			// One that cannot be accounted for stays on the board, and is in nobody's way.
+			bool done = false;
+			if (const auto error = attempt([&] { done = account_for_ended(spi, run); })) {
+				report_failure(*error, visit.quiet);
+			}
+			if (done) {
 				accounted.push_back(run);
 			} else {
 				next = now + soon;
@@ -177,11 +184,6 @@ void clean_up() {
 		move_to_log(spi);
 	}
 	commit_transaction();
-}
-
-// Server code.  Raised by what the worker survived; said once, not at every try.
-void report_failure(const Error &error, bool quiet) {
-	report(quiet ? DEBUG1 : LOG, error);
 }
 
 void visit_database() {

@@ -86,7 +86,7 @@ std::vector<std::string_view> words(std::string_view text) {
 }
 
 std::optional<int> parse_number(std::string_view text) {
-	constexpr std::size_t most_digits = 4;
+	constexpr std::size_t most_digits = 2;
 	if (text.empty() || text.size() > most_digits || !std::ranges::all_of(text, is_digit)) {
 		return std::nullopt;
 	}

@@ -27,7 +27,7 @@ std::vector<std::string_view> split(std::string_view text, char separator);
 /// The parts between spaces, none of them empty.
 std::vector<std::string_view> words(std::string_view text);
 
-/// A number of digits alone; std::nullopt if it is anything else, or above 9999.
+/// A number of one or two digits; std::nullopt if it is anything else.
 std::optional<int> parse_number(std::string_view text);
 
 /// A part of a text for a message: "part".

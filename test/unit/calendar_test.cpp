@@ -1,5 +1,5 @@
 // Where partitions begin and end, against instants written out and as properties of random calendars.
-#include "zones.hpp"
+#include "calendars.hpp"
 
 #include <gtest/gtest.h>
 

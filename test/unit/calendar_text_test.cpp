@@ -1,5 +1,5 @@
 // Anchors, and how moments are written: as literals and in names.
-#include "zones.hpp"
+#include "calendars.hpp"
 
 #include <gtest/gtest.h>
 

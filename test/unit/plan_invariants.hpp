@@ -1,7 +1,7 @@
 // plan_invariants.hpp - What holds for every set of partitions, calendar and window: for random ones and for fuzzing.
 #pragma once
 
-#include "zones.hpp"
+#include "calendars.hpp"
 #include "partition/plan.hpp"
 
 #include <set>

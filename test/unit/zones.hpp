@@ -5,7 +5,7 @@
 // the server cannot represent ends the test.
 #pragma once
 
-#include "partition/calendar.hpp"
+#include "util/clock.hpp"
 
 #include <algorithm>
 #include <cstdio>
@@ -15,7 +15,7 @@
 #include <string>
 #include <vector>
 
-namespace warden::partition {
+namespace warden {
 
 /// Julian's way to count days, as in the server's date2j(), but since 2000-01-01.  The year 0 is 1 BC.
 constexpr std::int64_t day_number(std::int64_t year, int month, int day) {
@@ -238,23 +238,6 @@ private:
 	std::mt19937_64 engine_;
 };
 
-inline constexpr Step months(std::int64_t count) {
-	return {Step::Unit::Month, count};
-}
-inline constexpr Step days(std::int64_t count) {
-	return {Step::Unit::Day, count};
-}
-inline constexpr Step hours(std::int64_t count) {
-	return {Step::Unit::Microsecond, count * microseconds_per_hour};
-}
-inline constexpr Step minutes(std::int64_t count) {
-	return {Step::Unit::Microsecond, count * 60 * microseconds_per_second};
-}
-
-inline constexpr Step common_steps[] = {minutes(1), minutes(30), hours(1),  hours(5),   hours(6),  hours(24),
-                                        days(1),    days(2),     days(7),   days(10),   days(30),  months(1),
-                                        months(2),  months(3),   months(5), months(12), months(48)};
-
 /// Sometimes anywhere in the server's range, mostly where zones have rules.
 inline Moment random_moment(Random &random) {
 	if (random.one_in(10)) {
@@ -263,18 +246,4 @@ inline Moment random_moment(Random &random) {
 	return random.number(at("1850-01-01"), at("2105-01-01"));
 }
 
-/// A step, and an anchor of which a calendar may be made.
-inline Calendar random_calendar(Random &random) {
-	const Zone zone = random.any(all_rules)->zone();
-	const Step step = random.any(common_steps);
-	Moment anchor = default_anchor(step, zone);
-	if (random.one_in(2)) {
-		anchor += random.number(-400, 400) * microseconds_per_day;
-	}
-	if (random.one_in(4)) {
-		anchor += random.number(-90, 90) * 60 * microseconds_per_second + random.number(0, 1);
-	}
-	return Calendar(step, anchor, zone);
-}
-
-} // namespace warden::partition
+} // namespace warden

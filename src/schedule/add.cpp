@@ -1,5 +1,5 @@
-// declare.cpp - schedule_add(): from what a person types to a row that says the same for ever.
-#include "schedule/declare.hpp"
+// add.cpp - schedule_add(): from what a person types to a row that says the same for ever.
+#include "schedule/add.hpp"
 
 #include "pg/names.hpp"
 #include "pg/security.hpp"
@@ -54,7 +54,7 @@ constexpr int most_retries = 1000;
 
 // Text that means a length of time has a unit, which is a letter.
 std::optional<Length> read_interval(const std::string &text) {
-	if (std::none_of(text.begin(), text.end(), [](unsigned char c) { return std::isalpha(c) != 0; })) {
+	if (std::ranges::none_of(text, [](unsigned char c) { return std::isalpha(c) != 0; })) {
 		return std::nullopt;
 	}
 	std::optional<Length> length;
@@ -159,7 +159,7 @@ std::optional<Existing> find_existing(const std::string &name) {
 
 constexpr const char *write_definition =
 	"INSERT INTO warden.schedule_definitions AS d (id, name, schedule, period, moment, command, timezone, anchor, "
-    "max_runtime,"
+	"max_runtime,"
 	"                                              max_retries, retry_delay, missed, overlap, start_window, paused)"
 	" VALUES ($1, $2, $3, $4 * interval '1 microsecond', $5, warden.job_command($6, $7), $8, $9,"
 	"         $10 * interval '1 microsecond', $11, $12 * interval '1 microsecond', $13, $14, $15, false)"
@@ -171,7 +171,7 @@ constexpr const char *write_definition =
 constexpr const char *write_state =
 	"INSERT INTO warden.schedule_states AS s (job, database, anchor, next_run) VALUES ($1, $2, $3, $4)"
 	" ON CONFLICT (job) DO UPDATE SET database = excluded.database, anchor = excluded.anchor, next_run = "
-    "excluded.next_run,"
+	"excluded.next_run,"
 	"     parked = NULL, consecutive_crashes = 0";
 
 void write(const Declaration &declaration, const Schedule &schedule, std::int64_t id, Oid owner,
@@ -181,11 +181,8 @@ void write(const Declaration &declaration, const Schedule &schedule, std::int64_
 	const auto moment = schedule.moment ? std::optional(Timestamptz{*schedule.moment}) : std::nullopt;
 	const auto next_run = next ? std::optional(Timestamptz{*next}) : std::nullopt;
 	const std::string missed = declaration.missed.value_or(schedule.period ? "skip" : "once");
-	const auto as_int64 = [](const std::optional<Moment> &value) {
-		return value ? std::optional<int64>(*value) : std::nullopt;
-	};
-	spi.execute(write_definition, int64{id}, declaration.name, declaration.schedule, as_int64(schedule.period), moment,
-	            owner, declaration.command, timezone, Timestamptz{anchor}, as_int64(declaration.max_runtime),
+	spi.execute(write_definition, int64{id}, declaration.name, declaration.schedule, schedule.period, moment, owner,
+	            declaration.command, timezone, Timestamptz{anchor}, declaration.max_runtime,
 	            int32{declaration.max_retries}, int64{declaration.retry_delay}, missed, declaration.overlap,
 	            declaration.window);
 	spi.execute(write_state, int64{id}, MyDatabaseId, Timestamptz{anchor}, next_run);

@@ -1,4 +1,4 @@
-// declare.hpp - Declaring a job, for schedule_add() and the import.
+// add.hpp - Declaring a job, for schedule_add() and the import.
 #pragma once
 
 #include "schedule/job.hpp"
