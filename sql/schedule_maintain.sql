@@ -100,6 +100,7 @@ DROP SCHEMA built_in CASCADE;
 -- the extension gone and there again: no job of before, no history, and the job is there
 SELECT warden.schedule_add('before', '1 second', 'SELECT 1') > 0 AS added;
 DROP EXTENSION pg_warden;
+SELECT pg_sleep(2.5); -- long enough for a worker to come and find nothing
 CREATE EXTENSION pg_warden;
 SELECT name, schedule, command FROM warden.schedule_jobs;
 SELECT count(*) FROM warden.schedule_runs WHERE job <> 'maintain';
@@ -118,6 +119,8 @@ BEGIN
         PERFORM pg_sleep(0.03);
     END LOOP;
 END $$;
+-- nobody has to tell the scheduler
+CALL wait_for($$(SELECT next_run IS NOT NULL FROM warden.schedule_jobs WHERE name = 'maintain')$$);
 DO $$ BEGIN PERFORM warden.schedule_run('maintain'); EXCEPTION WHEN object_in_use THEN NULL; END $$;
 CALL wait_for($$(SELECT last_status = 'succeeded' FROM warden.schedule_jobs WHERE name = 'maintain')$$);
 -- in a transaction that is rolled back: everything is as it was, and goes on
