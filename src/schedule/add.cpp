@@ -59,6 +59,7 @@ std::optional<Length> read_interval(const std::string &text) {
 	}
 	std::optional<Length> length;
 	const auto error = attempt([&] {
+		const PinnedSettings settings;
 		Spi spi;
 		for (const auto &[value] : spi.query<Length>("SELECT i FROM CAST($1 AS interval) i WHERE isfinite(i)", text)) {
 			length = value;
@@ -172,7 +173,7 @@ constexpr const char *write_state =
 	"INSERT INTO warden.schedule_states AS s (job, database, anchor, next_run) VALUES ($1, $2, $3, $4)"
 	" ON CONFLICT (job) DO UPDATE SET database = excluded.database, anchor = excluded.anchor, next_run = "
 	"excluded.next_run,"
-	"     parked = NULL, consecutive_crashes = 0";
+	"     parked = NULL, consecutive_crashes = 0, version = s.version + 1";
 
 void write(const Declaration &declaration, const Schedule &schedule, std::int64_t id, Oid owner,
            const std::string &timezone, Moment anchor, const std::optional<Moment> &next) {
@@ -253,7 +254,7 @@ std::int64_t declare(const Declaration &declaration, Oid owner) {
 	}
 
 	const std::optional<Existing> existing = find_existing(declaration.name);
-	if (existing && !call([&] { return has_privs_of_role(GetUserId(), existing->owner); })) {
+	if (existing && !call([&] { return may_act_as(GetUserId(), existing->owner); })) {
 		throw Error(ERRCODE_DUPLICATE_OBJECT, format("job \"%s\" already exists", declaration.name.c_str()))
 			.with_detail("It is another role's.");
 	}

@@ -2,20 +2,23 @@
 
 -- A command, and the role that runs it. It is written as 'role=command', and read by whom it does not concern as
 -- 'role=<insufficient privilege>': so the jobs can be listed for everybody and dumped by anybody, as the row-level security
--- of a table could not be. A role that does not exist, on another server, is read as '-'.
+-- of a table could not be. A role that does not exist, on another server, is read as '-'. The bytes are sealed with a secret of
+-- the database.
 CREATE TYPE warden.job_command;
 CREATE FUNCTION warden.job_command_in(text cstring) RETURNS warden.job_command
-    LANGUAGE c STABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME';
+    LANGUAGE c STABLE STRICT PARALLEL RESTRICTED AS 'MODULE_PATHNAME';
 CREATE FUNCTION warden.job_command_out(command warden.job_command) RETURNS cstring
-    LANGUAGE c STABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME';
+    LANGUAGE c STABLE STRICT PARALLEL RESTRICTED AS 'MODULE_PATHNAME';
 CREATE TYPE warden.job_command (
     INPUT = warden.job_command_in, OUTPUT = warden.job_command_out, INTERNALLENGTH = VARIABLE, STORAGE = extended);
 CREATE FUNCTION warden.job_command(owner oid, command text) RETURNS warden.job_command
-    LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'job_command_make';
+    LANGUAGE c STABLE STRICT PARALLEL RESTRICTED AS 'MODULE_PATHNAME', 'job_command_make';
 CREATE FUNCTION warden.job_owner(command warden.job_command) RETURNS oid
     LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME';
 CREATE FUNCTION warden.job_text(command warden.job_command) RETURNS text
-    LANGUAGE c STABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME';
+    LANGUAGE c STABLE STRICT PARALLEL RESTRICTED AS 'MODULE_PATHNAME';
+CREATE TABLE warden.schedule_secret (secret text NOT NULL);
+INSERT INTO warden.schedule_secret SELECT string_agg(gen_random_uuid()::text, '') FROM generate_series(1, 4);
 
 -- What was declared. The built-in job is here (as number 0) only after somebody has changed it, so that a dump can be
 -- restored over a new extension.
@@ -52,7 +55,8 @@ CREATE TABLE warden.schedule_states (
     last_started timestamptz,
     last_duration interval,
     consecutive_failures integer NOT NULL DEFAULT 0,
-    consecutive_crashes integer NOT NULL DEFAULT 0
+    consecutive_crashes integer NOT NULL DEFAULT 0,
+    version bigint NOT NULL DEFAULT 0    -- of what somebody has told us of the job: changes with it
 ) WITH (fillfactor = 50);
 
 -- The slots that were claimed. What is over moves to the log when nobody has locked it, so that nobody who has stops a job.
@@ -69,6 +73,7 @@ CREATE TABLE warden.schedule_slots (
     attempts integer NOT NULL DEFAULT 0,
     not_before timestamptz NOT NULL DEFAULT '-infinity',
     restartable boolean NOT NULL DEFAULT true,
+    manual boolean NOT NULL DEFAULT false,    -- by schedule_run()
     started timestamptz,
     ended timestamptz,
     sqlstate text,
@@ -217,6 +222,8 @@ COMMENT ON FUNCTION warden.job_text(warden.job_command) IS
     'The command; <insufficient privilege> unless the current user has the rights of its role, or of pg_read_all_stats.';
 COMMENT ON SEQUENCE warden.schedule_ids IS 'Ids of jobs.';
 COMMENT ON SEQUENCE warden.schedule_run_ids IS 'Ids of runs.';
+COMMENT ON TABLE warden.schedule_secret IS
+    'What the commands in warden.schedule_definitions are sealed with. For nobody to read; not dumped.';
 COMMENT ON TABLE warden.schedule_definitions IS
     'What schedule_add() was told, one row a job. Read the view schedule_jobs; change it by calling the functions.';
 COMMENT ON TABLE warden.schedule_states IS
