@@ -101,6 +101,8 @@ bool Command::is_transactional(size_t n) const {
 	case T_AlterSubscriptionStmt:
 	case T_DropSubscriptionStmt:
 		return false;
+	case T_TransactionStmt:
+		return !is_kind(statement, TRANS_STMT_COMMIT_PREPARED) && !is_kind(statement, TRANS_STMT_ROLLBACK_PREPARED);
 	case T_IndexStmt:
 		return !reinterpret_cast<const IndexStmt *>(statement)->concurrent;
 	case T_DropStmt:
@@ -110,6 +112,11 @@ bool Command::is_transactional(size_t n) const {
 	default:
 		return true;
 	}
+}
+
+bool Command::chains(size_t n) const {
+	const Node *const statement = raw(statements_[n])->stmt;
+	return IsA(statement, TransactionStmt) && reinterpret_cast<const TransactionStmt *>(statement)->chain;
 }
 
 bool Command::in_block() {

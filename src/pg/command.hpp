@@ -40,6 +40,9 @@ public:
 		return rows;
 	}
 
+	/// Whether the statement leaves a transaction open: COMMIT AND CHAIN and its like.
+	bool chains(size_t n) const;
+
 	/// Whether a transaction that a BEGIN began is open.
 	static bool in_block();
 

@@ -13,18 +13,22 @@ using namespace pg;
 namespace {
 
 constexpr int most_crashes = 10;
+constexpr const char *too_long = "it took longer than max_runtime and was cancelled";
 constexpr const char *gone_silently = "the job's process ended without an error; the server's log may tell why";
 
 constinit Statement lock_state{"SELECT 1 FROM warden.schedule_states WHERE job = $1 FOR NO KEY UPDATE SKIP LOCKED"};
 constinit Statement has_state{"SELECT 1 FROM warden.schedule_states WHERE job = $1"};
 
-constinit Statement find_run{"SELECT s.job, s.name, s.status, s.attempts, s.restartable, coalesce(k.max_retries, 0),"
-                             "       coalesce((extract(epoch FROM k.retry_delay) * 1000000)::bigint, 0), t.next_run,"
-                             "       coalesce(t.consecutive_crashes, 0)"
-                             " FROM warden.schedule_slots s"
-                             " LEFT JOIN warden.schedule_known k ON k.id = s.job"
-                             " LEFT JOIN warden.schedule_states t ON t.job = s.job"
-                             " WHERE s.run = $1 AND s.status IN ('running', 'waiting')"};
+constinit Statement find_run{
+	"SELECT s.job, s.name, s.status, s.attempts, s.restartable, coalesce(k.max_retries, 0),"
+	"       coalesce((extract(epoch FROM k.retry_delay) * 1000000)::bigint, 0), t.next_run,"
+	"       coalesce(t.consecutive_crashes, 0),"
+	"       coalesce(s.manual OR NOT k.paused AND t.parked IS NULL, false) AND t.job IS NOT NULL,"
+	"       coalesce(s.started < pg_postmaster_start_time(), false)"
+	" FROM warden.schedule_slots s"
+	" LEFT JOIN warden.schedule_known k ON k.id = s.job"
+	" LEFT JOIN warden.schedule_states t ON t.job = k.id AND t.database = $2"
+	" WHERE s.run = $1 AND s.status IN ('running', 'waiting')"};
 
 constinit Statement find_running{"SELECT run FROM warden.schedule_slots WHERE status = 'running'"};
 
@@ -63,14 +67,16 @@ struct Found {
 	int max_retries;
 	Moment retry_delay;
 	std::optional<Moment> next;
-	int crashes; ///< in a row, before this one
+	int crashes;      ///< in a row, before this one
+	bool wanted;      ///< the job is there, and neither paused nor parked
+	bool was_stopped; ///< the whole server has been started since, not only its processes
 };
 
 std::optional<Found> find(Spi &spi, std::int64_t run) {
 	using Text = std::string_view;
-	for (const auto &[job, name, status, attempts, restartable, retries, delay, next, crashes] :
-	     spi.query<int64, Text, Text, int32, bool, int32, int64, std::optional<Timestamptz>, int32>(find_run,
-	                                                                                                int64{run})) {
+	for (const auto &[job, name, status, attempts, restartable, retries, delay, next, crashes, wanted, stopped] :
+	     spi.query<int64, Text, Text, int32, bool, int32, int64, std::optional<Timestamptz>, int32, bool, bool>(
+			 find_run, int64{run}, MyDatabaseId)) {
 		return Found{job,
 		             std::string(name),
 		             std::string(status),
@@ -79,7 +85,9 @@ std::optional<Found> find(Spi &spi, std::int64_t run) {
 		             retries,
 		             delay,
 		             next ? std::optional<Moment>(next->value) : std::nullopt,
-		             crashes};
+		             crashes,
+		             wanted,
+		             stopped};
 	}
 	return std::nullopt;
 }
@@ -158,15 +166,22 @@ bool account_for_ended(Spi &spi, const Run &run) {
 		return true;
 	}
 	Outcome outcome = run.outcome;
-	if (found->status == "waiting" && outcome.sqlstate == ERRCODE_LOCK_NOT_AVAILABLE) {
-		return true; // its process did not start it, and left it as it was
+	if (outcome.again && found->wanted) {
+		if (found->status == "running") {
+			const Moment at = call(GetCurrentTimestamp) + microseconds_per_second;
+			spi.execute(put_back, int64{run.run}, Timestamptz{at}, sqlstate_of(outcome), text_of(outcome.message));
+		}
+		return true;
 	}
 	if (!outcome.succeeded && outcome.sqlstate == 0 && outcome.interruption == Interruption::None) {
 		outcome.sqlstate = ERRCODE_CRASH_SHUTDOWN;
 		call([&] { strlcpy(outcome.message, gone_silently, max_message); });
 	}
+	if (outcome.interruption == Interruption::Timeout && !outcome.succeeded) {
+		call([&] { strlcpy(outcome.message, too_long, max_message); });
+	}
 	const std::string status = status_of(outcome);
-	if (status == "failed") {
+	if (status == "failed" && found->wanted) {
 		const Moment now = call(GetCurrentTimestamp);
 		if (const auto at = retry_at(now, std::max(found->attempts, 1), found->max_retries, found->retry_delay,
 		                             jitter(), found->next)) {
@@ -188,11 +203,12 @@ void account_for_crash(Spi &spi, std::int64_t run, const Found &found) {
 		found.restartable ? "the server was stopped or crashed during the run, which was undone"
 						  : "the server was stopped or crashed during the run, a part of which may have been committed";
 	const std::string sqlstate = sqlstate_text(ERRCODE_CRASH_SHUTDOWN);
-	auto at = found.restartable
+	auto at = found.restartable && found.was_stopped && restart_at(now, found.attempts) ? std::optional(now)
+	          : found.restartable
 	              ? restart_at(now, found.attempts)
 	              : retry_at(now, found.attempts, found.max_retries, found.retry_delay, jitter(), found.next);
-	if (found.crashes + 1 >= most_crashes) {
-		at = std::nullopt; // the job is parked
+	if (found.crashes + 1 >= most_crashes || !found.wanted) {
+		at = std::nullopt; // the job is parked, or paused, or gone
 	}
 	if (at) {
 		spi.execute(put_back, int64{run}, Timestamptz{*at}, sqlstate, message);

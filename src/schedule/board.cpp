@@ -76,8 +76,14 @@ void at_end_of_transaction(XactEvent event, void *) {
 		noting = false;
 		break;
 	case XACT_EVENT_ABORT:
-	case XACT_EVENT_PREPARE:
 		noting = false;
+		break;
+	case XACT_EVENT_PRE_PREPARE:
+		// Nobody would be told when it is committed.
+		if (noting) {
+			ereport(ERROR, errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+			        errmsg("cannot PREPARE a transaction that has changed jobs of pg_warden"));
+		}
 		break;
 	default:
 		break;

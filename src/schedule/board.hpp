@@ -38,6 +38,7 @@ struct Outcome {
 	bool recorded;             ///< it could: nothing is left to do
 	bool succeeded;            ///< the command came to its end
 	bool more;                 ///< recorded: the job has slots that wait
+	bool again;                ///< it was not begun, or was undone, because it could not be written down
 	int sqlstate;              ///< else: of the error; 0 if the process has gone without a word
 	uint64 rows;               ///< processed
 	Interruption interruption; ///< what was asked of it
@@ -50,6 +51,7 @@ struct Run {
 	Phase phase;
 	uint32 token;            ///< changes with each phase Starting: a process that comes too late finds another one
 	Oid database, owner;     ///< where, and as whom
+	Oid extension;           ///< whose tables it is in: after DROP and CREATE EXTENSION the ids are those of others
 	int64 job, run;          ///< ids
 	TimestampTz due;         ///< the order in which they start
 	TimestampTz since;       ///< of the phase

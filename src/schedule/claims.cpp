@@ -12,7 +12,8 @@ using namespace pg;
 
 namespace {
 
-constinit Statement lock_state{"SELECT 1 FROM warden.schedule_states WHERE job = $1 FOR NO KEY UPDATE SKIP LOCKED"};
+constinit Statement lock_state{
+	"SELECT 1 FROM warden.schedule_states WHERE job = $1 AND version = $2 FOR NO KEY UPDATE SKIP LOCKED"};
 constinit Statement set_state{"UPDATE warden.schedule_states SET next_run = $2, anchor = $3 WHERE job = $1"};
 
 constinit Statement add_slot{"INSERT INTO warden.schedule_slots (job, name, owner, scheduled_for, status)"
@@ -28,13 +29,17 @@ constinit Statement is_recorded{"SELECT 1 FROM warden.schedule_slots WHERE job =
 constinit Statement find_first_waiting{
 	"SELECT DISTINCT ON (s.job) s.run, s.job, s.scheduled_for, s.not_before, warden.job_owner(k.command),"
 	"       r.rolname::text, coalesce(r.rolcanlogin, false),"
-	"       coalesce(has_database_privilege(r.oid, $1::oid, 'CONNECT'), false)"
+	"       coalesce(has_database_privilege(r.oid, $1::oid, 'CONNECT'), false), s.manual"
 	" FROM warden.schedule_slots s"
 	" JOIN warden.schedule_known k ON k.id = s.job"
-	" LEFT JOIN pg_authid r ON r.oid = warden.job_owner(k.command)"
-	" WHERE s.status = 'waiting'"
+	" JOIN warden.schedule_states t ON t.job = s.job AND t.database = $1"
+	" LEFT JOIN pg_roles r ON r.oid = warden.job_owner(k.command)"
+	" WHERE s.status = 'waiting' AND (s.manual OR NOT k.paused AND t.parked IS NULL)"
 	"   AND NOT EXISTS (SELECT FROM warden.schedule_slots o WHERE o.job = s.job AND o.status = 'running')"
 	" ORDER BY s.job, s.scheduled_for"};
+
+constinit Statement postpone{"UPDATE warden.schedule_slots SET not_before = $2 WHERE run IN ("
+                             "    SELECT run FROM warden.schedule_slots WHERE run = $1 FOR NO KEY UPDATE SKIP LOCKED)"};
 
 constinit Statement move{
 	"WITH gone AS ("
@@ -60,6 +65,7 @@ constexpr int most_tries = 10'000;
 struct Course {
 	std::optional<Moment> next;
 	Moment anchor;
+	bool known = true; ///< nobody keeps us from finding out
 };
 
 Course go_along_with_clock(Spi &spi, Job &job, Moment now, Moment clock_shift) {
@@ -70,7 +76,7 @@ Course go_along_with_clock(Spi &spi, Job &job, Moment now, Moment clock_shift) {
 			anchor += clock_shift;
 			*next += clock_shift;
 		}
-		if (next && *next - now > *job.period && anchor <= now) {
+		if (next && *next - now > *job.period) {
 			// The clock was set back while nobody looked: the beat begins anew.
 			anchor = now;
 			next = now + *job.period;
@@ -79,13 +85,14 @@ Course go_along_with_clock(Spi &spi, Job &job, Moment now, Moment clock_shift) {
 	}
 	// Slots that were run before the clock was set back are not run again.
 	std::optional<Moment> next = realign(job.timetable, job.next_run, now);
-	if (next != job.next_run && lock_log()) {
-		for (int tries = 0; next && next != job.next_run && tries < most_tries; ++tries) {
-			if (spi.query<int32>(is_recorded, int64{job.id}, Timestamptz{*next}).empty()) {
-				break;
-			}
-			next = job.timetable.next(*next);
+	if (next != job.next_run && !lock_log()) {
+		return {job.next_run, job.anchor, false};
+	}
+	for (int tries = 0; next && next != job.next_run && tries < most_tries; ++tries) {
+		if (spi.query<int32>(is_recorded, int64{job.id}, Timestamptz{*next}).empty()) {
+			break;
 		}
+		next = job.timetable.next(*next);
 	}
 	return {next, job.anchor};
 }
@@ -134,13 +141,16 @@ namespace {
 // Claims what is due of a job.  Returns when the next slot is, or when to look again.
 std::optional<Moment> claim_of(Spi &spi, Job &job, Moment now, Moment clock_shift) {
 	const Course course = go_along_with_clock(spi, job, now, clock_shift);
+	if (!course.known) {
+		return now + soon;
+	}
 	Claim due;
 	due.next = course.next;
 	if (course.next && *course.next <= now) {
 		due = claim(job.timetable, job.missed, job.overlap, job.in_hand, *course.next, now);
 	}
 	if (due.next != job.next_run || course.anchor != job.anchor) {
-		if (spi.query<int32>(lock_state, int64{job.id}).empty()) {
+		if (spi.query<int32>(lock_state, int64{job.id}, int64{job.version}).empty()) {
 			return now + soon; // somebody changes it
 		}
 		add_claim(spi, job, due);
@@ -164,10 +174,12 @@ std::optional<Moment> claim_slots(Spi &spi, std::vector<Job> &jobs, Moment now, 
 	return wakeup;
 }
 
-std::optional<Moment> find_waiting(Spi &spi, const std::vector<Job> &jobs, Moment now, std::vector<Run> &waiting) {
+std::optional<Moment> find_waiting(Spi &spi, Oid extension, const std::vector<Job> &jobs, Moment now,
+                                   std::vector<Run> &waiting) {
+	std::vector<std::pair<std::int64_t, Moment>> postponed; // until their window opens
 	std::optional<Moment> wakeup;
-	for (const auto &[run, job_id, slot, not_before, owner, role, login, connect] :
-	     spi.query<int64, int64, Timestamptz, Timestamptz, Oid, std::optional<std::string_view>, bool, bool>(
+	for (const auto &[run, job_id, slot, not_before, owner, role, login, connect, manual] :
+	     spi.query<int64, int64, Timestamptz, Timestamptz, Oid, std::optional<std::string_view>, bool, bool, bool>(
 			 find_first_waiting, MyDatabaseId)) {
 		const int64 id = job_id;
 		const auto job = std::ranges::find_if(jobs, [id](const Job &each) { return each.id == id; });
@@ -178,8 +190,11 @@ std::optional<Moment> find_waiting(Spi &spi, const std::vector<Job> &jobs, Momen
 			wakeup = earlier(wakeup, not_before.value);
 			continue;
 		}
-		if (!job->timetable.may_start(now)) {
-			wakeup = earlier(wakeup, job->timetable.next_opening(now));
+		if (!manual && !job->timetable.may_start(now)) {
+			if (const auto opening = job->timetable.next_opening(now)) {
+				postponed.emplace_back(run, *opening);
+				wakeup = earlier(wakeup, opening);
+			}
 			continue;
 		}
 		if (const auto why = cannot_connect(owner, role, login, connect)) {
@@ -190,12 +205,16 @@ std::optional<Moment> find_waiting(Spi &spi, const std::vector<Job> &jobs, Momen
 		Run entry{};
 		entry.phase = Phase::Queued;
 		entry.database = MyDatabaseId;
+		entry.extension = extension;
 		entry.owner = owner;
 		entry.job = id;
 		entry.run = run;
 		entry.due = slot.value;
 		entry.since = now;
 		waiting.push_back(entry);
+	}
+	for (const auto &[run, opening] : postponed) {
+		spi.execute(postpone, int64{run}, Timestamptz{opening});
 	}
 	return wakeup;
 }

@@ -14,7 +14,8 @@ std::optional<Moment> claim_slots(pg::Spi &spi, std::vector<Job> &jobs, Moment n
 
 /// Finds the runs that may start now, one of each job, as they are put on the board.  Those of a role that is gone or
 /// may not connect are refused.  Returns when there may be more.
-std::optional<Moment> find_waiting(pg::Spi &spi, const std::vector<Job> &jobs, Moment now, std::vector<Run> &waiting);
+std::optional<Moment> find_waiting(pg::Spi &spi, Oid extension, const std::vector<Job> &jobs, Moment now,
+                                   std::vector<Run> &waiting);
 
 /// Moves runs that are over to the log, and deletes what is older than warden.schedule_history.
 void move_to_log(pg::Spi &spi);

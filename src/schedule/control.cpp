@@ -1,6 +1,7 @@
 // control.cpp - What can be done with a job that there is: remove, pause, resume, run now, cancel.
 //
-// The invariant: whoever changes a job locks the row of its state first; the workers leave such a job alone until then.
+// The invariant: whoever changes a job changes the version of its state first; the workers leave such a job alone until
+// that is committed, and what they had read of it before is void.
 #include "schedule/add.hpp"
 
 #include "pg/result_set.hpp"
@@ -34,7 +35,7 @@ Named find_named(Spi &spi, std::string_view name, Oid caller) {
 			 " LEFT JOIN warden.schedule_states s ON s.job = k.id AND s.database = $2 WHERE k.name = $1",
 			 name, MyDatabaseId)) {
 		const Oid role = owner;
-		if (!call([&] { return has_privs_of_role(caller, role); })) {
+		if (!call([&] { return may_act_as(caller, role); })) {
 			throw Error(ERRCODE_INSUFFICIENT_PRIVILEGE,
 			            format("must be owner of job \"%s\"", std::string(name).c_str()))
 				.with_detail(format("Its owner is role \"%s\".", call([&] { return GetUserNameFromId(role, true); })));
@@ -45,8 +46,17 @@ Named find_named(Spi &spi, std::string_view name, Oid caller) {
 		.with_hint("The jobs are in warden.schedule_jobs.");
 }
 
-void lock_state(Spi &spi, const Named &job) {
-	(void)spi.query<int32>("SELECT 1 FROM warden.schedule_states WHERE job = $1 FOR UPDATE", int64{job.id});
+// The same, locked: what was read before a wait may not be so any more.
+Named lock_named(Spi &spi, std::string_view name, Oid caller) {
+	for (;;) {
+		const Named job = find_named(spi, name, caller);
+		spi.execute("UPDATE warden.schedule_states SET version = version + 1 WHERE job = $1", int64{job.id});
+		const Named again = find_named(spi, name, caller);
+		if (again.id == job.id) {
+			return again;
+		}
+		check_for_interrupts();
+	}
 }
 
 // Makes a row of the built-in job, which has none as long as nobody changes it.
@@ -67,6 +77,12 @@ void cancel_waiting(Spi &spi, const Named &job, std::string_view why) {
 void set_next(Spi &spi, std::int64_t id) {
 	using Text = std::string_view;
 	const Moment now = call(GetCurrentTimestamp);
+	// What came with a copy of another database was that one's to run.
+	spi.execute("UPDATE warden.schedule_slots SET status = 'canceled', ended = clock_timestamp(),"
+	            "     message = 'it came with a copy of a database'"
+	            " WHERE job = $1 AND status IN ('waiting', 'running') AND NOT EXISTS ("
+	            "     SELECT FROM warden.schedule_states s WHERE s.job = $1 AND s.database = $2)",
+	            int64{id}, MyDatabaseId);
 	for (const auto &[text, period, moment, zone, anchor, window] :
 	     spi.query<Text, std::optional<int64>, std::optional<Timestamptz>, Text, Timestamptz, Text>(
 			 "SELECT schedule, (extract(epoch FROM period) * 1000000)::bigint, moment, timezone, anchor,"
@@ -76,11 +92,12 @@ void set_next(Spi &spi, std::int64_t id) {
 		const Timetable timetable = make_timetable(std::string(text), schedule, anchor.value,
 		                                           server_zone(std::string(zone)), std::string(window));
 		const auto next = timetable.next(now);
-		spi.execute("INSERT INTO warden.schedule_states AS s (job, database, anchor, next_run) VALUES ($1, $2, $3, $4)"
-		            " ON CONFLICT (job) DO UPDATE SET database = excluded.database, anchor = excluded.anchor,"
-		            "     next_run = excluded.next_run, parked = NULL, consecutive_crashes = 0",
-		            int64{id}, MyDatabaseId, Timestamptz{anchor.value},
-		            next ? std::optional(Timestamptz{*next}) : std::nullopt);
+		spi.execute(
+			"INSERT INTO warden.schedule_states AS s (job, database, anchor, next_run) VALUES ($1, $2, $3, $4)"
+			" ON CONFLICT (job) DO UPDATE SET database = excluded.database, anchor = excluded.anchor,"
+			"     next_run = excluded.next_run, parked = NULL, consecutive_crashes = 0, version = s.version + 1",
+			int64{id}, MyDatabaseId, Timestamptz{anchor.value},
+			next ? std::optional(Timestamptz{*next}) : std::nullopt);
 		return;
 	}
 }
@@ -123,12 +140,11 @@ PG_FUNCTION(schedule_remove) {
 	{
 		const AsExtension as;
 		Spi spi;
-		const Named job = find_named(spi, name, caller);
+		const Named job = lock_named(spi, name, caller);
 		if (job.id == builtin_job) {
 			throw Error(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE, "the built-in job cannot be removed")
 				.with_hint("Use schedule_pause('maintain').");
 		}
-		lock_state(spi, job);
 		cancel_waiting(spi, job, "the job was removed");
 		spi.execute("DELETE FROM warden.schedule_states WHERE job = $1", int64{job.id});
 		spi.execute("DELETE FROM warden.schedule_definitions WHERE id = $1", int64{job.id});
@@ -145,8 +161,7 @@ PG_FUNCTION(schedule_pause) {
 	{
 		const AsExtension as;
 		Spi spi;
-		const Named job = find_named(spi, name, caller);
-		lock_state(spi, job);
+		const Named job = lock_named(spi, name, caller);
 		define(spi, job);
 		spi.execute("UPDATE warden.schedule_definitions SET paused = true WHERE id = $1 AND NOT paused", int64{job.id});
 		cancel_waiting(spi, job, "the job was paused");
@@ -163,8 +178,7 @@ PG_FUNCTION(schedule_resume) {
 	{
 		const AsExtension as;
 		Spi spi;
-		const Named job = find_named(spi, name, caller);
-		lock_state(spi, job);
+		const Named job = lock_named(spi, name, caller);
 		spi.execute("UPDATE warden.schedule_definitions SET paused = false WHERE id = $1 AND paused", int64{job.id});
 		set_next(spi, job.id);
 	}
@@ -185,7 +199,7 @@ PG_FUNCTION(schedule_resume_restored) {
 				 " WHERE NOT EXISTS (SELECT FROM warden.schedule_states s WHERE s.job = k.id AND s.database = $1)",
 				 MyDatabaseId)) {
 			const Oid role = owner;
-			if (call([&] { return has_privs_of_role(caller, role); })) {
+			if (call([&] { return may_act_as(caller, role); })) {
 				set_next(spi, id);
 				++count;
 			}
@@ -205,8 +219,7 @@ PG_FUNCTION(schedule_run) {
 	{
 		const AsExtension as;
 		Spi spi;
-		const Named job = find_named(spi, name, caller);
-		lock_state(spi, job);
+		const Named job = lock_named(spi, name, caller);
 		if (!job.confirmed) {
 			throw Error(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
 			            format("job \"%s\" is not active here", job.name.c_str()))
@@ -220,10 +233,11 @@ PG_FUNCTION(schedule_run) {
 			throw Error(ERRCODE_OBJECT_IN_USE, format("job \"%s\" is running or about to", job.name.c_str()))
 				.with_hint("See warden.schedule_runs; schedule_cancel() ends it.");
 		}
-		run = std::get<0>(spi.query<int64>("INSERT INTO warden.schedule_slots (job, name, owner, scheduled_for, status)"
-		                                   " VALUES ($1, $2, $3, clock_timestamp(), 'waiting') RETURNING run",
-		                                   int64{job.id}, job.name, job.owner)
-		                      .front());
+		run = std::get<0>(
+			spi.query<int64>("INSERT INTO warden.schedule_slots (job, name, owner, scheduled_for, status, manual)"
+		                     " VALUES ($1, $2, $3, clock_timestamp(), 'waiting', true) RETURNING run",
+		                     int64{job.id}, job.name, job.owner)
+				.front());
 	}
 	note_at_commit();
 	return result(fcinfo, int64{run});
@@ -238,14 +252,19 @@ PG_FUNCTION(schedule_cancel) {
 	{
 		const AsExtension as;
 		Spi spi;
-		const Named job = find_named(spi, name, caller);
-		lock_state(spi, job);
+		const Named job = lock_named(spi, name, caller);
 		cancel_waiting(spi, job, "the run was cancelled before it started");
 		found = SPI_processed > 0;
 		found = interrupt(job.id) || found;
 	}
 	note_at_commit();
 	return result(fcinfo, found);
+}
+
+/// schedule_note() returns void
+PG_FUNCTION(schedule_note) {
+	note_at_commit();
+	PG_RETURN_VOID();
 }
 
 /// schedule_processes() returns table (run bigint, phase text, pid integer, since timestamptz, deadline timestamptz)

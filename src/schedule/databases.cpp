@@ -18,17 +18,23 @@ using namespace pg;
 
 namespace {
 
-// Server code.  The databases that can be connected to and are no templates.
-List *read_databases() {
-	List *found = NIL;
+struct Lists {
+	List *all;  ///< databases
+	List *open; ///< those that can be connected to and are no templates
+};
+
+// Server code.
+Lists read_databases() {
+	Lists found = {NIL, NIL};
 	const Relation catalog = table_open(DatabaseRelationId, AccessShareLock);
 	const TableScanDesc scan = table_beginscan_catalog(catalog, 0, nullptr);
 	for (HeapTuple tuple = heap_getnext(scan, ForwardScanDirection); HeapTupleIsValid(tuple);
 	     tuple = heap_getnext(scan, ForwardScanDirection)) {
 		const auto *const database = reinterpret_cast<Form_pg_database>(GETSTRUCT(tuple));
+		found.all = lappend_oid(found.all, database->oid);
 		// A limit of -2 is what an interrupted DROP DATABASE leaves.
 		if (database->datallowconn && !database->datistemplate && database->datconnlimit != -2) {
-			found = lappend_oid(found, database->oid);
+			found.open = lappend_oid(found.open, database->oid);
 		}
 	}
 	table_endscan(scan);
@@ -36,14 +42,11 @@ List *read_databases() {
 	return found;
 }
 
-std::vector<Oid> list_databases() {
+std::vector<Oid> sorted(const List *list) {
 	std::vector<Oid> oids;
-	begin_transaction("looking for databases");
-	const List *const found = call(read_databases);
-	for (int i = 0; found != nullptr && i < found->length; ++i) {
-		oids.push_back(found->elements[i].oid_value);
+	for (int i = 0; list != nullptr && i < list->length; ++i) {
+		oids.push_back(list->elements[i].oid_value);
 	}
-	commit_transaction();
 	std::ranges::sort(oids);
 	return oids;
 }
@@ -51,7 +54,12 @@ std::vector<Oid> list_databases() {
 } // namespace
 
 void Databases::scan(Moment now) {
-	const std::vector<Oid> oids = list_databases();
+	begin_transaction("looking for databases");
+	const Lists lists = call(read_databases);
+	const std::vector<Oid> oids = sorted(lists.open);
+	const std::vector<Oid> all = sorted(lists.all);
+	commit_transaction();
+
 	for (Database &database : databases_) {
 		database.present = false;
 	}
@@ -65,8 +73,8 @@ void Databases::scan(Moment now) {
 	std::erase_if(databases_, [](const Database &database) { return !database.present && !database.being_visited; });
 
 	// Of a database that was dropped nobody will account for the runs.
-	const Oid *const first = oids.data();
-	const size_t count = oids.size();
+	const Oid *const first = all.data();
+	const size_t count = all.size();
 	with_board([&](Board &board) {
 		for (Run &run : board.runs) {
 			const bool over = run.phase == Phase::Queued || run.phase == Phase::Ended;

@@ -12,6 +12,7 @@
 #include "pg/worker.hpp"
 #include "schedule/account.hpp"
 #include "schedule/extension_lock.hpp"
+#include "schedule/mark.hpp"
 #include "schedule/settings.hpp"
 
 extern "C" {
@@ -124,22 +125,6 @@ constinit Statement start_slot{"UPDATE warden.schedule_slots SET status = 'runni
                                "restartable = $2, started = clock_timestamp(),"
                                " sqlstate = NULL, message = NULL WHERE run = $1"};
 
-constinit Statement set_not_restartable{
-	"UPDATE warden.schedule_slots SET restartable = false WHERE run = $1 AND restartable"};
-
-// A statement of our own on the run's row, in whatever transaction there is, also one that is not to write.
-template <class F>
-void write_down(F &&statement) {
-	const bool read_only = std::exchange(XactReadOnly, false);
-	{
-		const SnapshotScope snapshot;
-		const AsExtension as;
-		Spi spi;
-		statement(spi);
-	}
-	XactReadOnly = read_only;
-}
-
 struct Task {
 	std::string name, text, slot;
 	std::optional<Moment> max_runtime;
@@ -163,7 +148,6 @@ std::optional<Task> read_task(const Run &run) {
 // somebody is changing the run.
 bool mark_started(const Run &run, bool restartable) {
 	const AsExtension as;
-	PinnedSettings::set("synchronous_commit", "local");
 	Spi spi;
 	if (spi.query<int32>(lock_slot, int64{run.run}).empty()) {
 		return false;
@@ -199,23 +183,22 @@ private:
 	std::optional<Task> start_reading() {
 		begin_transaction("reading the job");
 		std::optional<Task> task;
-		if (share_extension()) {
+		const Presence presence = share_extension(run_.extension);
+		if (presence == Presence::Locked) {
 			task = read_task(run_);
 		}
 		commit_transaction();
-		outcome.recorded = !task;
+		outcome.recorded = !task && presence != Presence::Busy;
+		outcome.again = presence == Presence::Busy;
 		return task;
 	}
 
 	bool start(const Command &command) {
 		begin_transaction("starting the job");
-		const bool restartable = command.size() == 0 || command.is_transactional(0);
-		const bool started = share_extension() && mark_started(run_, restartable);
+		restartable_ = command.size() == 0 || command.is_transactional(0);
+		const bool started = share_extension(run_.extension) == Presence::Locked && mark_started(run_, restartable_);
 		commit_transaction();
-		restartable_ = restartable;
-		if (!started) {
-			outcome.sqlstate = ERRCODE_LOCK_NOT_AVAILABLE;
-		}
+		outcome.again = !started;
 		return started;
 	}
 
@@ -225,7 +208,7 @@ private:
 			if (n > 0 && restartable_ && !Command::in_block() && !command.is_transactional(n)) {
 				forbid_restart_alone();
 			}
-			const bool last = n + 1 == command.size();
+			const bool last = n + 1 == command.size() && !command.chains(n);
 			const uint64 before = outcome.rows;
 			const uint64 rows = command.run(n, [&](uint64 of_statement) {
 				outcome.rows = before + of_statement;
@@ -239,26 +222,39 @@ private:
 		}
 	}
 
-	// In the transaction of the command.  If somebody holds the extension, it goes on without the mark.
+	// In the transaction of the command, which may not be committed without its mark if that could lead to a second
+	// run.
 	void before_commit(bool last) {
+		if (!last && (!restartable_ || !TransactionIdIsValid(call(GetTopTransactionIdIfAny)))) {
+			return;
+		}
+		const Presence presence = share_extension(run_.extension);
+		if (presence == Presence::Busy && restartable_) {
+			outcome.again = true;
+			throw Error(ERRCODE_LOCK_NOT_AVAILABLE, "the run could not be written down and was rolled back")
+				.with_detail("Somebody holds a lock on warden.schedule_slots.");
+		}
+		if (presence != Presence::Locked) {
+			return; // it is written down when the process has ended; or nobody asks for it any more
+		}
 		if (last) {
-			// Deferred constraints are checked before we say that it succeeded, or their error would come too late for
-			// us to matter: the commit fails as a whole all the same.
-			if (share_extension()) {
-				outcome.succeeded = true;
-				write_down([&](Spi &spi) { finish(spi, run_.run, "succeeded", outcome); });
-				marked_ = true;
-			}
-		} else if (restartable_ && TransactionIdIsValid(call(GetTopTransactionIdIfAny)) && share_extension()) {
-			write_down([&](Spi &spi) { spi.execute(set_not_restartable, int64{run_.run}); });
+			marked_ = call(
+				[&] { return mark_succeeded(run_.job, run_.run, outcome.rows, outcome.message, outcome.sqlstate); });
+		} else {
+			call([&] { mark_not_restartable(run_.job, run_.run); });
 			restartable_ = false;
 		}
 	}
 
 	void forbid_restart_alone() {
 		begin_transaction("going on with the job");
-		if (share_extension()) {
-			write_down([&](Spi &spi) { spi.execute(set_not_restartable, int64{run_.run}); });
+		const Presence presence = share_extension(run_.extension);
+		if (presence == Presence::Busy) {
+			outcome.again = true;
+			throw Error(ERRCODE_LOCK_NOT_AVAILABLE, "the run could not be written down");
+		}
+		if (presence == Presence::Locked) {
+			call([&] { mark_not_restartable(run_.job, run_.run); });
 		}
 		commit_transaction();
 		restartable_ = false;
@@ -267,19 +263,18 @@ private:
 	// What has no need to be part of the command's transaction; or what was not, after a ROLLBACK or with no statement.
 	void finish_alone() {
 		outcome.succeeded = true;
-		begin_transaction("finishing the job");
-		if (share_extension()) {
+		begin_transaction("finishing the job", marked_ ? Durability::None : Durability::Local);
+		const Presence presence = share_extension(run_.extension);
+		if (presence == Presence::Locked) {
 			const AsExtension as;
-			PinnedSettings::set("synchronous_commit", marked_ ? "off" : "local");
 			Spi spi;
 			if (!marked_) {
 				finish(spi, run_.run, "succeeded", outcome);
 			}
 			outcome.more = update_state(spi, run_.job, run_.run);
-			marked_ = true;
 		}
 		commit_transaction();
-		outcome.recorded = marked_;
+		outcome.recorded = presence != Presence::Busy;
 	}
 
 	const Run run_;

@@ -7,6 +7,7 @@ extern "C" {
 #include "catalog/pg_extension.h"
 #include "commands/extension.h"
 #include "storage/lmgr.h"
+#include "utils/inval.h"
 #include "utils/lsyscache.h"
 }
 
@@ -16,11 +17,11 @@ namespace {
 
 // All of this is server code.
 
-// The extension as the server locks it, and beside it (1) a lock of our own that no SQL command takes.
-bool lock_object(Oid extension, uint16 part, LOCKMODE mode) {
+// A lock of our own beside the extension, that no SQL command takes.
+bool lock_visits(Oid extension) {
 	LOCKTAG tag;
-	SET_LOCKTAG_OBJECT(tag, MyDatabaseId, ExtensionRelationId, extension, part);
-	return LockAcquire(&tag, mode, false, true) != LOCKACQUIRE_NOT_AVAIL;
+	SET_LOCKTAG_OBJECT(tag, MyDatabaseId, ExtensionRelationId, extension, 1);
+	return LockAcquire(&tag, ExclusiveLock, false, true) != LOCKACQUIRE_NOT_AVAIL;
 }
 
 bool lock_table(const char *name, LOCKMODE mode) {
@@ -31,37 +32,35 @@ bool lock_table(const char *name, LOCKMODE mode) {
 
 } // namespace
 
-Presence lock_extension() {
-	return pg::call([] {
-		const Oid extension = get_extension_oid("pg_warden", true);
+Oid find_extension() {
+	return pg::call([] { return get_extension_oid("pg_warden", true); });
+}
+
+Presence lock_extension(Oid extension) {
+	return pg::call([&] {
 		if (!OidIsValid(extension)) {
 			return Presence::Absent;
 		}
-		const bool locked = lock_object(extension, 0, AccessShareLock) && lock_object(extension, 1, ExclusiveLock) &&
-		                    lock_table("schedule_definitions", AccessShareLock) &&
+		const bool locked = lock_visits(extension) && lock_table("schedule_definitions", AccessShareLock) &&
 		                    lock_table("schedule_states", RowExclusiveLock) &&
 		                    lock_table("schedule_slots", RowExclusiveLock);
-		if (!locked) {
-			return Presence::Busy;
-		}
-		// It may have been dropped between our look and the lock.
-		return get_extension_oid("pg_warden", true) == extension ? Presence::Locked : Presence::Busy;
+		// It may have been dropped between our look and the locks.
+		return locked && get_extension_oid("pg_warden", true) == extension ? Presence::Locked : Presence::Busy;
 	});
 }
 
-bool share_extension() {
-	return pg::call([] {
+Presence share_extension(Oid extension) {
+	return pg::call([&] {
 		for (int tries = 0;; ++tries) {
-			const Oid extension = get_extension_oid("pg_warden", true);
-			if (!OidIsValid(extension)) {
-				return false;
+			AcceptInvalidationMessages();
+			if (get_extension_oid("pg_warden", true) != extension) {
+				return Presence::Absent;
 			}
-			if (lock_object(extension, 0, AccessShareLock) && lock_table("schedule_states", RowExclusiveLock) &&
-			    lock_table("schedule_slots", RowExclusiveLock)) {
-				return get_extension_oid("pg_warden", true) == extension;
+			if (lock_table("schedule_states", RowExclusiveLock) && lock_table("schedule_slots", RowExclusiveLock)) {
+				return get_extension_oid("pg_warden", true) == extension ? Presence::Locked : Presence::Absent;
 			}
 			if (tries == 100) {
-				return false;
+				return Presence::Busy;
 			}
 			CHECK_FOR_INTERRUPTS();
 			pg_usleep(10'000L);

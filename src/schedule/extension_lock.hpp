@@ -1,22 +1,27 @@
 // extension_lock.hpp - Keeping the extension while its tables are worked with, without waiting for anybody.
 //
-// DROP EXTENSION and a visit take the lock of the extension itself before any other.  So whoever has it has the rest
-// too, and a DROP that is rolled back finds everything as it was.
+// Every lock is asked for conditionally.  So nobody is waited for, nothing can deadlock, and a DROP EXTENSION that is
+// rolled back finds everything as it was.
 #pragma once
+
+#include "pg/server.hpp"
 
 namespace warden::schedule {
 
 enum class Presence {
-	Absent, ///< the extension is not in this database
-	Busy,   ///< somebody creates, drops or locks it, or another visit is here
+	Absent, ///< the extension is not in this database, or another one than was asked for
+	Busy,   ///< somebody drops it or locks its tables, or another visit is here
 	Locked, ///< until the end of the transaction
 };
 
-/// Keeps the extension and its tables from being dropped, and every other visit away.
-Presence lock_extension();
+/// The extension's OID; InvalidOid if it is not in this database.
+Oid find_extension();
 
-/// Keeps the extension, for the process of a run; waits for a second at most.
-bool share_extension();
+/// Keeps the tables from being dropped, and every other visit away.
+Presence lock_extension(Oid extension);
+
+/// Keeps the tables, for the process of a run; tries for a second.
+Presence share_extension(Oid extension);
 
 /// Keeps the log from being locked by somebody else.
 bool lock_log();

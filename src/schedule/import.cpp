@@ -65,7 +65,7 @@ std::optional<std::string> obstacle(const CronJob &job, Oid owner) {
 	if (!OidIsValid(owner)) {
 		return format("role \"%s\" does not exist", job.owner.c_str());
 	}
-	if (!call([&] { return has_privs_of_role(GetUserId(), owner); })) {
+	if (!call([&] { return may_act_as(GetUserId(), owner); })) {
 		return format("it is role \"%s\"'s, whose rights you do not have", job.owner.c_str());
 	}
 	if (job.schedule == "@reboot") {

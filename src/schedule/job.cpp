@@ -33,14 +33,15 @@ constinit Statement find_jobs{
 	"SELECT k.id, k.name, k.schedule, (extract(epoch FROM k.period) * 1000000)::bigint, k.moment,"
 	"       warden.job_owner(k.command), k.timezone, s.anchor, k.max_retries,"
 	"       (extract(epoch FROM k.retry_delay) * 1000000)::bigint, k.missed, k.overlap, coalesce(k.start_window, ''),"
-	"       s.next_run, NOT k.paused AND s.parked IS NULL, coalesce(w.running, 0), coalesce(w.waiting, 0)"
+	"       s.next_run, NOT k.paused AND s.parked IS NULL, coalesce(w.running, 0), coalesce(w.waiting, 0), s.version"
 	" FROM warden.schedule_known k"
 	" JOIN warden.schedule_states s ON s.job = k.id AND s.database = $1"
 	" LEFT JOIN (SELECT job, count(*) FILTER (WHERE status = 'running') AS running,"
 	"                   count(*) FILTER (WHERE status = 'waiting') AS waiting"
 	"            FROM warden.schedule_slots WHERE status IN ('running', 'waiting') GROUP BY job) w ON w.job = k.id"};
 
-constinit Statement park{"UPDATE warden.schedule_states SET parked = $2 WHERE job = $1"};
+constinit Statement park{"UPDATE warden.schedule_states SET parked = $2 WHERE job IN ("
+                         "    SELECT job FROM warden.schedule_states WHERE job = $1 FOR NO KEY UPDATE SKIP LOCKED)"};
 
 std::optional<Moment> moment_of(const std::optional<Timestamptz> &moment) {
 	return moment ? std::optional<Moment>(moment->value) : std::nullopt;
@@ -54,9 +55,10 @@ std::vector<Job> load_jobs(Spi &spi) {
 	std::vector<std::pair<std::int64_t, std::string>> broken;
 	for (const auto &row :
 	     spi.query<int64, Text, Text, std::optional<int64>, std::optional<Timestamptz>, Oid, Text, Timestamptz, int32,
-	               int64, Text, Text, Text, std::optional<Timestamptz>, bool, int64, int64>(find_jobs, MyDatabaseId)) {
+	               int64, Text, Text, Text, std::optional<Timestamptz>, bool, int64, int64, int64>(find_jobs,
+	                                                                                               MyDatabaseId)) {
 		const auto &[id, name, text, period, moment, owner, zone_name, anchor, retries, delay, missed, overlap, window,
-		             next, fires, running, waiting] = row;
+		             next, fires, running, waiting, version] = row;
 		const std::optional<Zone> zone = find_zone(std::string(zone_name));
 		std::optional<Timetable> timetable;
 		const std::optional<Error> error = error_of([&] {
@@ -85,6 +87,7 @@ std::vector<Job> load_jobs(Spi &spi) {
 		                .retry_delay = delay,
 		                .next_run = moment_of(next),
 		                .in_hand = {running > 0, static_cast<int>(waiting)},
+		                .version = version,
 		                .fires = fires});
 	}
 	for (const auto &[id, reason] : broken) {

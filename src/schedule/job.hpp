@@ -23,7 +23,8 @@ struct Job {
 	Moment retry_delay;
 	std::optional<Moment> next_run;
 	InHand in_hand;
-	bool fires; ///< neither paused nor parked
+	std::int64_t version; ///< changes when somebody changes the job
+	bool fires;           ///< neither paused nor parked
 };
 
 /// The number of the built-in job.

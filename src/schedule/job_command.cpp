@@ -1,11 +1,16 @@
 // The type warden.job_command: a command and the role that runs it.
 //
-// The invariant: no function shows the command to a role that has neither the owner's rights nor pg_read_all_stats.
-// There are no casts, no operators and no binary form, so there is no other way to it.
-#include "pg/datum.hpp"
+// The invariant: no function shows the command to a role that has neither the owner's rights nor pg_read_all_stats. The
+// text is sealed with a secret of the database, because the server has operators (*=, *<) that compare the bytes of any
+// type: whoever may read a column and write a value of its type finds out by halves what is in it.  All that can be
+// seen is the length.
+#include "pg/security.hpp"
+#include "pg/spi.hpp"
 
 extern "C" {
 #include "catalog/pg_authid_d.h"
+#include "common/hmac.h"
+#include "common/sha2.h"
 #include "utils/acl.h"
 }
 
@@ -19,32 +24,73 @@ constexpr std::string_view hidden = "<insufficient privilege>";
 struct JobCommand {
 	int32 header; // of a varlena
 	Oid owner;
+	uint8 nonce[16]; // random, so that equal texts are not equal
 	char text[FLEXIBLE_ARRAY_MEMBER];
 };
 
 constexpr size_t text_offset = offsetof(JobCommand, text);
 
+constinit Statement find_secret{"SELECT secret FROM warden.schedule_secret"};
+
+std::string read_secret() {
+	const AsExtension as;
+	Spi spi;
+	for (const auto &[secret] : spi.query<std::string_view>(find_secret)) {
+		return std::string(secret);
+	}
+	throw Error(ERRCODE_DATA_CORRUPTED, "the secret of warden.job_command is missing");
+}
+
 // The rest is server code.
 
-Datum make(Oid owner, std::string_view text) {
-	const size_t size = text_offset + text.size();
-	auto *const command = static_cast<JobCommand *>(palloc(size));
-	SET_VARSIZE(command, size);
+// Seals a text, or opens it again: each 32 bytes of it are combined with HMAC-SHA-256 of the nonce and their number.
+void seal(JobCommand *command, size_t size, const char *secret) {
+	pg_hmac_ctx *const hmac = pg_hmac_create(PG_SHA256);
+	if (hmac == nullptr) {
+		ereport(ERROR, errcode(ERRCODE_OUT_OF_MEMORY), errmsg("out of memory"));
+	}
+	uint8 block[PG_SHA256_DIGEST_LENGTH];
+	for (uint32 at = 0; at < size; at += sizeof block) {
+		CHECK_FOR_INTERRUPTS();
+		if (pg_hmac_init(hmac, reinterpret_cast<const uint8 *>(secret), strlen(secret)) < 0 ||
+		    pg_hmac_update(hmac, command->nonce, sizeof command->nonce) < 0 ||
+		    pg_hmac_update(hmac, reinterpret_cast<const uint8 *>(&at), sizeof at) < 0 ||
+		    pg_hmac_final(hmac, block, sizeof block) < 0) {
+			pg_hmac_free(hmac);
+			elog(ERROR, "could not seal a command");
+		}
+		for (size_t i = 0; i < sizeof block && at + i < size; ++i) {
+			command->text[at + i] = static_cast<char>(command->text[at + i] ^ block[i]);
+		}
+	}
+	pg_hmac_free(hmac);
+}
+
+Datum make(Oid owner, const char *text, size_t length, const char *secret) {
+	auto *const command = static_cast<JobCommand *>(palloc0(text_offset + length));
+	SET_VARSIZE(command, text_offset + length);
 	command->owner = owner;
-	memcpy(command->text, text.data(), text.size());
+	if (!pg_strong_random(command->nonce, sizeof command->nonce)) {
+		ereport(ERROR, errcode(ERRCODE_INTERNAL_ERROR), errmsg("could not generate random values"));
+	}
+	memcpy(command->text, text, length);
+	seal(command, length, secret);
 	return PointerGetDatum(command);
+}
+
+bool may_read(Oid owner) {
+	return has_privs_of_role(GetUserId(), owner) || has_privs_of_role(GetUserId(), ROLE_PG_READ_ALL_STATS);
 }
 
 const JobCommand *get(Datum datum) {
 	return reinterpret_cast<const JobCommand *>(PG_DETOAST_DATUM(datum));
 }
 
-std::string_view visible_text(const JobCommand *command) {
-	const Oid reader = GetUserId();
-	if (!has_privs_of_role(reader, command->owner) && !has_privs_of_role(reader, ROLE_PG_READ_ALL_STATS)) {
-		return hidden;
-	}
-	return {command->text, VARSIZE(command) - text_offset};
+std::string_view open_text(Datum datum, const char *secret) {
+	auto *const command = reinterpret_cast<JobCommand *>(PG_DETOAST_DATUM_COPY(datum));
+	const size_t length = VARSIZE(command) - text_offset;
+	seal(command, length, secret);
+	return {command->text, length};
 }
 
 // Where the name of the role ends that a text begins with; the name may be quoted.
@@ -75,28 +121,34 @@ Oid role_of(const char *text, const char *end) {
 	return get_role_oid(name, true);
 }
 
+const char *after_role(const char *text) {
+	const char *const end = end_of_role(text);
+	if (end == nullptr) {
+		ereport(ERROR, errcode(ERRCODE_INVALID_TEXT_REPRESENTATION),
+		        errmsg("invalid input syntax for type %s", "warden.job_command"),
+		        errdetail("It is a role, \"=\", and a command."));
+	}
+	return end;
+}
+
 } // namespace
 
 /// job_command_in(text cstring) returns warden.job_command
 PG_FUNCTION(job_command_in) {
-	return call([&] {
-		const char *const text = PG_GETARG_CSTRING(0);
-		const char *const end = end_of_role(text);
-		if (end == nullptr) {
-			ereport(ERROR, errcode(ERRCODE_INVALID_TEXT_REPRESENTATION),
-			        errmsg("invalid input syntax for type %s", "warden.job_command"),
-			        errdetail("It is a role, \"=\", and a command."));
-		}
-		return make(role_of(text, end), end + 1);
-	});
+	const char *const text = PG_GETARG_CSTRING(0);
+	const char *const end = call(after_role, text);
+	const std::string secret = read_secret();
+	return call([&] { return make(role_of(text, end), end + 1, strlen(end + 1), secret.c_str()); });
 }
 
 /// job_command_out(command warden.job_command) returns cstring
 PG_FUNCTION(job_command_out) {
+	const Datum datum = PG_GETARG_DATUM(0);
+	const Oid owner = call([&] { return get(datum)->owner; });
+	const std::string secret = call(may_read, owner) ? read_secret() : "";
 	return call([&] {
-		const JobCommand *const command = get(PG_GETARG_DATUM(0));
-		const char *const role = GetUserNameFromId(command->owner, true);
-		const std::string_view text = visible_text(command);
+		const char *const role = GetUserNameFromId(owner, true);
+		const std::string_view text = secret.empty() ? hidden : open_text(datum, secret.c_str());
 		return CStringGetDatum(psprintf("%s=%.*s", role != nullptr ? quote_identifier(role) : "-",
 		                                static_cast<int>(text.size()), text.data()));
 	});
@@ -106,7 +158,8 @@ PG_FUNCTION(job_command_out) {
 PG_FUNCTION(job_command_make) {
 	const auto owner = argument<Oid>(fcinfo, 0);
 	const auto text = argument<std::string_view>(fcinfo, 1);
-	return call([&] { return make(owner, text); });
+	const std::string secret = read_secret();
+	return call([&] { return make(owner, text.data(), text.size(), secret.c_str()); });
 }
 
 /// job_owner(command warden.job_command) returns oid
@@ -116,8 +169,11 @@ PG_FUNCTION(job_owner) {
 
 /// job_text(command warden.job_command) returns text
 PG_FUNCTION(job_text) {
+	const Datum datum = PG_GETARG_DATUM(0);
+	const bool visible = call([&] { return may_read(get(datum)->owner); });
+	const std::string secret = visible ? read_secret() : "";
 	return call([&] {
-		const std::string_view text = visible_text(get(PG_GETARG_DATUM(0)));
+		const std::string_view text = visible ? open_text(datum, secret.c_str()) : hidden;
 		return PointerGetDatum(cstring_to_text_with_len(text.data(), static_cast<int>(text.size())));
 	});
 }

@@ -31,12 +31,10 @@ namespace {
 // copied from another.
 constexpr Moment longest_sleep = 5 * microseconds_per_second;
 
-// Between two tries to start a process, when there is no room for one or it cannot be forked.
-constexpr Moment start_delay = microseconds_per_second / 2;
-
-Moment monotonic() {
+// Time that passes also while the machine sleeps, and that nobody can set.
+Moment steady_time() {
 	timespec now{};
-	clock_gettime(CLOCK_MONOTONIC, &now);
+	clock_gettime(CLOCK_BOOTTIME, &now);
 	return now.tv_sec * microseconds_per_second + now.tv_nsec / 1000;
 }
 
@@ -54,7 +52,7 @@ class ClockWatch {
 public:
 	// By how much the clock was set since the last call.
 	Moment shift(Moment now) {
-		const Moment steady = monotonic();
+		const Moment steady = steady_time();
 		const Moment shifted = (now - now_) - (steady - steady_);
 		now_ = now;
 		steady_ = steady;
@@ -65,7 +63,7 @@ private:
 	static constexpr Moment tolerated = 2 * microseconds_per_second; // a clock that is adjusted, not set
 
 	Moment now_ = call(GetCurrentTimestamp);
-	Moment steady_ = monotonic();
+	Moment steady_ = steady_time();
 };
 
 class Launcher {
@@ -76,7 +74,6 @@ public:
 		if (const Moment shift = clock_.shift(now); shift != 0) {
 			databases_.shift_clock(now, shift);
 			scan_at_ = now;
-			start_at_ = now;
 		}
 		if (databases_.take_notes(now)) {
 			scan_at_ = now;
@@ -88,7 +85,7 @@ public:
 		const Moment interrupt_at = starts_.watch(now, databases_);
 		Moment wakeup = std::min(interrupt_at, scan_at_);
 		if (is_on()) {
-			wakeup = std::min(wakeup, start(now));
+			wakeup = std::min(wakeup, starts_.start(now, databases_));
 		}
 		return std::clamp<Moment>(wakeup - call(GetCurrentTimestamp), 0, longest_sleep);
 	}
@@ -96,22 +93,10 @@ public:
 	void look_at_all() { databases_.wake_all(); }
 
 private:
-	Moment start(Moment now) {
-		if (now < start_at_) {
-			return start_at_;
-		}
-		if (!starts_.start_visits(now, databases_) || !starts_.start_runs(now)) {
-			start_at_ = now + start_delay;
-			return start_at_;
-		}
-		return databases_.next_wakeup();
-	}
-
 	ClockWatch clock_;
 	Databases databases_;
 	Starts starts_;
 	Moment scan_at_ = 0;
-	Moment start_at_ = 0;
 };
 
 void launch() {

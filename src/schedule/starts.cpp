@@ -22,8 +22,15 @@ constexpr Moment patience = 3 * microseconds_per_second;
 // After which a process that an earlier launcher has asked for will not come any more.
 constexpr Moment longest_start = 60 * microseconds_per_second;
 
-// Two at a time: a visit is short, and the processes are for the runs.
+// Two at a time: a visit is short, and the processes are for the runs.  One that is not short, because its database is
+// just being copied for instance, does not count.
 constexpr int visits_at_once = 2;
+constexpr Moment visit_is_slow = 2 * microseconds_per_second;
+
+// Between two tries to start a process when there is no room for one; doubled each time that one does not come, up to a
+// minute.
+constexpr Moment start_delay = microseconds_per_second / 2;
+constexpr int most_losses = 7;
 
 static_assert(visits_at_once <= max_visits);
 
@@ -82,6 +89,43 @@ Moment interrupt(Run &run, Moment now) {
 	return run.interrupted + patience;
 }
 
+bool is_at_work(const Run &run) {
+	return run.phase == Phase::Starting || run.phase == Phase::Running;
+}
+
+// Whether nothing of the same role in the same database is at work.
+bool is_alone(const Board &board, const Run &candidate) {
+	return std::ranges::none_of(board.runs, [&](const Run &run) {
+		return is_at_work(run) && run.database == candidate.database && run.owner == candidate.owner;
+	});
+}
+
+// The run whose turn it is; null if there is none, or no place.  The last place is for a role of a database that has
+// none, so that nobody can take them all.
+Run *choose(Board &board, int most) {
+	const auto at_work = std::ranges::count_if(board.runs, is_at_work);
+	Run *first = nullptr;
+	for (Run &run : board.runs) {
+		if (run.phase == Phase::Queued && (first == nullptr || run.due < first->due) &&
+		    (at_work < most - 1 || is_alone(board, run))) {
+			first = &run;
+		}
+	}
+	return at_work < most ? first : nullptr;
+}
+
+bool has_place_for_visit(Moment now) {
+	return with_board([now](const Board &board) {
+		int busy = 0;
+		bool free = false;
+		for (const Visit &visit : board.visits) {
+			free = free || visit.phase == Phase::Free;
+			busy += visit.phase != Phase::Free && now - visit.since < visit_is_slow ? 1 : 0;
+		}
+		return free && busy < visits_at_once;
+	});
+}
+
 } // namespace
 
 bool Starts::has_room(bool started) {
@@ -96,8 +140,11 @@ bool Starts::has_room(bool started) {
 }
 
 Moment Starts::watch(Moment now, Databases &databases) {
-	watch_visits(now, databases);
-	watch_runs(now, databases);
+	int lost = 0;
+	bool arrived = false;
+	watch_visits(now, databases, lost);
+	watch_runs(now, databases, lost, arrived);
+	note_losses(now, lost, arrived);
 	return with_board([now](Board &board) {
 		Moment look_again = end;
 		for (Run &run : board.runs) {
@@ -109,11 +156,23 @@ Moment Starts::watch(Moment now, Databases &databases) {
 	});
 }
 
-void Starts::watch_visits(Moment now, Databases &databases) {
+// Processes that are asked for and do not come are a matter of the whole server: it cannot fork, or not load the
+// module.
+void Starts::note_losses(Moment now, int lost, bool arrived) {
+	if (lost > 0) {
+		losses_ = std::min(losses_ + 1, most_losses);
+		hold_until_ = now + (start_delay << losses_);
+	} else if (arrived) {
+		losses_ = 0;
+	}
+}
+
+void Starts::watch_visits(Moment now, Databases &databases, int &lost) {
 	for (int place = 0; place < max_visits; ++place) {
 		const Visit visit = with_board([&](Board &board) {
 			Visit &each = board.visits[place];
 			if (is_lost(each.phase, has_stopped(visits_[place]), each.since, now)) {
+				lost += each.phase == Phase::Starting ? 1 : 0;
 				each.phase = Phase::Ended;
 			}
 			const Visit found = each;
@@ -134,38 +193,53 @@ void Starts::watch_visits(Moment now, Databases &databases) {
 	}
 }
 
-void Starts::watch_runs(Moment now, Databases &databases) {
-	for (int place = 0; place < max_runs; ++place) {
-		const Run run = with_board([&](Board &board) {
-			Run &each = board.runs[place];
-			if (is_lost(each.phase, has_stopped(runs_[place]), each.since, now)) {
+void Starts::watch_runs(Moment now, Databases &databases, int &lost, bool &arrived) {
+	Oid wake[max_runs];
+	const int count = with_board([&](Board &board) {
+		int number = 0;
+		for (int place = 0; place < max_runs; ++place) {
+			Run &run = board.runs[place];
+			if (run.phase != Phase::Free && is_lost(run.phase, has_stopped(runs_[place]), run.since, now)) {
 				// A process that was never there leaves the run as it was.
-				each.phase = each.phase == Phase::Starting ? Phase::Queued : Phase::Ended;
-				++each.token;
+				lost += run.phase == Phase::Starting ? 1 : 0;
+				run.phase = run.phase == Phase::Starting ? Phase::Queued : Phase::Ended;
+				++run.token;
+			} else {
+				arrived = arrived || run.phase == Phase::Running || run.phase == Phase::Ended;
 			}
-			const Run found = each;
-			each.announced = each.phase == Phase::Ended;
-			if (each.phase == Phase::Ended && each.outcome.recorded) {
-				each.phase = Phase::Free;
+			if (run.phase != Phase::Starting && run.phase != Phase::Running) {
+				forget(runs_[place]);
 			}
-			return found;
-		});
-		if (run.phase != Phase::Starting && run.phase != Phase::Running) {
-			call([&] { forget(runs_[place]); });
+			if (run.phase == Phase::Ended && !std::exchange(run.announced, true) &&
+			    (!run.outcome.recorded || run.outcome.more)) {
+				wake[number++] = run.database;
+			}
+			if (run.phase == Phase::Ended && run.outcome.recorded) {
+				run.phase = Phase::Free;
+			}
 		}
-		if (run.phase == Phase::Ended && !run.announced && (!run.outcome.recorded || run.outcome.more)) {
-			databases.wake(run.database, now);
-		}
+		return number;
+	});
+	for (int i = 0; i < count; ++i) {
+		databases.wake(wake[i], now);
 	}
+}
+
+Moment Starts::start(Moment now, Databases &databases) {
+	if (now < hold_until_) {
+		return hold_until_;
+	}
+	if (!start_visits(now, databases) || !start_runs(now)) {
+		hold_until_ = now + start_delay;
+		return hold_until_;
+	}
+	// What is due and has no place is started when a process ends.
+	return has_place_for_visit(now) ? databases.next_wakeup() : now + visit_is_slow;
 }
 
 bool Starts::start_visits(Moment now, Databases &databases) {
 	for (;;) {
-		const int busy = with_board([](const Board &board) {
-			return static_cast<int>(std::count_if(std::begin(board.visits), std::end(board.visits),
-			                                      [](const Visit &visit) { return visit.phase != Phase::Free; }));
-		});
-		Database *const database = busy < visits_at_once ? databases.next_due(now) : nullptr;
+		Database *const database = has_place_for_visit(now) ? databases.next_due(now) : nullptr;
 		if (database == nullptr) {
 			return true;
 		}
@@ -199,28 +273,21 @@ bool Starts::start_visits(Moment now, Databases &databases) {
 }
 
 bool Starts::start_runs(Moment now) {
+	const int most = max_running_jobs();
 	for (;;) {
 		struct Choice {
 			int place;
 			uint32 token;
 		};
-		const int most = max_running_jobs();
 		const Choice choice = with_board([&](Board &board) {
-			int running = 0;
-			Run *first = nullptr;
-			for (Run &run : board.runs) {
-				running += run.phase == Phase::Starting || run.phase == Phase::Running ? 1 : 0;
-				if (run.phase == Phase::Queued && (first == nullptr || run.due < first->due)) {
-					first = &run;
-				}
-			}
-			if (running >= most || first == nullptr) {
+			Run *const run = choose(board, most);
+			if (run == nullptr) {
 				return Choice{-1, 0};
 			}
-			first->phase = Phase::Starting;
-			first->token = ++board.next_token;
-			first->since = now;
-			return Choice{static_cast<int>(first - board.runs), first->token};
+			run->phase = Phase::Starting;
+			run->token = ++board.next_token;
+			run->since = now;
+			return Choice{static_cast<int>(run - board.runs), run->token};
 		});
 		if (choice.place < 0) {
 			return true;

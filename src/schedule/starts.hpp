@@ -14,20 +14,24 @@ public:
 	/// Looks at what has ended or never came, and interrupts what has run for too long.  Returns when to look again.
 	Moment watch(Moment now, Databases &databases);
 
-	/// Starts workers at the databases that are due.  Returns false if the server has no room for a process.
-	bool start_visits(Moment now, Databases &databases);
-
-	/// Starts the processes of runs, in the order in which they were due, as many as warden.max_running_jobs allows.
-	bool start_runs(Moment now);
+	/// Starts workers at the databases that are due, and processes of runs, as many as warden.max_running_jobs allows:
+	/// in the order in which they were due, but the last place is for a role of a database that has none.  Returns when
+	/// to try again, if not for a process that ends.
+	Moment start(Moment now, Databases &databases);
 
 private:
-	void watch_visits(Moment now, Databases &databases);
-	void watch_runs(Moment now, Databases &databases);
+	void watch_visits(Moment now, Databases &databases, int &lost);
+	void watch_runs(Moment now, Databases &databases, int &lost, bool &arrived);
+	bool start_visits(Moment now, Databases &databases);
+	bool start_runs(Moment now);
 	bool has_room(bool started);
+	void note_losses(Moment now, int lost, bool arrived);
 
 	BackgroundWorkerHandle *visits_[max_visits] = {};
 	BackgroundWorkerHandle *runs_[max_runs] = {};
-	bool full_ = false; ///< the server had no room the last time, and the log says so
+	bool full_ = false;     ///< the server had no room the last time, and the log says so
+	int losses_ = 0;        ///< looks in a row at which a process had been asked for and never came
+	Moment hold_until_ = 0; ///< nothing is started before
 };
 
 } // namespace warden::schedule

@@ -60,15 +60,12 @@ std::optional<Visit> arrive() {
 struct OnBoard {
 	std::vector<Run> ended;
 	std::vector<std::int64_t> present;
-	int room;
 };
 
-OnBoard look_at_board() {
-	OnBoard found{{}, {}, 0};
+OnBoard look_at_board(Oid extension) {
+	OnBoard found;
 	for (const Run &run : copy_runs()) {
-		if (run.phase == Phase::Free) {
-			++found.room;
-		} else if (run.database == MyDatabaseId) {
+		if (run.phase != Phase::Free && run.database == MyDatabaseId && run.extension == extension) {
 			found.present.push_back(run.run);
 			if (run.phase == Phase::Ended && !run.outcome.recorded) {
 				found.ended.push_back(run);
@@ -78,35 +75,53 @@ OnBoard look_at_board() {
 	return found;
 }
 
-// Frees what was accounted for, and puts up what is to run.  Returns whether there was room for all.
-bool change_board(const std::vector<Run> &accounted, const std::vector<Run> &waiting) {
+// No database takes more than half of the board, so that there is room for the others.
+constexpr int most_of_a_database = max_runs / 2;
+
+// Server code.  Puts a run up, unless it is there already.  Returns whether there was room.
+bool put_up(Board &board, const Run &wanted) {
+	Run *room = nullptr;
+	int count = 0;
+	for (Run &run : board.runs) {
+		if (run.phase == Phase::Free) {
+			room = room != nullptr ? room : &run;
+		} else if (run.database == wanted.database) {
+			++count;
+			if (run.run == wanted.run && run.extension == wanted.extension) {
+				return true;
+			}
+		}
+	}
+	if (room == nullptr || count >= most_of_a_database) {
+		return false;
+	}
+	*room = wanted;
+	return true;
+}
+
+// Frees what was accounted for, and what ended for an extension that is not there any more; and puts up what is to run.
+// Returns whether there was room for all.
+bool change_board(Oid extension, const std::vector<Run> &accounted, const std::vector<Run> &waiting) {
 	const Run *const done = accounted.data();
 	const Run *const wanted = waiting.data();
 	const size_t done_count = accounted.size();
 	const size_t wanted_count = waiting.size();
 	return with_board([&](Board &board) {
-		for (size_t i = 0; i < done_count; ++i) {
-			for (Run &run : board.runs) {
-				if (run.phase == Phase::Ended && run.database == MyDatabaseId && run.run == done[i].run) {
-					run.phase = Phase::Free;
-				}
+		for (Run &run : board.runs) {
+			if (run.phase != Phase::Ended || run.database != MyDatabaseId) {
+				continue;
+			}
+			bool over = run.extension != extension;
+			for (size_t i = 0; !over && i < done_count; ++i) {
+				over = run.run == done[i].run;
+			}
+			if (over) {
+				run.phase = Phase::Free;
 			}
 		}
 		for (size_t i = 0; i < wanted_count; ++i) {
-			Run *room = nullptr;
-			bool present = false;
-			for (Run &run : board.runs) {
-				if (run.phase == Phase::Free) {
-					room = room != nullptr ? room : &run;
-				} else if (run.database == MyDatabaseId && run.run == wanted[i].run) {
-					present = true;
-				}
-			}
-			if (!present && room == nullptr) {
+			if (!put_up(board, wanted[i])) {
 				return false;
-			}
-			if (!present) {
-				*room = wanted[i];
 			}
 		}
 		return true;
@@ -132,7 +147,8 @@ void report_failure(const Error &error, bool quiet) {
 void work(Visit &visit) {
 	const Moment now = call(GetCurrentTimestamp);
 	begin_transaction("claiming the slots that are due");
-	const Presence presence = lock_extension();
+	const Oid extension = find_extension();
+	const Presence presence = lock_extension(extension);
 	visit.installed = presence != Presence::Absent;
 	if (presence != Presence::Locked || is_read_only()) {
 		visit.next_wakeup =
@@ -146,9 +162,8 @@ void work(Visit &visit) {
 	std::optional<Moment> next;
 	{
 		const AsExtension as;
-		PinnedSettings::set("synchronous_commit", "local");
 		Spi spi;
-		const OnBoard board = look_at_board();
+		const OnBoard board = look_at_board(extension);
 		for (const Run &run : board.ended) {
 			// One that cannot be accounted for stays on the board, and is in nobody's way.
 			bool done = false;
@@ -166,20 +181,19 @@ void work(Visit &visit) {
 		}
 		std::vector<Job> jobs = load_jobs(spi);
 		next = earlier(next, claim_slots(spi, jobs, now, visit.clock_shift));
-		next = earlier(next, find_waiting(spi, jobs, now, waiting));
+		next = earlier(next, find_waiting(spi, extension, jobs, now, waiting));
 	}
 	commit_transaction();
-	visit.backlog = !change_board(accounted, waiting);
+	visit.backlog = !change_board(extension, accounted, waiting);
 	visit.next_wakeup = next.value_or(DT_NOEND);
 	visit.done = true;
 }
 
 // What is over is moved to the log, and what is old is deleted from it, unless somebody has locked it.
 void clean_up() {
-	begin_transaction("moving runs to the log");
-	if (lock_extension() == Presence::Locked && !is_read_only() && lock_log()) {
+	begin_transaction("moving runs to the log", Durability::None);
+	if (lock_extension(find_extension()) == Presence::Locked && !is_read_only() && lock_log()) {
 		const AsExtension as;
-		PinnedSettings::set("synchronous_commit", "off");
 		Spi spi;
 		move_to_log(spi);
 	}
