@@ -81,7 +81,7 @@ sub prepare
 }
 
 # Adds a job; options are arguments of schedule_add(), or "owner".  Interval jobs run all slots unless told otherwise, so
-# that a slow machine loses none.  Their anchor is the second in which they are added.
+# that a slow machine loses none.  Their anchor is a whole second, before or after they are added.
 sub add_job
 {
 	my ($node, $database, $name, $schedule, %options) = @_;
@@ -96,7 +96,7 @@ sub add_job
 		SET SESSION AUTHORIZATION $owner;
 		$add;
 		RESET SESSION AUTHORIZATION;
-		SELECT clock_timestamp();
+		SELECT date_trunc('second', clock_timestamp()) + interval '1 second';
 		SELECT anchor FROM warden.schedule_definitions WHERE name = '$name'});
 	die "$name is not anchored at the moment it was added: $before, $after, $anchor" if $anchor lt $before || $anchor gt $after;
 	return;
