@@ -118,4 +118,14 @@ is_accounted($node, 'other', 'elsewhere', 'which waited for a standby', least =>
 is($node->safe_psql('postgres', q{SELECT count(*) FROM warden.schedule_runs
 	WHERE status NOT IN ('succeeded', 'missed', 'skipped', 'running', 'waiting')}), 0, 'no run has failed');
 
+# A crash in that state: what waits has been committed here, so it is not to be run again.
+set('synchronous_standby_names', '*');
+ok(defined within(10, $node, 'postgres', q{SELECT count(*) >= 1 FROM pg_stat_activity
+	WHERE backend_type = 'pg_warden job' AND wait_event = 'SyncRep'}), 'jobs wait for the standby again');
+$node->stop('immediate');
+$node->append_conf('postgresql.auto.conf', "synchronous_standby_names = ''");
+$node->start;
+is_accounted($node, 'postgres', $_, 'after a crash while it waited for a standby', least => 4) for 'all', 'asynchronous';
+is_accounted($node, 'other', 'elsewhere', 'after a crash while it waited for a standby', least => 8);
+
 finish(undef, $node);
