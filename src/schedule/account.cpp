@@ -13,6 +13,7 @@ using namespace pg;
 namespace {
 
 constexpr int most_crashes = 10;
+constexpr const char *too_long = "it took longer than max_runtime and was cancelled";
 constexpr const char *gone_silently = "the job's process ended without an error; the server's log may tell why";
 
 constinit Statement lock_state{"SELECT 1 FROM warden.schedule_states WHERE job = $1 FOR NO KEY UPDATE SKIP LOCKED"};
@@ -175,6 +176,9 @@ bool account_for_ended(Spi &spi, const Run &run) {
 	if (!outcome.succeeded && outcome.sqlstate == 0 && outcome.interruption == Interruption::None) {
 		outcome.sqlstate = ERRCODE_CRASH_SHUTDOWN;
 		call([&] { strlcpy(outcome.message, gone_silently, max_message); });
+	}
+	if (outcome.interruption == Interruption::Timeout && !outcome.succeeded) {
+		call([&] { strlcpy(outcome.message, too_long, max_message); });
 	}
 	const std::string status = status_of(outcome);
 	if (status == "failed" && found->wanted) {

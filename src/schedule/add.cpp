@@ -158,6 +158,10 @@ std::optional<Existing> find_existing(const std::string &name) {
 	return std::nullopt;
 }
 
+bool role_exists(Oid role) {
+	return call([&] { return SearchSysCacheExists1(AUTHOID, ObjectIdGetDatum(role)); });
+}
+
 constexpr const char *write_definition =
 	"INSERT INTO warden.schedule_definitions AS d (id, name, schedule, period, moment, command, timezone, anchor, "
 	"max_runtime,"
@@ -182,6 +186,7 @@ void write(const Declaration &declaration, const Schedule &schedule, std::int64_
 	const auto moment = schedule.moment ? std::optional(Timestamptz{*schedule.moment}) : std::nullopt;
 	const auto next_run = next ? std::optional(Timestamptz{*next}) : std::nullopt;
 	const std::string missed = declaration.missed.value_or(schedule.period ? "skip" : "once");
+	spi.execute("UPDATE warden.schedule_states SET version = version + 1 WHERE job = $1", int64{id});
 	spi.execute(write_definition, int64{id}, declaration.name, declaration.schedule, schedule.period, moment, owner,
 	            declaration.command, timezone, Timestamptz{anchor}, declaration.max_runtime,
 	            int32{declaration.max_retries}, int64{declaration.retry_delay}, missed, declaration.overlap,
@@ -253,19 +258,29 @@ std::int64_t declare(const Declaration &declaration, Oid owner) {
 			.with_detail("No slot of it lies in its start_window.");
 	}
 
-	const std::optional<Existing> existing = find_existing(declaration.name);
-	if (existing && !call([&] { return may_act_as(GetUserId(), existing->owner); })) {
-		throw Error(ERRCODE_DUPLICATE_OBJECT, format("job \"%s\" already exists", declaration.name.c_str()))
-			.with_detail("It is another role's.");
+	if (declaration.window) {
+		(void)parse_window(*declaration.window); // an empty one is no window
 	}
-	if (existing && OidIsValid(existing->owner)) {
-		owner = existing->owner;
+	for (;;) {
+		const std::optional<Existing> existing = find_existing(declaration.name);
+		if (existing && !call([&] { return may_act_as(GetUserId(), existing->owner); })) {
+			throw Error(ERRCODE_DUPLICATE_OBJECT, format("job \"%s\" already exists", declaration.name.c_str()))
+				.with_detail("It is another role's.");
+		}
+		const bool has_owner = existing && role_exists(existing->owner);
+		const Oid runs_as = has_owner ? existing->owner : owner;
+		check_owner_may_connect(runs_as);
+		const std::int64_t id = existing ? existing->id : new_id();
+		const auto error = attempt([&] { write(declaration, schedule, id, runs_as, timezone, anchor, next); });
+		if (!error) {
+			note_at_commit();
+			return id;
+		}
+		if (error->sqlstate != ERRCODE_UNIQUE_VIOLATION) {
+			throw *error;
+		}
+		check_for_interrupts(); // somebody has added a job of this name meanwhile
 	}
-	check_owner_may_connect(owner);
-	const std::int64_t id = existing ? existing->id : new_id();
-	write(declaration, schedule, id, owner, timezone, anchor, next);
-	note_at_commit();
-	return id;
 }
 
 namespace {

@@ -38,6 +38,9 @@ constinit Statement find_first_waiting{
 	"   AND NOT EXISTS (SELECT FROM warden.schedule_slots o WHERE o.job = s.job AND o.status = 'running')"
 	" ORDER BY s.job, s.scheduled_for"};
 
+constinit Statement postpone{"UPDATE warden.schedule_slots SET not_before = $2 WHERE run IN ("
+                             "    SELECT run FROM warden.schedule_slots WHERE run = $1 FOR NO KEY UPDATE SKIP LOCKED)"};
+
 constinit Statement move{
 	"WITH gone AS ("
 	"    DELETE FROM warden.schedule_slots WHERE run IN ("
@@ -173,6 +176,7 @@ std::optional<Moment> claim_slots(Spi &spi, std::vector<Job> &jobs, Moment now, 
 
 std::optional<Moment> find_waiting(Spi &spi, Oid extension, const std::vector<Job> &jobs, Moment now,
                                    std::vector<Run> &waiting) {
+	std::vector<std::pair<std::int64_t, Moment>> postponed; // until their window opens
 	std::optional<Moment> wakeup;
 	for (const auto &[run, job_id, slot, not_before, owner, role, login, connect, manual] :
 	     spi.query<int64, int64, Timestamptz, Timestamptz, Oid, std::optional<std::string_view>, bool, bool, bool>(
@@ -187,7 +191,10 @@ std::optional<Moment> find_waiting(Spi &spi, Oid extension, const std::vector<Jo
 			continue;
 		}
 		if (!manual && !job->timetable.may_start(now)) {
-			wakeup = earlier(wakeup, job->timetable.next_opening(now));
+			if (const auto opening = job->timetable.next_opening(now)) {
+				postponed.emplace_back(run, *opening);
+				wakeup = earlier(wakeup, opening);
+			}
 			continue;
 		}
 		if (const auto why = cannot_connect(owner, role, login, connect)) {
@@ -205,6 +212,9 @@ std::optional<Moment> find_waiting(Spi &spi, Oid extension, const std::vector<Jo
 		entry.due = slot.value;
 		entry.since = now;
 		waiting.push_back(entry);
+	}
+	for (const auto &[run, opening] : postponed) {
+		spi.execute(postpone, int64{run}, Timestamptz{opening});
 	}
 	return wakeup;
 }

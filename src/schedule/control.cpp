@@ -46,8 +46,17 @@ Named find_named(Spi &spi, std::string_view name, Oid caller) {
 		.with_hint("The jobs are in warden.schedule_jobs.");
 }
 
-void lock_state(Spi &spi, const Named &job) {
-	spi.execute("UPDATE warden.schedule_states SET version = version + 1 WHERE job = $1", int64{job.id});
+// The same, locked: what was read before a wait may not be so any more.
+Named lock_named(Spi &spi, std::string_view name, Oid caller) {
+	for (;;) {
+		const Named job = find_named(spi, name, caller);
+		spi.execute("UPDATE warden.schedule_states SET version = version + 1 WHERE job = $1", int64{job.id});
+		const Named again = find_named(spi, name, caller);
+		if (again.id == job.id) {
+			return again;
+		}
+		check_for_interrupts();
+	}
 }
 
 // Makes a row of the built-in job, which has none as long as nobody changes it.
@@ -131,12 +140,11 @@ PG_FUNCTION(schedule_remove) {
 	{
 		const AsExtension as;
 		Spi spi;
-		const Named job = find_named(spi, name, caller);
+		const Named job = lock_named(spi, name, caller);
 		if (job.id == builtin_job) {
 			throw Error(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE, "the built-in job cannot be removed")
 				.with_hint("Use schedule_pause('maintain').");
 		}
-		lock_state(spi, job);
 		cancel_waiting(spi, job, "the job was removed");
 		spi.execute("DELETE FROM warden.schedule_states WHERE job = $1", int64{job.id});
 		spi.execute("DELETE FROM warden.schedule_definitions WHERE id = $1", int64{job.id});
@@ -153,8 +161,7 @@ PG_FUNCTION(schedule_pause) {
 	{
 		const AsExtension as;
 		Spi spi;
-		const Named job = find_named(spi, name, caller);
-		lock_state(spi, job);
+		const Named job = lock_named(spi, name, caller);
 		define(spi, job);
 		spi.execute("UPDATE warden.schedule_definitions SET paused = true WHERE id = $1 AND NOT paused", int64{job.id});
 		cancel_waiting(spi, job, "the job was paused");
@@ -171,8 +178,7 @@ PG_FUNCTION(schedule_resume) {
 	{
 		const AsExtension as;
 		Spi spi;
-		const Named job = find_named(spi, name, caller);
-		lock_state(spi, job);
+		const Named job = lock_named(spi, name, caller);
 		spi.execute("UPDATE warden.schedule_definitions SET paused = false WHERE id = $1 AND paused", int64{job.id});
 		set_next(spi, job.id);
 	}
@@ -213,8 +219,7 @@ PG_FUNCTION(schedule_run) {
 	{
 		const AsExtension as;
 		Spi spi;
-		const Named job = find_named(spi, name, caller);
-		lock_state(spi, job);
+		const Named job = lock_named(spi, name, caller);
 		if (!job.confirmed) {
 			throw Error(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
 			            format("job \"%s\" is not active here", job.name.c_str()))
@@ -247,14 +252,19 @@ PG_FUNCTION(schedule_cancel) {
 	{
 		const AsExtension as;
 		Spi spi;
-		const Named job = find_named(spi, name, caller);
-		lock_state(spi, job);
+		const Named job = lock_named(spi, name, caller);
 		cancel_waiting(spi, job, "the run was cancelled before it started");
 		found = SPI_processed > 0;
 		found = interrupt(job.id) || found;
 	}
 	note_at_commit();
 	return result(fcinfo, found);
+}
+
+/// schedule_note() returns void
+PG_FUNCTION(schedule_note) {
+	note_at_commit();
+	PG_RETURN_VOID();
 }
 
 /// schedule_processes() returns table (run bigint, phase text, pid integer, since timestamptz, deadline timestamptz)

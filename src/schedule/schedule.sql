@@ -109,14 +109,6 @@ CREATE POLICY visible ON warden.schedule_log FOR SELECT USING (
 GRANT SELECT ON SEQUENCE warden.schedule_ids TO PUBLIC;
 GRANT SELECT ON warden.schedule_definitions, warden.schedule_states, warden.schedule_slots, warden.schedule_log TO PUBLIC;
 
--- The built-in job fires at once where the extension was created by a person. pg_restore and a script of pg_dump, which
--- turns row_security off, are in the middle of a restore: there it waits like every other job.
-INSERT INTO warden.schedule_states (job, database, anchor)
-SELECT 0, oid, timestamptz '2000-01-01 00:00+00' + oid::bigint % 600 * interval '1 second'
-FROM pg_database
-WHERE datname = current_database() AND current_setting('row_security')::boolean
-  AND current_setting('application_name') <> 'pg_restore';
-
 -- Functions ----------------------------------------------------------------------------------------------------------
 
 CREATE FUNCTION warden.schedule_add(
@@ -139,7 +131,10 @@ CREATE FUNCTION warden.schedule_cancel(name text) RETURNS boolean
 CREATE FUNCTION warden.schedule_import_pg_cron(dry_run boolean DEFAULT false)
     RETURNS TABLE (name text, schedule text, command text, owner text, status text, detail text)
     LANGUAGE c VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE AS 'MODULE_PATHNAME';
+CREATE FUNCTION warden.schedule_note() RETURNS void
+    LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE AS 'MODULE_PATHNAME';
 REVOKE EXECUTE ON FUNCTION
+    warden.schedule_note(),
     warden.schedule_add(text, text, text, text, interval, integer, interval, text, text, text),
     warden.schedule_remove(text), warden.schedule_pause(text), warden.schedule_resume(text),
     warden.schedule_resume_restored(), warden.schedule_run(text), warden.schedule_cancel(text),
@@ -208,6 +203,15 @@ CREATE VIEW warden.schedule_jobs WITH (security_invoker = true) AS
 
 GRANT SELECT ON warden.schedule_known, warden.schedule_runs, warden.schedule_jobs TO PUBLIC;
 
+-- The built-in job fires at once where the extension was created by a person. pg_restore and a script of pg_dump, which
+-- turns row_security off, are in the middle of a restore: there it waits like every other job.
+INSERT INTO warden.schedule_states (job, database, anchor)
+SELECT 0, oid, timestamptz '2000-01-01 00:00+00' + oid::bigint % 600 * interval '1 second'
+FROM pg_database
+WHERE datname = current_database() AND current_setting('row_security')::boolean
+  AND current_setting('application_name') <> 'pg_restore';
+SELECT warden.schedule_note();
+
 -- Comments -----------------------------------------------------------------------------------------------------------
 
 COMMENT ON TYPE warden.job_command IS
@@ -236,21 +240,23 @@ COMMENT ON FUNCTION warden.schedule_add(text, text, text, text, interval, intege
 $$Has a command run by schedule, as the current user, who must be permitted to log in; again with the same name changes the job. Returns its id. Takes effect when the transaction commits.
 schedule: five cron fields (minute hour day month weekday, with names, lists, ranges, steps and L for the last day of the month), @hourly and its like, an interval of at least a second ('90 seconds'), or a timestamptz for a single run. command: statements, each a transaction of its own unless BEGIN and COMMIT make several one. timezone: of the schedule (default: that of the session); a time of day happens once also on the days on which the clocks change. max_runtime: the run is cancelled then, and terminated 3 seconds later. max_retries, retry_delay: how often and after what time a failed run is tried again; the time doubles each time, and no try is later than the next slot. missed: what becomes of slots that nobody could start within a minute, or a shorter interval: skip (default for intervals), once (the newest of them; default otherwise), all (the newest 100). overlap: what becomes of a slot that is due while an earlier one is under way: skip, or queue (one waits). start_window: when it may start, like 'Mon-Fri 22:00-06:00; Sat,Sun' (default: always).
 In the command current_setting('warden.job_name') and current_setting('warden.job_scheduled_for') tell which slot it is run for.
-Errors: 22023 an argument that cannot be right, 22004 one that must not be null, 42710 the name is another role's job's, 42501 a role that is not permitted to connect, 28000 or to log in, 55000 pg_warden is not in shared_preload_libraries (the hint tells the line for cron). Locks nothing but the job's row.$$;
+Errors: 22023 an argument that cannot be right, 22004 one that must not be null, 42710 the name is another role's job's, 42501 a role that is not permitted to connect, 28000 or to log in, 55P03 somebody is changing the job, 55000 pg_warden is not in shared_preload_libraries (the hint tells the line for cron). Locks nothing but the job's row.$$;
 COMMENT ON FUNCTION warden.schedule_remove(text) IS
-    'Forgets a job; a run that is under way goes on, its history stays. Errors: 42704 there is no such job, 42501 not the rights of its owner, 55000 the built-in job, which can be paused. Locks nothing but the job''s rows.';
+    'Forgets a job; a run that is under way goes on, its history stays. Errors: 42704 there is no such job, 42501 not the rights of its owner, 55P03 somebody is changing it, 55000 the built-in job, which can be paused. Locks nothing but the job''s rows.';
 COMMENT ON FUNCTION warden.schedule_pause(text) IS
-    'No run of a job is started from now on; one that is under way goes on. Errors: 42704 there is no such job, 42501 not the rights of its owner. Locks nothing but the job''s row.';
+    'No run of a job is started from now on; one that is under way goes on. Errors: 42704 there is no such job, 42501 not the rights of its owner, 55P03 somebody is changing it. Locks nothing but the job''s row.';
 COMMENT ON FUNCTION warden.schedule_resume(text) IS
-    'Runs of a job are started again, from its next slot on: one that was paused, that was parked after ten crashes in a row, or that came with a dump. Errors: 42704 there is no such job, 42501 not the rights of its owner. Locks nothing but the job''s rows.';
+    'Runs of a job are started again, from its next slot on: one that was paused, that was parked after ten crashes in a row, or that came with a dump. Errors: 42704 there is no such job, 42501 not the rights of its owner, 55P03 somebody is changing it. Locks nothing but the job''s rows.';
 COMMENT ON FUNCTION warden.schedule_resume_restored() IS
     'Starts the jobs that came with a dump or with a copy of another database, as far as the current user has the rights of their owners; returns how many. Locks nothing but the jobs'' rows.';
 COMMENT ON FUNCTION warden.schedule_run(text) IS
-    'Has a job run once now, beside its schedule, also if it is paused; returns the id of the run, which schedule_runs shows. It starts when the transaction has committed. Errors: 42704 there is no such job, 42501 not the rights of its owner, 55006 it is running or about to, 55000 pg_warden is not in shared_preload_libraries. Locks nothing but the job''s rows.';
+    'Has a job run once now, beside its schedule, also if it is paused; returns the id of the run, which schedule_runs shows. It starts when the transaction has committed. Errors: 42704 there is no such job, 42501 not the rights of its owner, 55P03 somebody is changing it, 55006 it is running or about to, 55000 pg_warden is not in shared_preload_libraries. Locks nothing but the job''s rows.';
 COMMENT ON FUNCTION warden.schedule_cancel(text) IS
-    'Cancels the run of a job that is under way, and terminates it if it is still there 3 seconds later; cancels runs that wait. Returns whether there was one. Errors: 42704 there is no such job, 42501 not the rights of its owner, 55000 pg_warden is not in shared_preload_libraries. Locks nothing but the job''s rows.';
+    'Cancels the run of a job that is under way, and terminates it if it is still there 3 seconds later, at once and whether the transaction is committed or not, as pg_cancel_backend() does; cancels runs that wait. Returns whether there was one. Errors: 42704 there is no such job, 42501 not the rights of its owner, 55P03 somebody is changing it, 55000 pg_warden is not in shared_preload_libraries. Locks nothing but the job''s rows.';
 COMMENT ON FUNCTION warden.schedule_import_pg_cron(boolean) IS
     'Takes over the active jobs of pg_cron that run in this database and as a role whose rights the current user has: adds each under its name (else pg_cron_<id>) and its owner, and deactivates it there. dry_run: only report. status: imported, planned, skipped, failed. Errors: 55000 pg_cron is not in this database, or pg_warden not in shared_preload_libraries. Locks nothing but the jobs'' rows.';
+COMMENT ON FUNCTION warden.schedule_note() IS
+    'Tells the launcher that jobs of this database have changed, when the transaction commits. The other functions do that themselves.';
 COMMENT ON FUNCTION warden.schedule_processes() IS
     'The runs that the server''s processes have in hand in this database: queued, starting, running (pid) or ended; since when, and the moment at which max_runtime ends. No rows without shared_preload_libraries.';
 COMMENT ON FUNCTION warden.schedule_preloaded() IS
