@@ -113,6 +113,7 @@ COMMIT;
 BEGIN READ ONLY;
 SELECT count(*) FROM warden.schedule_jobs WHERE name = 'maintain';
 SELECT count(*) >= 0 FROM warden.schedule_runs;
+\set VERBOSITY sqlstate
 SELECT warden.schedule_add('never', '@daily', 'SELECT 1');
 ROLLBACK;
 BEGIN READ ONLY;
@@ -121,6 +122,7 @@ ROLLBACK;
 BEGIN READ ONLY;
 SELECT warden.schedule_pause('maintain');
 ROLLBACK;
+\set VERBOSITY terse
 
 -- in the command: transactions of all kinds
 TRUNCATE t;

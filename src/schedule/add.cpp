@@ -248,10 +248,10 @@ std::int64_t declare(const Declaration &declaration, Oid owner) {
 	const Schedule schedule =
 		looks_like_cron(declaration.schedule) ? Schedule{} : read_schedule(declaration.schedule, timezone);
 	const Moment now = call(GetCurrentTimestamp);
-	const Moment anchor = (floor_divide(now, microseconds_per_second) + 1) * microseconds_per_second;
+	const Moment anchor = floor_divide(now, microseconds_per_second) * microseconds_per_second;
 	const Timetable timetable =
 		make_timetable(declaration.schedule, schedule, anchor, zone, declaration.window.value_or(""));
-	const auto next = timetable.next(schedule.period ? anchor : now);
+	const auto next = timetable.next(now);
 	if (!next) {
 		throw Error(ERRCODE_INVALID_PARAMETER_VALUE,
 		            format("schedule \"%s\" never happens", declaration.schedule.c_str()))

@@ -12,6 +12,7 @@
 #include "schedule/settings.hpp"
 
 extern "C" {
+#include "tcop/utility.h"
 #include "utils/acl.h"
 }
 
@@ -189,6 +190,7 @@ PG_FUNCTION(schedule_resume) {
 
 /// schedule_resume_restored() returns bigint
 PG_FUNCTION(schedule_resume_restored) {
+	call(PreventCommandDuringRecovery, "schedule_resume_restored()"); // also if there is nothing to do
 	const Oid caller = call(GetUserId);
 	std::int64_t count = 0;
 	{

@@ -10,6 +10,7 @@ extern "C" {
 #include "access/table.h"
 #include "access/tableam.h"
 #include "catalog/pg_database.h"
+#include "storage/lock.h"
 }
 
 namespace warden::schedule {
@@ -42,6 +43,13 @@ Lists read_databases() {
 	return found;
 }
 
+// Server code.  Whether a connection would get its lock of the database.
+bool is_free(Oid database) {
+	LOCKTAG tag;
+	SET_LOCKTAG_OBJECT(tag, InvalidOid, DatabaseRelationId, database, 0);
+	return LockAcquire(&tag, RowExclusiveLock, false, true) != LOCKACQUIRE_NOT_AVAIL;
+}
+
 std::vector<Oid> sorted(const List *list) {
 	std::vector<Oid> oids;
 	for (int i = 0; list != nullptr && i < list->length; ++i) {
@@ -58,8 +66,6 @@ void Databases::scan(Moment now) {
 	const Lists lists = call(read_databases);
 	const std::vector<Oid> oids = sorted(lists.open);
 	const std::vector<Oid> all = sorted(lists.all);
-	commit_transaction();
-
 	for (Database &database : databases_) {
 		database.present = false;
 	}
@@ -72,6 +78,9 @@ void Databases::scan(Moment now) {
 	}
 	std::erase_if(databases_, [](const Database &database) { return !database.present && !database.being_visited; });
 
+	look_for_locks(now);
+	commit_transaction();
+
 	// Of a database that was dropped nobody will account for the runs.
 	const Oid *const first = all.data();
 	const size_t count = all.size();
@@ -83,6 +92,32 @@ void Databases::scan(Moment now) {
 			}
 		}
 	});
+}
+
+void Databases::look_for_locks(Moment now) {
+	std::vector<Oid> wanted;
+	for (const Run &run : copy_runs()) {
+		if (run.phase == Phase::Queued) {
+			wanted.push_back(run.database);
+		}
+	}
+	for (Database &database : databases_) {
+		const bool matters = database.visit_at <= now || std::ranges::find(wanted, database.oid) != wanted.end();
+		database.blocked = matters && !call(is_free, database.oid);
+	}
+}
+
+bool Databases::is_due(Moment now) const {
+	return std::ranges::any_of(databases_, [now](const Database &each) { return each.visit_at <= now; });
+}
+
+bool Databases::is_blocked() const {
+	return std::ranges::any_of(databases_, &Database::blocked);
+}
+
+bool Databases::is_open(Oid oid) const {
+	return std::ranges::any_of(
+		databases_, [oid](const Database &each) { return each.oid == oid && each.present && !each.blocked; });
 }
 
 bool Databases::take_notes(Moment now) {
@@ -129,7 +164,7 @@ void Databases::wake(Oid oid, Moment at) {
 Database *Databases::next_due(Moment now) {
 	Database *first = nullptr;
 	for (Database &database : databases_) {
-		if (!database.being_visited && database.visit_at <= now &&
+		if (!database.being_visited && !database.blocked && database.present && database.visit_at <= now &&
 		    (first == nullptr || database.visit_at < first->visit_at)) {
 			first = &database;
 		}
@@ -160,7 +195,7 @@ void Databases::end_visit(const Visit &visit, Moment now) {
 Moment Databases::next_wakeup() const {
 	Moment wakeup = end;
 	for (const Database &database : databases_) {
-		if (!database.being_visited) {
+		if (!database.being_visited && !database.blocked && database.present) {
 			wakeup = std::min(wakeup, database.visit_at);
 		}
 	}

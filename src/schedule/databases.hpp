@@ -15,13 +15,14 @@ struct Database {
 	Moment clock_shift = 0; ///< that the next visit is to be told
 	int failures = 0;       ///< visits in a row that did not do what they came for
 	bool being_visited = false;
-	bool present = true; ///< the last scan has found it
+	bool present = true;  ///< the last scan has found it
+	bool blocked = false; ///< somebody drops, renames or copies it just now: whoever connects would wait, or fail
 };
 
 class Databases {
 public:
 	/// Reads the list from the catalogue.  What has come is to be visited now; what has gone is forgotten, with its
-	/// runs.
+	/// runs. Of those where something is due, or runs wait, it finds out whether one could connect.
 	void scan(Moment now);
 
 	/// Takes the notes of transactions that changed jobs.  Returns whether there was one of an unknown database.
@@ -34,7 +35,16 @@ public:
 	/// Has one visited at a moment, or earlier if it was to be anyway.
 	void wake(Oid database, Moment at);
 
-	/// The one that has been due for longest and is not being visited; null if none is.
+	/// Whether something is due, so that the list had better be read again before anybody connects.
+	bool is_due(Moment now) const;
+
+	/// Whether somebody keeps us from one of them.
+	bool is_blocked() const;
+
+	/// Whether this one is there, and nobody keeps us from it.
+	bool is_open(Oid database) const;
+
+	/// The one that has been due for longest, is open and is not being visited; null if none is.
 	Database *next_due(Moment now);
 
 	/// Takes down how a visit ended.
@@ -46,6 +56,8 @@ public:
 	Database *find(Oid database);
 
 private:
+	void look_for_locks(Moment now);
+
 	std::vector<Database> databases_;
 };
 

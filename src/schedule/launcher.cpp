@@ -31,6 +31,9 @@ namespace {
 // copied from another.
 constexpr Moment longest_sleep = 5 * microseconds_per_second;
 
+// The same while somebody keeps us from a database where something is due.
+constexpr Moment while_blocked = microseconds_per_second / 2;
+
 // Time that passes also while the machine sleeps, and that nobody can set.
 Moment steady_time() {
 	timespec now{};
@@ -79,10 +82,13 @@ public:
 			scan_at_ = now;
 		}
 		if (now >= scan_at_) {
-			databases_.scan(now);
-			scan_at_ = now + longest_sleep;
+			scan(now);
 		}
 		const Moment interrupt_at = starts_.watch(now, databases_);
+		// A database may have gone since: nobody is sent to one without a look.
+		if (is_on() && (databases_.is_due(now) || starts_.has_queued())) {
+			scan(now);
+		}
 		Moment wakeup = std::min(interrupt_at, scan_at_);
 		if (is_on()) {
 			wakeup = std::min(wakeup, starts_.start(now, databases_));
@@ -93,6 +99,11 @@ public:
 	void look_at_all() { databases_.wake_all(); }
 
 private:
+	void scan(Moment now) {
+		databases_.scan(now);
+		scan_at_ = now + (databases_.is_blocked() ? while_blocked : longest_sleep);
+	}
+
 	ClockWatch clock_;
 	Databases databases_;
 	Starts starts_;

@@ -187,7 +187,7 @@ CREATE VIEW warden.schedule_jobs WITH (security_invoker = true) AS
                WHEN NOT current_setting('warden.scheduler', true)::boolean THEN 'warden.scheduler to be on'
                WHEN pg_is_in_recovery() THEN 'promotion of this standby'
                WHEN w.not_before > now() THEN format('its next try, at %s', w.not_before)
-               WHEN w.run IS NOT NULL AND current_setting('default_transaction_read_only')::boolean
+               WHEN (w.run IS NOT NULL OR s.next_run < now()) AND current_setting('default_transaction_read_only')::boolean
                    THEN 'default_transaction_read_only to be off'
                WHEN w.run IS NOT NULL THEN 'its turn'
                WHEN s.next_run IS NOT NULL THEN 'its time'

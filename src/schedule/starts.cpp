@@ -27,8 +27,12 @@ constexpr Moment longest_start = 60 * microseconds_per_second;
 constexpr int visits_at_once = 2;
 constexpr Moment visit_is_slow = 2 * microseconds_per_second;
 
-// Between two tries to start a process when there is no room for one; doubled each time that one does not come, up to a
-// minute.
+// Between two tries to start a process when there is no room for one.  The server does not say when there is; and it is
+// to be worth a line in the log again when there was room for a minute.
+constexpr Moment full_delay = microseconds_per_second / 10;
+constexpr Moment episode = 60 * microseconds_per_second;
+
+// After one that was asked for has not come: doubled each time, up to a minute.
 constexpr Moment start_delay = microseconds_per_second / 2;
 constexpr int most_losses = 7;
 
@@ -102,12 +106,12 @@ bool is_alone(const Board &board, const Run &candidate) {
 
 // The run whose turn it is; null if there is none, or no place.  The last place is for a role of a database that has
 // none, so that nobody can take them all.
-Run *choose(Board &board, int most) {
+Run *choose(Board &board, int most, const Databases &databases) {
 	const auto at_work = std::ranges::count_if(board.runs, is_at_work);
 	Run *first = nullptr;
 	for (Run &run : board.runs) {
 		if (run.phase == Phase::Queued && (first == nullptr || run.due < first->due) &&
-		    (at_work < most - 1 || is_alone(board, run))) {
+		    (at_work < most - 1 || is_alone(board, run)) && databases.is_open(run.database)) {
 			first = &run;
 		}
 	}
@@ -128,15 +132,24 @@ bool has_place_for_visit(Moment now) {
 
 } // namespace
 
-bool Starts::has_room(bool started) {
-	if (!started && !full_) {
+bool Starts::has_room(Moment now, bool started) {
+	if (started) {
+		return true;
+	}
+	if (full_at_ < now - episode) {
 		report(LOG,
 		       Error(ERRCODE_CONFIGURATION_LIMIT_EXCEEDED, "no background worker process is free for jobs that are due")
 		           .with_detail("They are started as soon as there is one.")
 		           .with_hint("Consider increasing max_worker_processes, or decreasing warden.max_running_jobs."));
 	}
-	full_ = !started;
-	return started;
+	full_at_ = now;
+	return false;
+}
+
+bool Starts::has_queued() const {
+	return with_board([](const Board &board) {
+		return std::ranges::any_of(board.runs, [](const Run &run) { return run.phase == Phase::Queued; });
+	});
 }
 
 Moment Starts::watch(Moment now, Databases &databases) {
@@ -229,9 +242,8 @@ Moment Starts::start(Moment now, Databases &databases) {
 	if (now < hold_until_) {
 		return hold_until_;
 	}
-	if (!start_visits(now, databases) || !start_runs(now)) {
-		hold_until_ = now + start_delay;
-		return hold_until_;
+	if (!start_visits(now, databases) || !start_runs(now, databases)) {
+		return now + full_delay; // or when one of ours ends
 	}
 	// What is due and has no place is started when a process ends.
 	return has_place_for_visit(now) ? databases.next_wakeup() : now + visit_is_slow;
@@ -262,7 +274,7 @@ bool Starts::start_visits(Moment now, Databases &databases) {
 			BackgroundWorker worker = describe_visit(place, token);
 			return RegisterDynamicBackgroundWorker(&worker, &visits_[place]);
 		});
-		if (!has_room(started)) {
+		if (!has_room(now, started)) {
 			with_board([&](Board &board) { board.visits[place].phase = Phase::Free; });
 			return false;
 		}
@@ -272,7 +284,7 @@ bool Starts::start_visits(Moment now, Databases &databases) {
 	}
 }
 
-bool Starts::start_runs(Moment now) {
+bool Starts::start_runs(Moment now, const Databases &databases) {
 	const int most = max_running_jobs();
 	for (;;) {
 		struct Choice {
@@ -280,7 +292,7 @@ bool Starts::start_runs(Moment now) {
 			uint32 token;
 		};
 		const Choice choice = with_board([&](Board &board) {
-			Run *const run = choose(board, most);
+			Run *const run = choose(board, most, databases);
 			if (run == nullptr) {
 				return Choice{-1, 0};
 			}
@@ -296,7 +308,7 @@ bool Starts::start_runs(Moment now) {
 			BackgroundWorker worker = describe_run(choice.place, choice.token);
 			return RegisterDynamicBackgroundWorker(&worker, &runs_[choice.place]);
 		});
-		if (!has_room(started)) {
+		if (!has_room(now, started)) {
 			with_board([&](Board &board) { board.runs[choice.place].phase = Phase::Queued; });
 			return false;
 		}

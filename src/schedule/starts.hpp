@@ -19,19 +19,22 @@ public:
 	/// to try again, if not for a process that ends.
 	Moment start(Moment now, Databases &databases);
 
+	/// Whether runs wait for their process.
+	bool has_queued() const;
+
 private:
 	void watch_visits(Moment now, Databases &databases, int &lost);
 	void watch_runs(Moment now, Databases &databases, int &lost, bool &arrived);
 	bool start_visits(Moment now, Databases &databases);
-	bool start_runs(Moment now);
-	bool has_room(bool started);
+	bool start_runs(Moment now, const Databases &databases);
+	bool has_room(Moment now, bool started);
 	void note_losses(Moment now, int lost, bool arrived);
 
 	BackgroundWorkerHandle *visits_[max_visits] = {};
 	BackgroundWorkerHandle *runs_[max_runs] = {};
-	bool full_ = false;     ///< the server had no room the last time, and the log says so
-	int losses_ = 0;        ///< looks in a row at which a process had been asked for and never came
-	Moment hold_until_ = 0; ///< nothing is started before
+	Moment full_at_ = beginning; ///< when the server last had no room; the log says so once in a minute without
+	int losses_ = 0;             ///< looks in a row at which a process had been asked for and never came
+	Moment hold_until_ = 0;      ///< nothing is started before
 };
 
 } // namespace warden::schedule

@@ -128,15 +128,25 @@ bool change_board(Oid extension, const std::vector<Run> &accounted, const std::v
 	});
 }
 
+// Whether the server or the database is not to be written to.  A setting of the role of ours is nobody's concern.
 bool is_read_only() {
-	return call([] {
+	const bool set = call([] {
 		const char *const value = GetConfigOption("default_transaction_read_only", true, false);
 		return value != nullptr && strcmp(value, "on") == 0;
 	});
+	if (!set) {
+		return false;
+	}
+	const PinnedSettings settings;
+	Spi spi;
+	return spi
+	    .query<int32>("SELECT 1 FROM pg_settings WHERE name = 'default_transaction_read_only'"
+	                  " AND source IN ('user', 'database user')")
+	    .empty();
 }
 
 constexpr Moment soon = 1 * microseconds_per_second;
-constexpr Moment while_read_only = 5 * microseconds_per_second;
+constexpr Moment while_read_only = 2 * microseconds_per_second;
 
 // What the worker survives is said once, not at every try.
 void report_failure(const Error &error, bool quiet) {
