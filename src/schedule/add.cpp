@@ -277,9 +277,13 @@ std::int64_t declare(const Declaration &declaration, Oid owner) {
 			return id;
 		}
 		if (error->sqlstate != ERRCODE_UNIQUE_VIOLATION) {
-			throw *error;
+			throw Error(*error);
 		}
-		check_for_interrupts(); // somebody has added a job of this name meanwhile
+		// Somebody has added a job of this name meanwhile, which this transaction may never see.
+		if (IsolationUsesXactSnapshot()) {
+			throw Error(ERRCODE_T_R_SERIALIZATION_FAILURE, "could not serialize access due to concurrent update");
+		}
+		check_for_interrupts();
 	}
 }
 

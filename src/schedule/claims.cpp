@@ -76,7 +76,7 @@ Course go_along_with_clock(Spi &spi, Job &job, Moment now, Moment clock_shift) {
 			anchor += clock_shift;
 			*next += clock_shift;
 		}
-		if (next && *next - now > *job.period) {
+		if (next && *next - now > *job.period + soon) {
 			// The clock was set back while nobody looked: the beat begins anew.
 			anchor = now;
 			next = now + *job.period;
