@@ -8,7 +8,6 @@ extern "C" {
 #include "catalog/namespace.h"
 #include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
-#include "utils/relcache.h"
 #include "utils/timestamp.h"
 }
 
@@ -57,11 +56,12 @@ bool is_running(const Row &row, int64 job) {
 // transaction's snapshot is; and looking at it so is no read that others could conflict with.
 void open_row(Row &row, int64 run) {
 	memset(static_cast<void *>(&row), 0, sizeof row);
-	const Oid table = get_relname_relid("schedule_slots", get_namespace_oid("warden", false));
-	row.slots = table_open(table, RowExclusiveLock);
+	const Oid space = get_namespace_oid("warden", false);
+	row.slots = table_open(get_relname_relid("schedule_slots", space), RowExclusiveLock);
+	const Oid index = get_relname_relid("schedule_slots_pkey", space);
 	ScanKeyData key;
 	ScanKeyInit(&key, column(row, "run"), BTEqualStrategyNumber, F_INT8EQ, Int64GetDatum(run));
-	row.scan = systable_beginscan(row.slots, RelationGetPrimaryKeyIndex(row.slots), true, SnapshotSelf, 1, &key);
+	row.scan = systable_beginscan(row.slots, index, true, SnapshotSelf, 1, &key);
 	row.tuple = systable_getnext(row.scan);
 }
 
