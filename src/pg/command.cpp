@@ -114,6 +114,12 @@ bool Command::is_transactional(size_t n) const {
 	}
 }
 
+bool Command::writes_at_commit(size_t n) const {
+	const Node *const statement = raw(statements_[n])->stmt;
+	return IsA(statement, DeclareCursorStmt) &&
+	       (reinterpret_cast<const DeclareCursorStmt *>(statement)->options & CURSOR_OPT_HOLD) != 0;
+}
+
 bool Command::chains(size_t n) const {
 	const Node *const statement = raw(statements_[n])->stmt;
 	return IsA(statement, TransactionStmt) && reinterpret_cast<const TransactionStmt *>(statement)->chain;
@@ -126,7 +132,8 @@ bool Command::in_block() {
 void Command::begin(size_t n) {
 	call([&] {
 		debug_query_string = text_.c_str();
-		pgstat_report_activity(STATE_RUNNING, text_.c_str() + Max(raw(statements_[n])->stmt_location, 0));
+		const char *const text = text_.c_str() + Max(raw(statements_[n])->stmt_location, 0);
+		pgstat_report_activity(STATE_RUNNING, text + strspn(text, " \t\n\r\f"));
 		SetCurrentStatementStartTimestamp();
 		StartTransactionCommand();
 		if (StatementTimeout > 0) {

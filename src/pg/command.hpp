@@ -40,6 +40,10 @@ public:
 		return rows;
 	}
 
+	/// Whether the statement may begin to write only when its transaction is committed: a cursor WITH HOLD is read to
+	/// its end then.
+	bool writes_at_commit(size_t n) const;
+
 	/// Whether the statement leaves a transaction open: COMMIT AND CHAIN and its like.
 	bool chains(size_t n) const;
 

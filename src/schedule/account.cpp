@@ -30,7 +30,7 @@ constinit Statement find_run{
 	" LEFT JOIN warden.schedule_states t ON t.job = k.id AND t.database = $2"
 	" WHERE s.run = $1 AND s.status IN ('running', 'waiting')"};
 
-constinit Statement find_running{"SELECT run FROM warden.schedule_slots WHERE status = 'running'"};
+constinit Statement find_running{"SELECT run, job FROM warden.schedule_slots WHERE status = 'running'"};
 
 constinit Statement find_next_waiting{
 	"SELECT run FROM warden.schedule_slots WHERE job = $1 AND status = 'waiting' LIMIT 1"};
@@ -46,12 +46,29 @@ constinit Statement end_state{
 	" consecutive_failures = CASE s.status WHEN 'succeeded' THEN 0 WHEN 'canceled' THEN consecutive_failures"
 	"                        ELSE consecutive_failures + 1 END,"
 	" consecutive_crashes = CASE s.status WHEN 'crashed' THEN consecutive_crashes ELSE 0 END"
-	" FROM warden.schedule_slots s WHERE s.run = $1 AND t.job = s.job"
+	" FROM warden.schedule_slots s WHERE s.run = $1 AND t.job = s.job AND s.started IS NOT NULL"
 	" RETURNING s.name, s.status, coalesce(s.sqlstate, ''), coalesce(s.message, ''), t.consecutive_failures"};
 
 constinit Statement put_back{
 	"UPDATE warden.schedule_slots SET status = 'waiting', not_before = $2, sqlstate = $3, message = $4,"
 	" attempts = greatest(attempts, 1) WHERE run = $1"};
+
+// As if it had not been begun.
+constinit Statement put_off{
+	"UPDATE warden.schedule_slots SET status = 'waiting', not_before = $2, sqlstate = $3, message = $4,"
+	" attempts = greatest(attempts - 1, 0) WHERE run = $1"};
+
+// Ended, and the job's state does not know: the process had no time to say so.
+constinit Statement find_unsaid{
+	"SELECT s.run, s.job FROM warden.schedule_slots s JOIN warden.schedule_states t ON t.job = s.job AND t.database = "
+    "$1"
+	" WHERE s.ended IS NOT NULL AND s.started IS NOT NULL AND (t.last_started IS NULL OR s.started > t.last_started)"
+	" ORDER BY s.started"};
+
+// Of a job that is not there any more nobody will start what waits.
+constinit Statement cancel_orphans{
+	"UPDATE warden.schedule_slots SET status = 'canceled', ended = clock_timestamp(), message = 'the job was removed'"
+	" WHERE status = 'waiting' AND NOT EXISTS (SELECT FROM warden.schedule_known k WHERE k.id = job)"};
 
 constinit Statement count_crash{
 	"UPDATE warden.schedule_states SET consecutive_crashes = consecutive_crashes + 1,"
@@ -148,18 +165,20 @@ void finish(Spi &spi, std::int64_t run, const char *status, const Outcome &outco
 	spi.execute(end_slot, int64{run}, std::string_view(status), sqlstate_of(outcome), text_of(outcome.message), rows);
 }
 
-bool update_state(Spi &spi, std::int64_t job, std::int64_t run) {
-	if (is_free(spi, job)) {
+bool update_state(Spi &spi, std::int64_t job, std::int64_t run, bool &more) {
+	const bool free = is_free(spi, job);
+	if (free) {
 		write_state(spi, run);
 	}
-	return !spi.query<int64>(find_next_waiting, int64{job}).empty();
+	more = !spi.query<int64>(find_next_waiting, int64{job}).empty();
+	return free;
 }
 
 bool account_for_ended(Spi &spi, const Run &run) {
-	const std::optional<Found> found = find(spi, run.run);
 	if (!is_free(spi, run.job)) {
 		return false;
 	}
+	const std::optional<Found> found = find(spi, run.run); // as it is now that nobody changes it
 	if (!found) {
 		// It was accounted for, or removed; its process may have ended before it could say so of the job.
 		write_state(spi, run.run);
@@ -169,7 +188,7 @@ bool account_for_ended(Spi &spi, const Run &run) {
 	if (outcome.again && found->wanted) {
 		if (found->status == "running") {
 			const Moment at = call(GetCurrentTimestamp) + microseconds_per_second;
-			spi.execute(put_back, int64{run.run}, Timestamptz{at}, sqlstate_of(outcome), text_of(outcome.message));
+			spi.execute(put_off, int64{run.run}, Timestamptz{at}, sqlstate_of(outcome), text_of(outcome.message));
 		}
 		return true;
 	}
@@ -222,18 +241,24 @@ void account_for_crash(Spi &spi, std::int64_t run, const Found &found) {
 } // namespace
 
 bool account_for_interrupted(Spi &spi, const std::vector<std::int64_t> &present) {
+	const auto is_present = [&](std::int64_t run) { return std::ranges::find(present, run) != present.end(); };
 	bool complete = true;
-	for (const auto &[run] : spi.query<int64>(find_running)) {
-		if (std::ranges::find(present, run) != present.end()) {
+	for (const auto &[run, job] : spi.query<int64, int64>(find_running)) {
+		if (is_present(run)) {
 			continue;
 		}
-		const std::optional<Found> found = find(spi, run);
-		if (found && is_free(spi, found->job)) {
-			account_for_crash(spi, run, *found);
-		} else if (found) {
+		if (!is_free(spi, job)) {
 			complete = false;
+		} else if (const std::optional<Found> found = find(spi, run)) {
+			account_for_crash(spi, run, *found);
 		}
 	}
+	for (const auto &[run, job] : spi.query<int64, int64>(find_unsaid, MyDatabaseId)) {
+		if (!is_present(run) && is_free(spi, job)) {
+			write_state(spi, run);
+		}
+	}
+	spi.execute(cancel_orphans);
 	return complete;
 }
 

@@ -13,8 +13,9 @@ namespace warden::schedule {
 /// matter.  status: of schedule_runs.
 void finish(pg::Spi &spi, std::int64_t run, const char *status, const Outcome &outcome);
 
-/// Writes down how the job stands after that, unless somebody is changing the job.  Returns whether a slot of it waits.
-bool update_state(pg::Spi &spi, std::int64_t job, std::int64_t run);
+/// Writes down how the job stands after that.  Returns false if it cannot be done now because somebody is changing the
+/// job. more: whether a slot of it waits.
+bool update_state(pg::Spi &spi, std::int64_t job, std::int64_t run, bool &more);
 
 /// Accounts for a run whose process has ended without doing so, or has never come: it failed, is tried again, or it
 /// waits as before.  Returns false if it cannot be done now because somebody is changing the job.

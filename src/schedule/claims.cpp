@@ -38,6 +38,11 @@ constinit Statement find_first_waiting{
 	"   AND NOT EXISTS (SELECT FROM warden.schedule_slots o WHERE o.job = s.job AND o.status = 'running')"
 	" ORDER BY s.job, s.scheduled_for"};
 
+constinit Statement shift_waiting{
+	"UPDATE warden.schedule_slots SET not_before = not_before + $1 * interval '1 microsecond' WHERE run IN ("
+	"    SELECT run FROM warden.schedule_slots WHERE status = 'waiting' AND isfinite(not_before)"
+	"    FOR NO KEY UPDATE SKIP LOCKED)"};
+
 constinit Statement postpone{"UPDATE warden.schedule_slots SET not_before = $2 WHERE run IN ("
                              "    SELECT run FROM warden.schedule_slots WHERE run = $1 FOR NO KEY UPDATE SKIP LOCKED)"};
 
@@ -81,6 +86,7 @@ Course go_along_with_clock(Spi &spi, Job &job, Moment now, Moment clock_shift) {
 			anchor = now;
 			next = now + *job.period;
 		}
+		job.timetable = job.timetable.anchored_at(anchor);
 		return {next, anchor};
 	}
 	// Slots that were run before the clock was set back are not run again.
@@ -164,6 +170,9 @@ std::optional<Moment> claim_of(Spi &spi, Job &job, Moment now, Moment clock_shif
 } // namespace
 
 std::optional<Moment> claim_slots(Spi &spi, std::vector<Job> &jobs, Moment now, Moment clock_shift) {
+	if (clock_shift != 0) {
+		spi.execute(shift_waiting, int64{clock_shift});
+	}
 	std::optional<Moment> wakeup;
 	for (Job &job : jobs) {
 		check_for_interrupts();
@@ -209,10 +218,11 @@ std::optional<Moment> find_waiting(Spi &spi, Oid extension, const std::vector<Jo
 		entry.owner = owner;
 		entry.job = id;
 		entry.run = run;
-		entry.due = slot.value;
+		entry.due = std::max(slot.value, not_before.value);
 		entry.since = now;
 		waiting.push_back(entry);
 	}
+	std::ranges::stable_sort(waiting, {}, &Run::due);
 	for (const auto &[run, opening] : postponed) {
 		spi.execute(postpone, int64{run}, Timestamptz{opening});
 	}

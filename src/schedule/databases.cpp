@@ -143,6 +143,18 @@ bool Databases::take_notes(Moment now) {
 }
 
 void Databases::shift_clock(Moment now, Moment shift) {
+	with_board([shift](Board &board) {
+		for (Visit &visit : board.visits) {
+			visit.since += shift;
+		}
+		for (Run &run : board.runs) {
+			run.since += shift;
+			run.interrupted += shift;
+			if (run.deadline != DT_NOEND) {
+				run.deadline += shift;
+			}
+		}
+	});
 	for (Database &database : databases_) {
 		database.visit_at = now;
 		database.clock_shift += shift;
@@ -178,6 +190,7 @@ void Databases::end_visit(const Visit &visit, Moment now) {
 		return;
 	}
 	database->being_visited = false;
+	database->clock_shift += visit.clock_shift; // what it did not come to
 	if (visit.done) {
 		database->failures = 0;
 		const Moment next =
@@ -186,7 +199,6 @@ void Databases::end_visit(const Visit &visit, Moment now) {
 		return;
 	}
 	// Twice as long each time, up to a minute: what keeps it away may last.
-	database->clock_shift += visit.clock_shift;
 	database->failures = std::min(database->failures + 1, 7);
 	database->visit_at = now + std::min<Moment>((Moment{1} << database->failures) * microseconds_per_second / 2,
 	                                            60 * microseconds_per_second);

@@ -28,7 +28,7 @@ public:
 	/// Takes the notes of transactions that changed jobs.  Returns whether there was one of an unknown database.
 	bool take_notes(Moment now);
 
-	/// Has every database visited after the clock was set.
+	/// Has every database visited after the clock was set, and what is on the board go along.
 	void shift_clock(Moment now, Moment shift);
 	void wake_all();
 

@@ -209,6 +209,7 @@ private:
 				forbid_restart_alone();
 			}
 			const bool last = n + 1 == command.size() && !command.chains(n);
+			writes_at_commit_ = writes_at_commit_ || command.writes_at_commit(n);
 			const uint64 before = outcome.rows;
 			const uint64 rows = command.run(n, [&](uint64 of_statement) {
 				outcome.rows = before + of_statement;
@@ -225,7 +226,9 @@ private:
 	// In the transaction of the command, which may not be committed without its mark if that could lead to a second
 	// run.
 	void before_commit(bool last) {
-		if (!last && (!restartable_ || !TransactionIdIsValid(call(GetTopTransactionIdIfAny)))) {
+		const bool writes =
+			std::exchange(writes_at_commit_, false) || TransactionIdIsValid(call(GetTopTransactionIdIfAny));
+		if (!last && !(restartable_ && writes)) {
 			return;
 		}
 		const Presence presence = share_extension(run_.extension);
@@ -265,20 +268,22 @@ private:
 		outcome.succeeded = true;
 		begin_transaction("finishing the job", marked_ ? Durability::None : Durability::Local);
 		const Presence presence = share_extension(run_.extension);
+		bool is_complete = presence == Presence::Absent;
 		if (presence == Presence::Locked) {
 			const AsExtension as;
 			Spi spi;
 			if (!marked_) {
 				finish(spi, run_.run, "succeeded", outcome);
 			}
-			outcome.more = update_state(spi, run_.job, run_.run);
+			is_complete = update_state(spi, run_.job, run_.run, outcome.more);
 		}
 		commit_transaction();
-		outcome.recorded = presence != Presence::Busy;
+		outcome.recorded = is_complete;
 	}
 
 	const Run run_;
 	bool restartable_ = true;
+	bool writes_at_commit_ = false; // a statement of the transaction that is open
 	bool marked_ = false;
 };
 

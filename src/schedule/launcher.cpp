@@ -76,6 +76,7 @@ public:
 		const Moment now = call(GetCurrentTimestamp);
 		if (const Moment shift = clock_.shift(now); shift != 0) {
 			databases_.shift_clock(now, shift);
+			starts_.forget_waits();
 			scan_at_ = now;
 		}
 		if (databases_.take_notes(now)) {

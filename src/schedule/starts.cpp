@@ -111,7 +111,7 @@ Run *choose(Board &board, int most, const Databases &databases) {
 	Run *first = nullptr;
 	for (Run &run : board.runs) {
 		if (run.phase == Phase::Queued && (first == nullptr || run.due < first->due) &&
-		    (at_work < most - 1 || is_alone(board, run)) && databases.is_open(run.database)) {
+		    (most < 4 || at_work < most - 1 || is_alone(board, run)) && databases.is_open(run.database)) {
 			first = &run;
 		}
 	}
@@ -146,6 +146,11 @@ bool Starts::has_room(Moment now, bool started) {
 	return false;
 }
 
+void Starts::forget_waits() {
+	hold_until_ = 0;
+	full_at_ = beginning;
+}
+
 bool Starts::has_queued() const {
 	return with_board([](const Board &board) {
 		return std::ranges::any_of(board.runs, [](const Run &run) { return run.phase == Phase::Queued; });
@@ -155,7 +160,7 @@ bool Starts::has_queued() const {
 Moment Starts::watch(Moment now, Databases &databases) {
 	int lost = 0;
 	bool arrived = false;
-	watch_visits(now, databases, lost);
+	watch_visits(now, databases, lost, arrived);
 	watch_runs(now, databases, lost, arrived);
 	note_losses(now, lost, arrived);
 	return with_board([now](Board &board) {
@@ -180,13 +185,15 @@ void Starts::note_losses(Moment now, int lost, bool arrived) {
 	}
 }
 
-void Starts::watch_visits(Moment now, Databases &databases, int &lost) {
+void Starts::watch_visits(Moment now, Databases &databases, int &lost, bool &arrived) {
 	for (int place = 0; place < max_visits; ++place) {
 		const Visit visit = with_board([&](Board &board) {
 			Visit &each = board.visits[place];
 			if (is_lost(each.phase, has_stopped(visits_[place]), each.since, now)) {
 				lost += each.phase == Phase::Starting ? 1 : 0;
 				each.phase = Phase::Ended;
+			} else {
+				arrived = arrived || each.phase == Phase::Running || each.phase == Phase::Ended;
 			}
 			const Visit found = each;
 			if (each.phase == Phase::Ended) {

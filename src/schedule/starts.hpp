@@ -19,11 +19,14 @@ public:
 	/// to try again, if not for a process that ends.
 	Moment start(Moment now, Databases &databases);
 
+	/// Tries again at once, after the clock was set.
+	void forget_waits();
+
 	/// Whether runs wait for their process.
 	bool has_queued() const;
 
 private:
-	void watch_visits(Moment now, Databases &databases, int &lost);
+	void watch_visits(Moment now, Databases &databases, int &lost, bool &arrived);
 	void watch_runs(Moment now, Databases &databases, int &lost, bool &arrived);
 	bool start_visits(Moment now, Databases &databases);
 	bool start_runs(Moment now, const Databases &databases);

@@ -92,4 +92,12 @@ Moment Timetable::grace() const {
 	return interval != nullptr ? std::min(interval->period, microseconds_per_minute) : microseconds_per_minute;
 }
 
+Timetable Timetable::anchored_at(Moment anchor) const {
+	Timetable moved = *this;
+	if (auto *const interval = std::get_if<Interval>(&moved.schedule_)) {
+		interval->anchor = anchor;
+	}
+	return moved;
+}
+
 } // namespace warden::schedule

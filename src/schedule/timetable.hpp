@@ -56,6 +56,9 @@ public:
 	/// How late a slot may be claimed and still be on time: a minute, or a shorter period.
 	Moment grace() const;
 
+	/// The same with another anchor, if it is an interval.
+	Timetable anchored_at(Moment anchor) const;
+
 	bool is_interval() const { return std::holds_alternative<Interval>(schedule_); }
 	bool may_start(Moment moment) const { return contains(window_, zone_, moment); }
 	std::optional<Moment> next_opening(Moment moment) const { return schedule::next_opening(window_, zone_, moment); }

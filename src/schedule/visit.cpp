@@ -197,6 +197,7 @@ void work(Visit &visit) {
 	visit.backlog = !change_board(extension, accounted, waiting);
 	visit.next_wakeup = next.value_or(DT_NOEND);
 	visit.done = true;
+	visit.clock_shift = 0;
 }
 
 // What is over is moved to the log, and what is old is deleted from it, unless somebody has locked it.
@@ -225,6 +226,7 @@ void visit_database() {
 		Visit &mine = board.visits[place];
 		if (mine.token == token) {
 			mine.done = result.done;
+			mine.clock_shift = result.clock_shift;
 			mine.installed = result.installed;
 			mine.backlog = result.backlog;
 			mine.next_wakeup = result.next_wakeup;
