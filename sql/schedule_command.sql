@@ -163,6 +163,7 @@ FROM warden.schedule_definitions d JOIN warden.schedule_jobs j USING (name) WHER
 RESET ROLE;
 SELECT command, owner, waiting_for FROM warden.schedule_jobs WHERE name = 'orphan';
 SELECT warden.schedule_remove('orphan');
+DISCARD TEMP;
 \c -
 SET client_min_messages = warning;
 DROP SCHEMA command CASCADE;

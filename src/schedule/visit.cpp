@@ -17,6 +17,7 @@
 
 extern "C" {
 #include "storage/ipc.h"
+#include "utils/elog.h"
 }
 
 namespace warden::schedule {
@@ -28,6 +29,8 @@ namespace {
 // Which place on the board is this process's.
 constinit int place = 0;
 constinit uint32 token = 0;
+
+constinit emit_log_hook_type next_hook = nullptr;
 
 // Server code.  At the end of the process, however it comes.
 void leave(int, Datum) {
@@ -41,6 +44,17 @@ void leave(int, Datum) {
 		SetLatch(board->launcher);
 	}
 	unlock_board();
+}
+
+// Server code.  That a database went, or was closed, while we were on the way to it is no news for the server's log.
+void keep_quiet(ErrorData *error) {
+	if (error->elevel == FATAL && (error->sqlerrcode == ERRCODE_UNDEFINED_DATABASE ||
+	                               error->sqlerrcode == ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE)) {
+		error->output_to_server = false;
+	}
+	if (next_hook != nullptr) {
+		next_hook(error);
+	}
 }
 
 // The visit as the launcher has ordered it; std::nullopt if it has given it up.
@@ -216,7 +230,11 @@ void visit_database() {
 	if (!visit) {
 		return;
 	}
-	call([&] { BackgroundWorkerInitializeConnectionByOid(visit->database, InvalidOid, 0); });
+	call([&] {
+		next_hook = emit_log_hook;
+		emit_log_hook = keep_quiet;
+		BackgroundWorkerInitializeConnectionByOid(visit->database, InvalidOid, 0);
+	});
 	const MemoryScope memory(TopMemoryContext);
 	if (const auto error = survive([&] { work(*visit); })) {
 		report_failure(*error, visit->quiet);
