@@ -60,8 +60,8 @@ constinit Statement put_off{
 
 // Ended, and the job's state does not know: the process had no time to say so.
 constinit Statement find_unsaid{
-	"SELECT s.run, s.job FROM warden.schedule_slots s JOIN warden.schedule_states t ON t.job = s.job AND t.database = "
-    "$1"
+	"SELECT s.run, s.job FROM warden.schedule_slots s"
+	" JOIN warden.schedule_states t ON t.job = s.job AND t.database = $1"
 	" WHERE s.ended IS NOT NULL AND s.started IS NOT NULL AND (t.last_started IS NULL OR s.started > t.last_started)"
 	" ORDER BY s.started"};
 

@@ -222,7 +222,8 @@ std::optional<Moment> find_waiting(Spi &spi, Oid extension, const std::vector<Jo
 		entry.since = now;
 		waiting.push_back(entry);
 	}
-	std::ranges::stable_sort(waiting, {}, &Run::due);
+	std::ranges::sort(waiting,
+	                  [](const Run &a, const Run &b) { return std::pair(a.due, a.run) < std::pair(b.due, b.run); });
 	for (const auto &[run, opening] : postponed) {
 		spi.execute(postpone, int64{run}, Timestamptz{opening});
 	}
