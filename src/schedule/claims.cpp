@@ -19,6 +19,13 @@ constinit Statement set_state{"UPDATE warden.schedule_states SET next_run = $2, 
 constinit Statement add_slot{"INSERT INTO warden.schedule_slots (job, name, owner, scheduled_for, status)"
                              " VALUES ($1, $2, $3, $4, 'waiting') ON CONFLICT (job, scheduled_for) DO NOTHING"};
 
+// The same, unless it is in the log already, as it may be when the clock was set back.
+constinit Statement add_new_slot{
+	"INSERT INTO warden.schedule_slots (job, name, owner, scheduled_for, status)"
+	" SELECT $1, $2, $3, $4, 'waiting'"
+	" WHERE NOT EXISTS (SELECT FROM warden.schedule_log WHERE job = $1 AND scheduled_for = $4)"
+	" ON CONFLICT (job, scheduled_for) DO NOTHING"};
+
 constinit Statement add_passed{
 	"INSERT INTO warden.schedule_slots (job, name, owner, scheduled_for, status, slots, ended, message)"
 	" VALUES ($1, $2, $3, $4, $5, $6, clock_timestamp(), $7) ON CONFLICT (job, scheduled_for) DO NOTHING"};
@@ -91,7 +98,7 @@ Course go_along_with_clock(Spi &spi, Job &job, Moment now, Moment clock_shift) {
 	}
 	// Slots that were run before the clock was set back are not run again.
 	std::optional<Moment> next = realign(job.timetable, job.next_run, now);
-	if (next != job.next_run && !lock_log()) {
+	if (next != job.next_run && !lock_log(AccessShareLock)) {
 		return {job.next_run, job.anchor, false};
 	}
 	for (int tries = 0; next && next != job.next_run && tries < most_tries; ++tries) {
@@ -103,10 +110,10 @@ Course go_along_with_clock(Spi &spi, Job &job, Moment now, Moment clock_shift) {
 	return {next, job.anchor};
 }
 
-void add_claim(Spi &spi, Job &job, const Claim &claim) {
+void add_claim(Spi &spi, Job &job, const Claim &claim, bool sees_log) {
 	for (const Moment slot : claim.run) {
-		job.in_hand.waiting += static_cast<int>(
-			spi.execute(add_slot, int64{job.id}, std::string_view(job.name), job.owner, Timestamptz{slot}));
+		job.in_hand.waiting += static_cast<int>(spi.execute(sees_log ? add_new_slot : add_slot, int64{job.id},
+		                                                    std::string_view(job.name), job.owner, Timestamptz{slot}));
 	}
 	if (const auto &missed = claim.missed) {
 		spi.execute(add_passed, int64{job.id}, std::string_view(job.name), job.owner, Timestamptz{missed->first},
@@ -145,7 +152,7 @@ std::optional<Moment> earlier(std::optional<Moment> a, std::optional<Moment> b) 
 namespace {
 
 // Claims what is due of a job.  Returns when the next slot is, or when to look again.
-std::optional<Moment> claim_of(Spi &spi, Job &job, Moment now, Moment clock_shift) {
+std::optional<Moment> claim_of(Spi &spi, Job &job, Moment now, Moment clock_shift, bool sees_log) {
 	const Course course = go_along_with_clock(spi, job, now, clock_shift);
 	if (!course.known) {
 		return now + soon;
@@ -159,7 +166,7 @@ std::optional<Moment> claim_of(Spi &spi, Job &job, Moment now, Moment clock_shif
 		if (spi.query<int32>(lock_state, int64{job.id}, int64{job.version}).empty()) {
 			return now + soon; // somebody changes it
 		}
-		add_claim(spi, job, due);
+		add_claim(spi, job, due, sees_log);
 		const auto next = due.next ? std::optional(Timestamptz{*due.next}) : std::nullopt;
 		spi.execute(set_state, int64{job.id}, next, Timestamptz{course.anchor});
 		job.next_run = due.next;
@@ -170,6 +177,8 @@ std::optional<Moment> claim_of(Spi &spi, Job &job, Moment now, Moment clock_shif
 } // namespace
 
 std::optional<Moment> claim_slots(Spi &spi, std::vector<Job> &jobs, Moment now, Moment clock_shift) {
+	// Who has locked the log does not keep jobs from running.
+	const bool sees_log = lock_log(AccessShareLock);
 	if (clock_shift != 0) {
 		spi.execute(shift_waiting, int64{clock_shift});
 	}
@@ -177,7 +186,7 @@ std::optional<Moment> claim_slots(Spi &spi, std::vector<Job> &jobs, Moment now, 
 	for (Job &job : jobs) {
 		check_for_interrupts();
 		if (job.fires) {
-			wakeup = earlier(wakeup, claim_of(spi, job, now, clock_shift));
+			wakeup = earlier(wakeup, claim_of(spi, job, now, clock_shift, sees_log));
 		}
 	}
 	return wakeup;

@@ -68,8 +68,8 @@ Presence share_extension(Oid extension) {
 	});
 }
 
-bool lock_log() {
-	return pg::call([] { return lock_table("schedule_log", RowExclusiveLock); });
+bool lock_log(LOCKMODE mode) {
+	return pg::call([&] { return lock_table("schedule_log", mode); });
 }
 
 } // namespace warden::schedule

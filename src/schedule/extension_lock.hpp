@@ -6,6 +6,10 @@
 
 #include "pg/server.hpp"
 
+extern "C" {
+#include "storage/lockdefs.h"
+}
+
 namespace warden::schedule {
 
 enum class Presence {
@@ -24,6 +28,6 @@ Presence lock_extension(Oid extension);
 Presence share_extension(Oid extension);
 
 /// Keeps the log from being locked by somebody else.
-bool lock_log();
+bool lock_log(LOCKMODE mode);
 
 } // namespace warden::schedule

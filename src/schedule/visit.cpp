@@ -217,7 +217,7 @@ void work(Visit &visit) {
 // What is over is moved to the log, and what is old is deleted from it, unless somebody has locked it.
 void clean_up() {
 	begin_transaction("moving runs to the log", Durability::None);
-	if (lock_extension(find_extension()) == Presence::Locked && !is_read_only() && lock_log()) {
+	if (lock_extension(find_extension()) == Presence::Locked && !is_read_only() && lock_log(RowExclusiveLock)) {
 		const AsExtension as;
 		Spi spi;
 		move_to_log(spi);
