@@ -1,5 +1,6 @@
 -- A slot that is in the log does not run again, as it would be due again when the clock was set back.
 SET client_min_messages = warning;
+SET intervalstyle = 'postgres';
 CREATE SCHEMA again;
 SET search_path = again;
 CREATE TABLE done (slot timestamptz DEFAULT current_setting('warden.job_scheduled_for')::timestamptz);

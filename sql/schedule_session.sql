@@ -221,6 +221,7 @@ SELECT current_setting('warden.job_name', true), current_setting('warden.job_sch
 SELECT warden.schedule_remove('session');
 REVOKE EXECUTE ON FUNCTION warden.schedule_add, warden.schedule_run FROM regress_warden_alice;
 \c -
+CALL session.wait_for('NOT EXISTS (SELECT FROM warden.schedule_processes())'); -- a process takes its temporary tables with it
 SET client_min_messages = warning;
 DROP SCHEMA session CASCADE;
 DROP ROLE regress_warden_alice, regress_warden_group;
