@@ -70,7 +70,8 @@ struct Visit {
 	Oid database;
 	TimestampTz since;
 	int64 clock_shift;       ///< microseconds by which the clock was set forward since the visit before
-	bool quiet;              ///< the visit before failed too, and has said so in the log
+	bool quiet;              ///< failures are not to be said in the log: one was, not long ago
+	bool failed;             ///< there was a failure, of some of the work or all
 	bool done;               ///< Ended: it did what it came for
 	bool installed;          ///< the extension is there
 	bool backlog;            ///< more runs wait than there was room for on the board

@@ -19,6 +19,8 @@ using namespace pg;
 
 namespace {
 
+constexpr Moment said_again_after = 5 * 60 * microseconds_per_second;
+
 struct Lists {
 	List *all;  ///< databases
 	List *open; ///< those that can be connected to and are no templates
@@ -157,6 +159,7 @@ void Databases::shift_clock(Moment now, Moment shift) {
 	});
 	for (Database &database : databases_) {
 		database.visit_at = now;
+		database.said_at += shift;
 		database.clock_shift += shift;
 	}
 }
@@ -191,6 +194,9 @@ void Databases::end_visit(const Visit &visit, Moment now) {
 	}
 	database->being_visited = false;
 	database->clock_shift += visit.clock_shift; // what it did not come to
+	if (visit.failed && !visit.quiet) {
+		database->said_at = now;
+	}
 	if (visit.done) {
 		database->failures = 0;
 		const Moment next =
@@ -202,6 +208,10 @@ void Databases::end_visit(const Visit &visit, Moment now) {
 	database->failures = std::min(database->failures + 1, 7);
 	database->visit_at = now + std::min<Moment>((Moment{1} << database->failures) * microseconds_per_second / 2,
 	                                            60 * microseconds_per_second);
+}
+
+bool Databases::says_failures(const Database &database, Moment now) {
+	return now >= database.said_at + said_again_after;
 }
 
 Moment Databases::next_wakeup() const {

@@ -14,6 +14,7 @@ struct Database {
 	Moment visit_at = 0;    ///< now or earlier: something is due
 	Moment clock_shift = 0; ///< that the next visit is to be told
 	int failures = 0;       ///< visits in a row that did not do what they came for
+	Moment said_at = 0;     ///< when a failure of a visit was last said in the log
 	bool being_visited = false;
 	bool present = true;  ///< the last scan has found it
 	bool blocked = false; ///< somebody drops, renames or copies it just now: whoever connects would wait, or fail
@@ -49,6 +50,9 @@ public:
 
 	/// Takes down how a visit ended.
 	void end_visit(const Visit &visit, Moment now);
+
+	/// Whether a failure of a visit there is said in the log; what lasts is said every five minutes.
+	static bool says_failures(const Database &database, Moment now);
 
 	/// When the next one is due; later than everything if none is.
 	Moment next_wakeup() const;

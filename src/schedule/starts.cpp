@@ -267,7 +267,7 @@ bool Starts::start_visits(Moment now, Databases &databases) {
 		order.database = database->oid;
 		order.since = now;
 		order.clock_shift = database->clock_shift;
-		order.quiet = database->failures > 0;
+		order.quiet = !Databases::says_failures(*database, now);
 		int place = 0;
 		const uint32 token = with_board([&](Board &board) {
 			while (board.visits[place].phase != Phase::Free) {

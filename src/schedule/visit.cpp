@@ -162,9 +162,10 @@ bool is_read_only() {
 constexpr Moment soon = 1 * microseconds_per_second;
 constexpr Moment while_read_only = 2 * microseconds_per_second;
 
-// What the worker survives is said once, not at every try.
-void report_failure(const Error &error, bool quiet) {
-	report(quiet ? DEBUG1 : LOG, error);
+// What the worker survives; it may fail again and again.
+void note_failure(Visit &visit, const Error &error) {
+	report(visit.quiet ? DEBUG1 : LOG, error);
+	visit.failed = true;
 }
 
 // The work: one transaction.  Sets what the launcher is told.
@@ -192,7 +193,7 @@ void work(Visit &visit) {
 			// One that cannot be accounted for stays on the board, and is in nobody's way.
 			bool done = false;
 			if (const auto error = attempt([&] { done = account_for_ended(spi, run); })) {
-				report_failure(*error, visit.quiet);
+				note_failure(visit, *error);
 			}
 			if (done) {
 				accounted.push_back(run);
@@ -225,6 +226,24 @@ void clean_up() {
 	commit_transaction();
 }
 
+// Tells the launcher what came of it.
+void tell(const Visit &result) {
+	with_board([&](Board &board) {
+		Visit &mine = board.visits[place];
+		if (mine.token == token) {
+			mine.failed = result.failed;
+			mine.done = result.done;
+			mine.clock_shift = result.clock_shift;
+			mine.installed = result.installed;
+			mine.backlog = result.backlog;
+			mine.next_wakeup = result.next_wakeup;
+		}
+		if (board.launcher != nullptr) {
+			SetLatch(board.launcher);
+		}
+	});
+}
+
 void visit_database() {
 	std::optional<Visit> visit = arrive();
 	if (!visit) {
@@ -237,25 +256,13 @@ void visit_database() {
 	});
 	const MemoryScope memory(TopMemoryContext);
 	if (const auto error = survive([&] { work(*visit); })) {
-		report_failure(*error, visit->quiet);
+		note_failure(*visit, *error);
 	}
-	const Visit result = *visit;
-	with_board([&](Board &board) {
-		Visit &mine = board.visits[place];
-		if (mine.token == token) {
-			mine.done = result.done;
-			mine.clock_shift = result.clock_shift;
-			mine.installed = result.installed;
-			mine.backlog = result.backlog;
-			mine.next_wakeup = result.next_wakeup;
-		}
-		if (board.launcher != nullptr) {
-			SetLatch(board.launcher);
-		}
-	});
-	if (result.done && result.installed) {
+	tell(*visit);
+	if (visit->done && visit->installed) {
 		if (const auto error = survive(clean_up)) {
-			report_failure(*error, visit->quiet);
+			note_failure(*visit, *error);
+			tell(*visit);
 		}
 	}
 }

@@ -190,9 +190,9 @@ fill_disk() {
 	watch 30
 	settle
 	demand "$fault_lines < 500" "the log grew"
-	# The server panics by itself when its log of changes, or the state of its replication slots, cannot be written; its
-	# message names what.  One in any other words would be ours.
-	clean_log "PANIC: +could not (write|fsync|create|open|extend|rename) .*: No space left|terminated by signal 6"
+	# The server panics by itself when its log of changes, or what belongs to a checkpoint, cannot be written, and names
+	# the file.  A panic in any other words would be ours.
+	clean_log 'PANIC: +could not .*: No space left|terminated by signal 6|XX000 (FATAL: +checkpoint request failed|HINT: +Consult recent)'
 	report "$(fault_figures)" "the server gave up: $crashed, panics $(grep -c PANIC "$log" || true)" "$(delays)"
 }
 
