@@ -51,6 +51,11 @@ CALL ended(:run);
 SELECT status, attempts, sqlstate, message FROM warden.schedule_runs WHERE run = :run;
 SELECT last_value AS tries FROM tries;
 SELECT last_status, consecutive_failures FROM warden.schedule_jobs WHERE name = 'retried';
+-- nor one that does not even begin
+SELECT warden.schedule_add('retried', '@yearly', 'SELEC 1', max_retries => 2, retry_delay => '50 milliseconds') > 0 AS added;
+SELECT warden.schedule_run('retried') AS run \gset
+CALL ended(:run);
+SELECT status, attempts, sqlstate, message FROM warden.schedule_runs WHERE run = :run;
 -- while it waits for its next try: it is shown, it cannot be run, and can be cancelled
 SELECT warden.schedule_add('retried', '@yearly', 'SELECT 1/0', max_retries => 2, retry_delay => '1 hour') > 0 AS added;
 SELECT warden.schedule_run('retried') AS run \gset

@@ -47,6 +47,21 @@ CREATE POLICY visible ON warden.partition_log FOR SELECT USING (
     OR EXISTS (SELECT FROM pg_class c WHERE c.oid = parent AND pg_has_role(c.relowner, 'USAGE')));
 GRANT SELECT ON warden.partition_policies, warden.partition_states, warden.partition_log TO PUBLIC;
 
+-- Those without a key could not be changed where they are published.
+ALTER TABLE warden.partition_policies REPLICA IDENTITY FULL;
+ALTER TABLE warden.partition_log REPLICA IDENTITY FULL;
+
+-- What a subscription brings is about another database.
+CREATE TRIGGER ignore_replicated BEFORE INSERT OR UPDATE OR DELETE ON warden.partition_policies
+    FOR EACH ROW EXECUTE FUNCTION warden.ignore_replicated();
+ALTER TABLE warden.partition_policies ENABLE REPLICA TRIGGER ignore_replicated;
+CREATE TRIGGER ignore_replicated BEFORE INSERT OR UPDATE OR DELETE ON warden.partition_states
+    FOR EACH ROW EXECUTE FUNCTION warden.ignore_replicated();
+ALTER TABLE warden.partition_states ENABLE REPLICA TRIGGER ignore_replicated;
+CREATE TRIGGER ignore_replicated BEFORE INSERT OR UPDATE OR DELETE ON warden.partition_log
+    FOR EACH ROW EXECUTE FUNCTION warden.ignore_replicated();
+ALTER TABLE warden.partition_log ENABLE REPLICA TRIGGER ignore_replicated;
+
 -- Functions ----------------------------------------------------------------------------------------------------------
 
 CREATE FUNCTION warden.partition_by_time(

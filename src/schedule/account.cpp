@@ -37,7 +37,7 @@ constinit Statement find_next_waiting{
 
 constinit Statement end_slot{"UPDATE warden.schedule_slots SET status = $2, started = coalesce(started, "
                              "clock_timestamp()), ended = clock_timestamp(),"
-                             " attempts = greatest(attempts, 1), sqlstate = $3, message = $4, rows = $5"
+                             " attempts = attempts + (status = 'waiting')::int, sqlstate = $3, message = $4, rows = $5"
                              " WHERE run = $1 AND status IN ('running', 'waiting')"};
 
 constinit Statement end_state{
@@ -49,9 +49,10 @@ constinit Statement end_state{
 	" FROM warden.schedule_slots s WHERE s.run = $1 AND t.job = s.job AND s.started IS NOT NULL"
 	" RETURNING s.name, s.status, coalesce(s.sqlstate, ''), coalesce(s.message, ''), t.consecutive_failures"};
 
+// One that never came to its command was an attempt as well.
 constinit Statement put_back{
 	"UPDATE warden.schedule_slots SET status = 'waiting', not_before = $2, sqlstate = $3, message = $4,"
-	" attempts = greatest(attempts, 1) WHERE run = $1"};
+	" attempts = attempts + (status = 'waiting')::int WHERE run = $1"};
 
 // As if it had not been begun.
 constinit Statement put_off{
@@ -189,8 +190,10 @@ bool account_for_ended(Spi &spi, const Run &run) {
 		if (found->status == "running") {
 			const Moment at = call(GetCurrentTimestamp) + microseconds_per_second;
 			spi.execute(put_off, int64{run.run}, Timestamptz{at}, sqlstate_of(outcome), text_of(outcome.message));
+			return true;
 		}
-		return true;
+		// Somebody has locked its row: it waits on the board instead.
+		return steady_time() - run.since >= microseconds_per_second;
 	}
 	if (!outcome.succeeded && outcome.sqlstate == 0 && outcome.interruption == Interruption::None) {
 		outcome.sqlstate = ERRCODE_CRASH_SHUTDOWN;
@@ -202,8 +205,8 @@ bool account_for_ended(Spi &spi, const Run &run) {
 	const std::string status = status_of(outcome);
 	if (status == "failed" && found->wanted) {
 		const Moment now = call(GetCurrentTimestamp);
-		if (const auto at = retry_at(now, std::max(found->attempts, 1), found->max_retries, found->retry_delay,
-		                             jitter(), found->next)) {
+		const int attempt = found->attempts + (found->status == "waiting" ? 1 : 0);
+		if (const auto at = retry_at(now, attempt, found->max_retries, found->retry_delay, jitter(), found->next)) {
 			spi.execute(put_back, int64{run.run}, Timestamptz{*at}, sqlstate_of(outcome), text_of(outcome.message));
 			return true;
 		}

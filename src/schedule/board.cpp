@@ -1,6 +1,7 @@
 #include "schedule/board.hpp"
 
 #include <algorithm>
+#include <ctime>
 
 extern "C" {
 #include "access/xact.h"
@@ -49,29 +50,12 @@ void attach_memory() {
 	LWLockRelease(AddinShmemInitLock);
 }
 
-void note_database(Oid database) {
-	lock_board();
-	bool known = board->notes > max_notes;
-	for (int i = 0; !known && i < board->notes; ++i) {
-		known = board->noted[i] == database;
-	}
-	if (!known) {
-		if (board->notes < max_notes) {
-			board->noted[board->notes] = database;
-		}
-		++board->notes;
-	}
-	if (board->launcher != nullptr) {
-		SetLatch(board->launcher);
-	}
-	unlock_board();
-}
-
 void at_end_of_transaction(XactEvent event, void *) {
 	switch (event) {
 	case XACT_EVENT_COMMIT:
 		if (noting) {
-			note_database(MyDatabaseId);
+			note(*lock_board(), MyDatabaseId);
+			unlock_board();
 		}
 		noting = false;
 		break;
@@ -132,6 +116,28 @@ void note_at_commit() {
 		}
 		noting = true;
 	});
+}
+
+Moment steady_time() {
+	timespec now{};
+	clock_gettime(CLOCK_BOOTTIME, &now);
+	return now.tv_sec * microseconds_per_second + now.tv_nsec / 1000;
+}
+
+void note(Board &locked, Oid database) {
+	bool known = locked.notes > max_notes;
+	for (int i = 0; !known && i < locked.notes; ++i) {
+		known = locked.noted[i] == database;
+	}
+	if (!known) {
+		if (locked.notes < max_notes) {
+			locked.noted[locked.notes] = database;
+		}
+		++locked.notes;
+	}
+	if (locked.launcher != nullptr) {
+		SetLatch(locked.launcher);
+	}
 }
 
 void wake_launcher() {

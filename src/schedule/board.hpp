@@ -6,6 +6,7 @@
 #pragma once
 
 #include "pg/call.hpp"
+#include "util/clock.hpp"
 
 #include <vector>
 
@@ -15,6 +16,10 @@ extern "C" {
 }
 
 namespace warden::schedule {
+
+/// Time that passes also while the machine sleeps, and that nobody can set, in microseconds: of all times on the board
+/// but those that are said to be on the clock.
+Moment steady_time();
 
 /// What may stand on the board at once.  More runs that wait are left in the table until there is room.
 inline constexpr int max_runs = 512;
@@ -49,27 +54,38 @@ struct Outcome {
 /// the launcher takes it to Starting; its own process to Running and Ended; the worker of the database frees it.
 struct Run {
 	Phase phase;
-	uint32 token;            ///< changes with each phase Starting: a process that comes too late finds another one
-	Oid database, owner;     ///< where, and as whom
-	Oid extension;           ///< whose tables it is in: after DROP and CREATE EXTENSION the ids are those of others
-	int64 job, run;          ///< ids
-	TimestampTz due;         ///< the order in which they start
-	TimestampTz since;       ///< of the phase
-	TimestampTz deadline;    ///< Running: when it is to be interrupted; DT_NOEND if never.  Its own process sets it.
-	TimestampTz interrupted; ///< when it was last sent a signal by the launcher, or 0
-	int signals;             ///< how many it was sent
-	int pid;                 ///< Running: of its process, else 0
-	bool announced;          ///< Ended: the launcher has had the database visited because of it
+	uint32 token;        ///< changes with each phase Starting: a process that comes too late finds another one
+	Oid database, owner; ///< where, and as whom
+	Oid extension;       ///< whose tables it is in: after DROP and CREATE EXTENSION the ids are those of others
+	int64 job, run;      ///< ids
+	TimestampTz due;     ///< on the clock: among those that came to the board together, the order in which they start
+	Moment queued_at;    ///< when it came to the board, which goes before
+	Moment since;        ///< of the phase
+	Moment deadline;     ///< Running: when it is to be interrupted; `end` if never.  Its own process sets it.
+	Moment interrupted;  ///< when it was last sent a signal by the launcher, or 0
+	int signals;         ///< how many it was sent
+	int pid;             ///< Running: of its process, else 0
+	bool announced;      ///< Ended: the launcher has had the database visited because of it
 	Outcome outcome;
 };
+
+/// The order in which runs start.
+inline bool comes_before(const Run &a, const Run &b) {
+	return a.queued_at != b.queued_at ? a.queued_at < b.queued_at : a.due < b.due;
+}
+
+inline bool is_of_same_role(const Run &a, const Run &b) {
+	return a.database == b.database && a.owner == b.owner;
+}
 
 /// One worker at a database.  The launcher writes it as Starting and frees it; the worker itself does the rest.
 struct Visit {
 	Phase phase;
 	uint32 token;
 	Oid database;
-	TimestampTz since;
+	Moment since;
 	int64 clock_shift;       ///< microseconds by which the clock was set forward since the visit before
+	bool only_accounts;      ///< for runs that ended, as the scheduler is off
 	bool quiet;              ///< failures are not to be said in the log: one was, not long ago
 	bool failed;             ///< there was a failure, of some of the work or all
 	bool done;               ///< Ended: it did what it came for
@@ -105,6 +121,9 @@ void note_at_commit();
 
 /// Tells the launcher that something on the board has changed.
 void wake_launcher();
+
+/// Has the launcher look at a database.  Server code, with the board locked.
+void note(Board &board, Oid database);
 
 // Details.
 Board *lock_board();

@@ -45,8 +45,13 @@ constinit Statement find_first_waiting{
 	"   AND NOT EXISTS (SELECT FROM warden.schedule_slots o WHERE o.job = s.job AND o.status = 'running')"
 	" ORDER BY s.job, s.scheduled_for"};
 
+// What waits for a time of day is looked at again.
 constinit Statement shift_waiting{
-	"UPDATE warden.schedule_slots SET not_before = not_before + $1 * interval '1 microsecond' WHERE run IN ("
+	"UPDATE warden.schedule_slots s SET not_before ="
+	"   CASE WHEN EXISTS (SELECT FROM warden.schedule_known k WHERE k.id = s.job AND k.start_window IS NOT NULL) THEN "
+    "now()"
+	"        ELSE not_before + $1 * interval '1 microsecond' END"
+	" WHERE run IN ("
 	"    SELECT run FROM warden.schedule_slots WHERE status = 'waiting' AND isfinite(not_before)"
 	"    FOR NO KEY UPDATE SKIP LOCKED)"};
 
@@ -56,8 +61,11 @@ constinit Statement postpone{"UPDATE warden.schedule_slots SET not_before = $2 W
 constinit Statement move{
 	"WITH gone AS ("
 	"    DELETE FROM warden.schedule_slots WHERE run IN ("
-	"        SELECT run FROM warden.schedule_slots WHERE status NOT IN ('waiting', 'running')"
-	"        LIMIT 5000 FOR UPDATE SKIP LOCKED)"
+	"        SELECT run FROM warden.schedule_slots s WHERE status NOT IN ('waiting', 'running')"
+	// What the job's state does not know yet stays, for account_for_interrupted() to find.
+	"        AND NOT EXISTS (SELECT FROM warden.schedule_states t WHERE t.job = s.job AND t.database = $1"
+	"                        AND s.started IS NOT NULL AND (t.last_started IS NULL OR s.started > t.last_started))"
+	"        LIMIT 5000 FOR UPDATE OF s SKIP LOCKED)"
 	"    RETURNING *)"
 	" INSERT INTO warden.schedule_log (run, job, name, owner, scheduled_for, status, slots, attempts, started, ended,"
 	"                                  sqlstate, message, rows)"
@@ -196,6 +204,7 @@ std::optional<Moment> find_waiting(Spi &spi, Oid extension, const std::vector<Jo
                                    std::vector<Run> &waiting) {
 	std::vector<std::pair<std::int64_t, Moment>> postponed; // until their window opens
 	std::optional<Moment> wakeup;
+	const Moment steady = steady_time();
 	for (const auto &[run, job_id, slot, not_before, owner, role, login, connect, manual] :
 	     spi.query<int64, int64, Timestamptz, Timestamptz, Oid, std::optional<std::string_view>, bool, bool, bool>(
 			 find_first_waiting, MyDatabaseId)) {
@@ -228,7 +237,7 @@ std::optional<Moment> find_waiting(Spi &spi, Oid extension, const std::vector<Jo
 		entry.job = id;
 		entry.run = run;
 		entry.due = std::max(slot.value, not_before.value);
-		entry.since = now;
+		entry.since = entry.queued_at = steady;
 		waiting.push_back(entry);
 	}
 	std::ranges::sort(waiting,
@@ -240,7 +249,7 @@ std::optional<Moment> find_waiting(Spi &spi, Oid extension, const std::vector<Jo
 }
 
 void move_to_log(Spi &spi) {
-	spi.execute(move);
+	spi.execute(move, MyDatabaseId);
 	spi.execute(forget, int32{history_minutes()});
 }
 

@@ -276,12 +276,15 @@ PG_FUNCTION(schedule_processes) {
 	if (!has_board()) {
 		PG_RETURN_NULL();
 	}
+	const Moment offset = call(GetCurrentTimestamp) - steady_time();
 	for (const Run &run : copy_runs()) {
 		if (run.phase != Phase::Free && run.database == MyDatabaseId) {
 			const bool running = run.phase == Phase::Running;
 			rows.add(run.run, phases[static_cast<int>(run.phase)],
-			         running ? std::optional<int32>(run.pid) : std::nullopt, {run.since},
-			         running && run.deadline != DT_NOEND ? std::optional(Timestamptz{run.deadline}) : std::nullopt);
+			         running ? std::optional<int32>(run.pid) : std::nullopt, {run.since + offset},
+			         running && run.deadline < end - std::max<Moment>(offset, 0)
+			             ? std::optional(Timestamptz{run.deadline + offset})
+			             : std::nullopt);
 		}
 	}
 	PG_RETURN_NULL();

@@ -19,7 +19,7 @@ using namespace pg;
 
 namespace {
 
-constexpr Moment said_again_after = 5 * 60 * microseconds_per_second;
+constexpr Moment said_again_after = 5 * microseconds_per_minute;
 
 struct Lists {
 	List *all;  ///< databases
@@ -59,6 +59,10 @@ std::vector<Oid> sorted(const List *list) {
 	}
 	std::ranges::sort(oids);
 	return oids;
+}
+
+bool is_wanted(const Database &database, bool is_on) {
+	return !database.being_visited && !database.blocked && database.present && (is_on || database.has_ended);
 }
 
 } // namespace
@@ -109,8 +113,9 @@ void Databases::look_for_locks(Moment now) {
 	}
 }
 
-bool Databases::is_due(Moment now) const {
-	return std::ranges::any_of(databases_, [now](const Database &each) { return each.visit_at <= now; });
+bool Databases::is_due(Moment now, bool is_on) const {
+	return std::ranges::any_of(databases_,
+	                           [&](const Database &each) { return each.visit_at <= now && (is_on || each.has_ended); });
 }
 
 bool Databases::is_blocked() const {
@@ -145,18 +150,6 @@ bool Databases::take_notes(Moment now) {
 }
 
 void Databases::shift_clock(Moment now, Moment shift) {
-	with_board([shift](Board &board) {
-		for (Visit &visit : board.visits) {
-			visit.since += shift;
-		}
-		for (Run &run : board.runs) {
-			run.since += shift;
-			run.interrupted += shift;
-			if (run.deadline != DT_NOEND) {
-				run.deadline += shift;
-			}
-		}
-	});
 	for (Database &database : databases_) {
 		database.visit_at = now;
 		database.said_at += shift;
@@ -170,16 +163,17 @@ void Databases::wake_all() {
 	}
 }
 
-void Databases::wake(Oid oid, Moment at) {
+void Databases::wake(Oid oid, Moment now) {
 	if (Database *const database = find(oid)) {
-		database->visit_at = std::min(database->visit_at, at);
+		database->visit_at = std::min(database->visit_at, now);
+		database->has_ended = true;
 	}
 }
 
-Database *Databases::next_due(Moment now) {
+Database *Databases::next_due(Moment now, bool is_on) {
 	Database *first = nullptr;
 	for (Database &database : databases_) {
-		if (!database.being_visited && !database.blocked && database.present && database.visit_at <= now &&
+		if (is_wanted(database, is_on) && database.visit_at <= now &&
 		    (first == nullptr || database.visit_at < first->visit_at)) {
 			first = &database;
 		}
@@ -197,6 +191,7 @@ void Databases::end_visit(const Visit &visit, Moment now) {
 	if (visit.failed && !visit.quiet) {
 		database->said_at = now;
 	}
+	database->has_ended = database->has_ended || (visit.only_accounts && visit.next_wakeup != DT_NOEND);
 	if (visit.done) {
 		database->failures = 0;
 		const Moment next =
@@ -214,10 +209,10 @@ bool Databases::says_failures(const Database &database, Moment now) {
 	return now >= database.said_at + said_again_after;
 }
 
-Moment Databases::next_wakeup() const {
+Moment Databases::next_wakeup(bool is_on) const {
 	Moment wakeup = end;
 	for (const Database &database : databases_) {
-		if (!database.being_visited && !database.blocked && database.present) {
+		if (is_wanted(database, is_on)) {
 			wakeup = std::min(wakeup, database.visit_at);
 		}
 	}

@@ -16,8 +16,9 @@ struct Database {
 	int failures = 0;       ///< visits in a row that did not do what they came for
 	Moment said_at = 0;     ///< when a failure of a visit was last said in the log
 	bool being_visited = false;
-	bool present = true;  ///< the last scan has found it
-	bool blocked = false; ///< somebody drops, renames or copies it just now: whoever connects would wait, or fail
+	bool has_ended = false; ///< runs are to be accounted for, also while the scheduler is off
+	bool present = true;    ///< the last scan has found it
+	bool blocked = false;   ///< somebody drops, renames or copies it just now: whoever connects would wait, or fail
 };
 
 class Databases {
@@ -29,15 +30,16 @@ public:
 	/// Takes the notes of transactions that changed jobs.  Returns whether there was one of an unknown database.
 	bool take_notes(Moment now);
 
-	/// Has every database visited after the clock was set, and what is on the board go along.
+	/// Has every database visited after the clock was set.
 	void shift_clock(Moment now, Moment shift);
 	void wake_all();
 
-	/// Has one visited at a moment, or earlier if it was to be anyway.
-	void wake(Oid database, Moment at);
+	/// Has one visited now, where a run has ended.
+	void wake(Oid database, Moment now);
 
-	/// Whether something is due, so that the list had better be read again before anybody connects.
-	bool is_due(Moment now) const;
+	/// Whether a visit is due, so that the list had better be read again before anybody connects.  While the scheduler
+	/// is off, only one because of a run that ended.
+	bool is_due(Moment now, bool is_on) const;
 
 	/// Whether somebody keeps us from one of them.
 	bool is_blocked() const;
@@ -46,7 +48,7 @@ public:
 	bool is_open(Oid database) const;
 
 	/// The one that has been due for longest, is open and is not being visited; null if none is.
-	Database *next_due(Moment now);
+	Database *next_due(Moment now, bool is_on);
 
 	/// Takes down how a visit ended.
 	void end_visit(const Visit &visit, Moment now);
@@ -55,7 +57,7 @@ public:
 	static bool says_failures(const Database &database, Moment now);
 
 	/// When the next one is due; later than everything if none is.
-	Moment next_wakeup() const;
+	Moment next_wakeup(bool is_on) const;
 
 	Database *find(Oid database);
 

@@ -75,7 +75,7 @@ void leave(int, Datum) {
 		}
 		run.outcome = outcome;
 		run.phase = Phase::Ended;
-		run.since = GetCurrentTimestamp();
+		run.since = steady_time();
 		run.pid = 0;
 	}
 	if (board->launcher != nullptr) {
@@ -92,19 +92,25 @@ std::optional<Run> arrive() {
 			return Run{};
 		}
 		mine.phase = Phase::Running;
-		mine.since = GetCurrentTimestamp();
-		mine.deadline = DT_NOEND;
+		mine.since = steady_time();
+		mine.deadline = end;
 		mine.pid = MyProcPid;
 		return mine;
 	});
 	return run.phase == Phase::Running ? std::optional(run) : std::nullopt;
 }
 
+// Server code.
+Moment add_to_now(Moment length) {
+	const Moment now = steady_time();
+	return length < end - now ? now + length : end;
+}
+
 void set_deadline(std::optional<Moment> max_runtime) {
 	if (max_runtime) {
 		with_board([&](Board &board) {
 			if (board.runs[place].token == token) {
-				board.runs[place].deadline = GetCurrentTimestamp() + *max_runtime;
+				board.runs[place].deadline = add_to_now(*max_runtime);
 			}
 			if (board.launcher != nullptr) {
 				SetLatch(board.launcher);

@@ -24,10 +24,19 @@ bool lock_visits(Oid extension) {
 	return LockAcquire(&tag, ExclusiveLock, false, true) != LOCKACQUIRE_NOT_AVAIL;
 }
 
-bool lock_table(const char *name, LOCKMODE mode) {
+// A table, a view or a sequence.
+bool lock_relation(const char *name, LOCKMODE mode) {
 	const Oid space = get_namespace_oid("warden", true);
-	const Oid table = OidIsValid(space) ? get_relname_relid(name, space) : InvalidOid;
-	return OidIsValid(table) && ConditionalLockRelationOid(table, mode);
+	const Oid relation = OidIsValid(space) ? get_relname_relid(name, space) : InvalidOid;
+	return OidIsValid(relation) && ConditionalLockRelationOid(relation, mode);
+}
+
+// All that our statements name but the log: what one of them would be the first to lock, it would wait for.
+bool lock_relations() {
+	return lock_relation("schedule_secret", AccessShareLock) &&
+	       lock_relation("schedule_definitions", AccessShareLock) && lock_relation("schedule_known", AccessShareLock) &&
+	       lock_relation("schedule_states", RowExclusiveLock) && lock_relation("schedule_slots", RowExclusiveLock) &&
+	       lock_relation("schedule_run_ids", RowExclusiveLock);
 }
 
 } // namespace
@@ -41,9 +50,7 @@ Presence lock_extension(Oid extension) {
 		if (!OidIsValid(extension)) {
 			return Presence::Absent;
 		}
-		const bool locked = lock_visits(extension) && lock_table("schedule_definitions", AccessShareLock) &&
-		                    lock_table("schedule_states", RowExclusiveLock) &&
-		                    lock_table("schedule_slots", RowExclusiveLock);
+		const bool locked = lock_visits(extension) && lock_relations();
 		// It may have been dropped between our look and the locks.
 		return locked && get_extension_oid("pg_warden", true) == extension ? Presence::Locked : Presence::Busy;
 	});
@@ -56,7 +63,7 @@ Presence share_extension(Oid extension) {
 			if (get_extension_oid("pg_warden", true) != extension) {
 				return Presence::Absent;
 			}
-			if (lock_table("schedule_states", RowExclusiveLock) && lock_table("schedule_slots", RowExclusiveLock)) {
+			if (lock_relations()) {
 				return get_extension_oid("pg_warden", true) == extension ? Presence::Locked : Presence::Absent;
 			}
 			if (tries == 100) {
@@ -69,7 +76,7 @@ Presence share_extension(Oid extension) {
 }
 
 bool lock_log(LOCKMODE mode) {
-	return pg::call([&] { return lock_table("schedule_log", mode); });
+	return pg::call([&] { return lock_relation("schedule_log", mode); });
 }
 
 } // namespace warden::schedule

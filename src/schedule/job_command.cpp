@@ -145,7 +145,9 @@ PG_FUNCTION(job_command_in) {
 PG_FUNCTION(job_command_out) {
 	const Datum datum = PG_GETARG_DATUM(0);
 	const Oid owner = call([&] { return get(datum)->owner; });
-	const std::string secret = call(may_read, owner) ? read_secret() : "";
+	// Where changes are decoded for logical replication, nothing can be read but the catalogue.
+	const bool visible = call([&] { return !HistoricSnapshotActive() && may_read(owner); });
+	const std::string secret = visible ? read_secret() : "";
 	return call([&] {
 		const char *const role = GetUserNameFromId(owner, true);
 		const std::string_view text = secret.empty() ? hidden : open_text(datum, secret.c_str());

@@ -14,7 +14,6 @@
 #include "schedule/starts.hpp"
 
 #include <algorithm>
-#include <ctime>
 
 extern "C" {
 #include "storage/ipc.h"
@@ -34,13 +33,6 @@ constexpr Moment longest_sleep = 5 * microseconds_per_second;
 // The same while somebody keeps us from a database where something is due.
 constexpr Moment while_blocked = microseconds_per_second / 2;
 
-// Time that passes also while the machine sleeps, and that nobody can set.
-Moment steady_time() {
-	timespec now{};
-	clock_gettime(CLOCK_BOOTTIME, &now);
-	return now.tv_sec * microseconds_per_second + now.tv_nsec / 1000;
-}
-
 // Server code.
 void leave(int, Datum) {
 	Board *const board = lock_board();
@@ -54,29 +46,26 @@ void leave(int, Datum) {
 class ClockWatch {
 public:
 	// By how much the clock was set since the last call.
-	Moment shift(Moment now) {
-		const Moment steady = steady_time();
-		const Moment shifted = (now - now_) - (steady - steady_);
+	Moment shift(const Now &now) {
+		const Moment shifted = (now.clock - now_.clock) - (now.steady - now_.steady);
 		now_ = now;
-		steady_ = steady;
 		return std::abs(shifted) > tolerated ? shifted : 0;
 	}
 
 private:
 	static constexpr Moment tolerated = 2 * microseconds_per_second; // a clock that is adjusted, not set
 
-	Moment now_ = call(GetCurrentTimestamp);
-	Moment steady_ = steady_time();
+	Now now_ = look_at_clocks();
 };
 
 class Launcher {
 public:
 	// One round; returns how long to sleep.
 	Moment round() {
-		const Moment now = call(GetCurrentTimestamp);
-		if (const Moment shift = clock_.shift(now); shift != 0) {
+		const Now clocks = look_at_clocks();
+		const Moment now = clocks.clock;
+		if (const Moment shift = clock_.shift(clocks); shift != 0) {
 			databases_.shift_clock(now, shift);
-			starts_.forget_waits();
 			scan_at_ = now;
 		}
 		if (databases_.take_notes(now)) {
@@ -85,15 +74,14 @@ public:
 		if (now >= scan_at_) {
 			scan(now);
 		}
-		const Moment interrupt_at = starts_.watch(now, databases_);
+		const Moment interrupt_at = starts_.watch(clocks, databases_);
 		// A database may have gone since: nobody is sent to one without a look.
-		if (is_on() && (databases_.is_due(now) || starts_.has_queued())) {
+		const bool on = is_on();
+		if (databases_.is_due(now, on) || (on && starts_.has_queued())) {
 			scan(now);
 		}
-		Moment wakeup = std::min(interrupt_at, scan_at_);
-		if (is_on()) {
-			wakeup = std::min(wakeup, starts_.start(now, databases_));
-		}
+		const Moment start_at = on ? starts_.start(clocks, databases_) : starts_.start_accounting(clocks, databases_);
+		const Moment wakeup = std::min({interrupt_at, scan_at_, start_at});
 		return std::clamp<Moment>(wakeup - call(GetCurrentTimestamp), 0, longest_sleep);
 	}
 

@@ -109,6 +109,26 @@ CREATE POLICY visible ON warden.schedule_log FOR SELECT USING (
 GRANT SELECT ON SEQUENCE warden.schedule_ids TO PUBLIC;
 GRANT SELECT ON warden.schedule_definitions, warden.schedule_states, warden.schedule_slots, warden.schedule_log TO PUBLIC;
 
+-- One without a key could not be changed where it is published.
+ALTER TABLE warden.schedule_secret REPLICA IDENTITY FULL;
+
+-- What a subscription brings is about another database.
+CREATE TRIGGER ignore_replicated BEFORE INSERT OR UPDATE OR DELETE ON warden.schedule_secret
+    FOR EACH ROW EXECUTE FUNCTION warden.ignore_replicated();
+ALTER TABLE warden.schedule_secret ENABLE REPLICA TRIGGER ignore_replicated;
+CREATE TRIGGER ignore_replicated BEFORE INSERT OR UPDATE OR DELETE ON warden.schedule_definitions
+    FOR EACH ROW EXECUTE FUNCTION warden.ignore_replicated();
+ALTER TABLE warden.schedule_definitions ENABLE REPLICA TRIGGER ignore_replicated;
+CREATE TRIGGER ignore_replicated BEFORE INSERT OR UPDATE OR DELETE ON warden.schedule_states
+    FOR EACH ROW EXECUTE FUNCTION warden.ignore_replicated();
+ALTER TABLE warden.schedule_states ENABLE REPLICA TRIGGER ignore_replicated;
+CREATE TRIGGER ignore_replicated BEFORE INSERT OR UPDATE OR DELETE ON warden.schedule_slots
+    FOR EACH ROW EXECUTE FUNCTION warden.ignore_replicated();
+ALTER TABLE warden.schedule_slots ENABLE REPLICA TRIGGER ignore_replicated;
+CREATE TRIGGER ignore_replicated BEFORE INSERT OR UPDATE OR DELETE ON warden.schedule_log
+    FOR EACH ROW EXECUTE FUNCTION warden.ignore_replicated();
+ALTER TABLE warden.schedule_log ENABLE REPLICA TRIGGER ignore_replicated;
+
 -- Functions ----------------------------------------------------------------------------------------------------------
 
 CREATE FUNCTION warden.schedule_add(

@@ -71,7 +71,7 @@ void forget(BackgroundWorkerHandle *&handle) {
 }
 
 // Whether a process that was asked for is known not to come, or to have gone without taking leave.
-bool is_lost(Phase phase, bool stopped, TimestampTz since, Moment now) {
+bool is_lost(Phase phase, bool stopped, Moment since, Moment now) {
 	return (phase == Phase::Starting && (stopped || now - since > longest_start)) ||
 	       (phase == Phase::Running && stopped);
 }
@@ -99,23 +99,38 @@ bool is_at_work(const Run &run) {
 
 // Whether nothing of the same role in the same database is at work.
 bool is_alone(const Board &board, const Run &candidate) {
-	return std::ranges::none_of(board.runs, [&](const Run &run) {
-		return is_at_work(run) && run.database == candidate.database && run.owner == candidate.owner;
-	});
+	return std::ranges::none_of(board.runs,
+	                            [&](const Run &run) { return is_at_work(run) && is_of_same_role(run, candidate); });
+}
+
+// How many runs of the same role wait.
+std::ptrdiff_t count_queued(const Board &board, const Run &candidate) {
+	return std::ranges::count_if(
+		board.runs, [&](const Run &run) { return run.phase == Phase::Queued && is_of_same_role(run, candidate); });
 }
 
 // The run whose turn it is; null if there is none, or no place.  The last place is for a role of a database that has
-// none, so that nobody can take them all.
+// none, so that nobody can take them all; and of these roles for the one with the fewest runs that wait, so that nobody
+// keeps it either.
 Run *choose(Board &board, int most, const Databases &databases) {
 	const auto at_work = std::ranges::count_if(board.runs, is_at_work);
+	if (at_work >= most) {
+		return nullptr;
+	}
+	const bool is_last = most >= 4 && at_work == most - 1;
 	Run *first = nullptr;
+	std::ptrdiff_t fewest = 0;
 	for (Run &run : board.runs) {
-		if (run.phase == Phase::Queued && (first == nullptr || run.due < first->due) &&
-		    (most < 4 || at_work < most - 1 || is_alone(board, run)) && databases.is_open(run.database)) {
+		if (run.phase != Phase::Queued || !databases.is_open(run.database) || (is_last && !is_alone(board, run))) {
+			continue;
+		}
+		const std::ptrdiff_t count = is_last ? count_queued(board, run) : 0;
+		if (first == nullptr || count < fewest || (count == fewest && comes_before(run, *first))) {
 			first = &run;
+			fewest = count;
 		}
 	}
-	return at_work < most ? first : nullptr;
+	return first;
 }
 
 bool has_place_for_visit(Moment now) {
@@ -130,25 +145,28 @@ bool has_place_for_visit(Moment now) {
 	});
 }
 
+Moment on_clock(Moment steady, const Now &now) {
+	return steady == end ? end : now.clock + (steady - now.steady);
+}
+
 } // namespace
 
-bool Starts::has_room(Moment now, bool started) {
+Now look_at_clocks() {
+	return {call(GetCurrentTimestamp), steady_time()};
+}
+
+bool Starts::has_room(const Now &now, bool started) {
 	if (started) {
 		return true;
 	}
-	if (full_at_ < now - episode) {
+	if (full_at_ < now.steady - episode) {
 		report(LOG,
 		       Error(ERRCODE_CONFIGURATION_LIMIT_EXCEEDED, "no background worker process is free for jobs that are due")
 		           .with_detail("They are started as soon as there is one.")
 		           .with_hint("Consider increasing max_worker_processes, or decreasing warden.max_running_jobs."));
 	}
-	full_at_ = now;
+	full_at_ = now.steady;
 	return false;
-}
-
-void Starts::forget_waits() {
-	hold_until_ = 0;
-	full_at_ = beginning;
 }
 
 bool Starts::has_queued() const {
@@ -157,39 +175,40 @@ bool Starts::has_queued() const {
 	});
 }
 
-Moment Starts::watch(Moment now, Databases &databases) {
+Moment Starts::watch(const Now &now, Databases &databases) {
 	int lost = 0;
 	bool arrived = false;
 	watch_visits(now, databases, lost, arrived);
 	watch_runs(now, databases, lost, arrived);
 	note_losses(now, lost, arrived);
-	return with_board([now](Board &board) {
-		Moment look_again = end;
+	const Moment look_again = with_board([steady = now.steady](Board &board) {
+		Moment earliest = end;
 		for (Run &run : board.runs) {
 			if (run.phase == Phase::Running) {
-				look_again = std::min(look_again, interrupt(run, now));
+				earliest = std::min(earliest, interrupt(run, steady));
 			}
 		}
-		return look_again;
+		return earliest;
 	});
+	return on_clock(look_again, now);
 }
 
 // Processes that are asked for and do not come are a matter of the whole server: it cannot fork, or not load the
 // module.
-void Starts::note_losses(Moment now, int lost, bool arrived) {
+void Starts::note_losses(const Now &now, int lost, bool arrived) {
 	if (lost > 0) {
 		losses_ = std::min(losses_ + 1, most_losses);
-		hold_until_ = now + (start_delay << losses_);
+		hold_until_ = now.steady + (start_delay << losses_);
 	} else if (arrived) {
 		losses_ = 0;
 	}
 }
 
-void Starts::watch_visits(Moment now, Databases &databases, int &lost, bool &arrived) {
+void Starts::watch_visits(const Now &now, Databases &databases, int &lost, bool &arrived) {
 	for (int place = 0; place < max_visits; ++place) {
 		const Visit visit = with_board([&](Board &board) {
 			Visit &each = board.visits[place];
-			if (is_lost(each.phase, has_stopped(visits_[place]), each.since, now)) {
+			if (is_lost(each.phase, has_stopped(visits_[place]), each.since, now.steady)) {
 				lost += each.phase == Phase::Starting ? 1 : 0;
 				each.phase = Phase::Ended;
 			} else {
@@ -202,7 +221,7 @@ void Starts::watch_visits(Moment now, Databases &databases, int &lost, bool &arr
 			return found;
 		});
 		if (visit.phase == Phase::Ended) {
-			databases.end_visit(visit, now);
+			databases.end_visit(visit, now.clock);
 			call([&] { forget(visits_[place]); });
 		} else if (visit.phase != Phase::Free) {
 			// Also one that an earlier launcher has sent.
@@ -213,13 +232,13 @@ void Starts::watch_visits(Moment now, Databases &databases, int &lost, bool &arr
 	}
 }
 
-void Starts::watch_runs(Moment now, Databases &databases, int &lost, bool &arrived) {
+void Starts::watch_runs(const Now &now, Databases &databases, int &lost, bool &arrived) {
 	Oid wake[max_runs];
 	const int count = with_board([&](Board &board) {
 		int number = 0;
 		for (int place = 0; place < max_runs; ++place) {
 			Run &run = board.runs[place];
-			if (run.phase != Phase::Free && is_lost(run.phase, has_stopped(runs_[place]), run.since, now)) {
+			if (run.phase != Phase::Free && is_lost(run.phase, has_stopped(runs_[place]), run.since, now.steady)) {
 				// A process that was never there leaves the run as it was.
 				lost += run.phase == Phase::Starting ? 1 : 0;
 				run.phase = run.phase == Phase::Starting ? Phase::Queued : Phase::Ended;
@@ -241,33 +260,41 @@ void Starts::watch_runs(Moment now, Databases &databases, int &lost, bool &arriv
 		return number;
 	});
 	for (int i = 0; i < count; ++i) {
-		databases.wake(wake[i], now);
+		databases.wake(wake[i], now.clock);
 	}
 }
 
-Moment Starts::start(Moment now, Databases &databases) {
-	if (now < hold_until_) {
-		return hold_until_;
+Moment Starts::start(const Now &now, Databases &databases) {
+	if (now.steady < hold_until_) {
+		return on_clock(hold_until_, now);
 	}
-	if (!start_visits(now, databases) || !start_runs(now, databases)) {
-		return now + full_delay; // or when one of ours ends
+	if (!start_visits(now, databases, true) || !start_runs(now, databases)) {
+		return now.clock + full_delay; // or when one of ours ends
 	}
 	// What is due and has no place is started when a process ends.
-	return has_place_for_visit(now) ? databases.next_wakeup() : now + visit_is_slow;
+	return has_place_for_visit(now.steady) ? databases.next_wakeup(true) : now.clock + visit_is_slow;
 }
 
-bool Starts::start_visits(Moment now, Databases &databases) {
+Moment Starts::start_accounting(const Now &now, Databases &databases) {
+	if (now.steady < hold_until_) {
+		return on_clock(hold_until_, now);
+	}
+	return start_visits(now, databases, false) ? databases.next_wakeup(false) : now.clock + full_delay;
+}
+
+bool Starts::start_visits(const Now &now, Databases &databases, bool is_on) {
 	for (;;) {
-		Database *const database = has_place_for_visit(now) ? databases.next_due(now) : nullptr;
+		Database *const database = has_place_for_visit(now.steady) ? databases.next_due(now.clock, is_on) : nullptr;
 		if (database == nullptr) {
 			return true;
 		}
 		Visit order{};
 		order.phase = Phase::Starting;
 		order.database = database->oid;
-		order.since = now;
+		order.since = now.steady;
 		order.clock_shift = database->clock_shift;
-		order.quiet = !Databases::says_failures(*database, now);
+		order.only_accounts = !is_on;
+		order.quiet = !Databases::says_failures(*database, now.clock);
 		int place = 0;
 		const uint32 token = with_board([&](Board &board) {
 			while (board.visits[place].phase != Phase::Free) {
@@ -287,11 +314,12 @@ bool Starts::start_visits(Moment now, Databases &databases) {
 		}
 		database->being_visited = true;
 		database->visit_at = end;
+		database->has_ended = false;
 		database->clock_shift = 0;
 	}
 }
 
-bool Starts::start_runs(Moment now, const Databases &databases) {
+bool Starts::start_runs(const Now &now, const Databases &databases) {
 	const int most = max_running_jobs();
 	for (;;) {
 		struct Choice {
@@ -305,7 +333,7 @@ bool Starts::start_runs(Moment now, const Databases &databases) {
 			}
 			run->phase = Phase::Starting;
 			run->token = ++board.next_token;
-			run->since = now;
+			run->since = now.steady;
 			return Choice{static_cast<int>(run - board.runs), run->token};
 		});
 		if (choice.place < 0) {

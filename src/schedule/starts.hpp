@@ -9,29 +9,38 @@ extern "C" {
 
 namespace warden::schedule {
 
+/// Now: on the clock, for what is due; and in steady time, for how long something takes.
+struct Now {
+	Moment clock;
+	Moment steady;
+};
+
+Now look_at_clocks();
+
+/// The methods say by the clock when to come back.
 class Starts {
 public:
 	/// Looks at what has ended or never came, and interrupts what has run for too long.  Returns when to look again.
-	Moment watch(Moment now, Databases &databases);
+	Moment watch(const Now &now, Databases &databases);
 
 	/// Starts workers at the databases that are due, and processes of runs, as many as warden.max_running_jobs allows:
 	/// in the order in which they were due, but the last place is for a role of a database that has none.  Returns when
 	/// to try again, if not for a process that ends.
-	Moment start(Moment now, Databases &databases);
+	Moment start(const Now &now, Databases &databases);
 
-	/// Tries again at once, after the clock was set.
-	void forget_waits();
+	/// While the scheduler is off: only the workers that account for what has ended.
+	Moment start_accounting(const Now &now, Databases &databases);
 
 	/// Whether runs wait for their process.
 	bool has_queued() const;
 
 private:
-	void watch_visits(Moment now, Databases &databases, int &lost, bool &arrived);
-	void watch_runs(Moment now, Databases &databases, int &lost, bool &arrived);
-	bool start_visits(Moment now, Databases &databases);
-	bool start_runs(Moment now, const Databases &databases);
-	bool has_room(Moment now, bool started);
-	void note_losses(Moment now, int lost, bool arrived);
+	void watch_visits(const Now &now, Databases &databases, int &lost, bool &arrived);
+	void watch_runs(const Now &now, Databases &databases, int &lost, bool &arrived);
+	bool start_visits(const Now &now, Databases &databases, bool is_on);
+	bool start_runs(const Now &now, const Databases &databases);
+	bool has_room(const Now &now, bool started);
+	void note_losses(const Now &now, int lost, bool arrived);
 
 	BackgroundWorkerHandle *visits_[max_visits] = {};
 	BackgroundWorkerHandle *runs_[max_runs] = {};

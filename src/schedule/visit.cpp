@@ -14,6 +14,7 @@
 #include "schedule/extension_lock.hpp"
 
 #include <algorithm>
+#include <set>
 
 extern "C" {
 #include "storage/ipc.h"
@@ -38,7 +39,7 @@ void leave(int, Datum) {
 	Visit &visit = board->visits[place];
 	if (visit.token == token && (visit.phase == Phase::Starting || visit.phase == Phase::Running)) {
 		visit.phase = Phase::Ended;
-		visit.since = GetCurrentTimestamp();
+		visit.since = steady_time();
 	}
 	if (board->launcher != nullptr) {
 		SetLatch(board->launcher);
@@ -92,25 +93,64 @@ OnBoard look_at_board(Oid extension) {
 // No database takes more than half of the board, so that there is room for the others.
 constexpr int most_of_a_database = max_runs / 2;
 
-// Server code.  Puts a run up, unless it is there already.  Returns whether there was room.
+// Server code.  Whether a run keeps another one from being put up: it is that one, or of the same job, of which only
+// one at a time is to run.
+bool is_in_the_way(const Run &run, const Run &wanted) {
+	return run.database == wanted.database && run.extension == wanted.extension &&
+	       (run.run == wanted.run || (run.job == wanted.job && run.phase != Phase::Ended));
+}
+
+// Server code.  A run that can wait for its turn in the table: the latest of those that are not the only one of their
+// role in their database.
+Run *find_spare(Board &board) {
+	Run *spare = nullptr;
+	for (Run &run : board.runs) {
+		const bool is_later = run.phase == Phase::Queued && (spare == nullptr || comes_before(*spare, run));
+		if (is_later && std::ranges::any_of(board.runs, [&](const Run &other) {
+				return &other != &run && other.phase == Phase::Queued && is_of_same_role(other, run);
+			})) {
+			spare = &run;
+		}
+	}
+	return spare;
+}
+
+// Server code.  Puts a run up, unless there is one in the way.  Returns whether there was room; for the first of a role
+// it is made.
 bool put_up(Board &board, const Run &wanted) {
 	Run *room = nullptr;
 	int count = 0;
+	bool is_first = true;
 	for (Run &run : board.runs) {
 		if (run.phase == Phase::Free) {
 			room = room != nullptr ? room : &run;
-		} else if (run.database == wanted.database) {
-			++count;
-			if (run.run == wanted.run && run.extension == wanted.extension) {
-				return true;
-			}
+			continue;
 		}
+		if (is_in_the_way(run, wanted)) {
+			return true;
+		}
+		count += run.database == wanted.database ? 1 : 0;
+		is_first = is_first && !(run.phase == Phase::Queued && is_of_same_role(run, wanted));
 	}
 	if (room == nullptr || count >= most_of_a_database) {
-		return false;
+		room = is_first ? find_spare(board) : nullptr;
+		if (room == nullptr) {
+			return false;
+		}
+		note(board, room->database); // whence it is put up again
 	}
 	*room = wanted;
 	return true;
+}
+
+// For each run, whether none before it is of the same role.
+std::vector<char> find_first_of_roles(const std::vector<Run> &runs) {
+	std::set<Oid> roles;
+	std::vector<char> is_first;
+	for (const Run &run : runs) {
+		is_first.push_back(roles.insert(run.owner).second ? 1 : 0);
+	}
+	return is_first;
 }
 
 // Frees what was accounted for, and what ended for an extension that is not there any more; and puts up what is to run.
@@ -120,6 +160,8 @@ bool change_board(Oid extension, const std::vector<Run> &accounted, const std::v
 	const Run *const wanted = waiting.data();
 	const size_t done_count = accounted.size();
 	const size_t wanted_count = waiting.size();
+	const std::vector<char> first_of_role = find_first_of_roles(waiting);
+	const char *const is_first_of_role = first_of_role.data();
 	return with_board([&](Board &board) {
 		for (Run &run : board.runs) {
 			if (run.phase != Phase::Ended || run.database != MyDatabaseId) {
@@ -133,12 +175,14 @@ bool change_board(Oid extension, const std::vector<Run> &accounted, const std::v
 				run.phase = Phase::Free;
 			}
 		}
+		bool had_room = true;
 		for (size_t i = 0; i < wanted_count; ++i) {
-			if (!put_up(board, wanted[i])) {
-				return false;
+			// Once there is no room, only a role that has none up may find some.
+			if (had_room || is_first_of_role[i]) {
+				had_room = put_up(board, wanted[i]) && had_room;
 			}
 		}
-		return true;
+		return had_room;
 	});
 }
 
@@ -204,15 +248,17 @@ void work(Visit &visit) {
 		if (!account_for_interrupted(spi, board.present)) {
 			next = now + soon;
 		}
-		std::vector<Job> jobs = load_jobs(spi);
-		next = earlier(next, claim_slots(spi, jobs, now, visit.clock_shift));
-		next = earlier(next, find_waiting(spi, extension, jobs, now, waiting));
+		if (!visit.only_accounts) {
+			std::vector<Job> jobs = load_jobs(spi);
+			next = earlier(next, claim_slots(spi, jobs, now, visit.clock_shift));
+			next = earlier(next, find_waiting(spi, extension, jobs, now, waiting));
+			visit.clock_shift = 0;
+		}
 	}
 	commit_transaction();
 	visit.backlog = !change_board(extension, accounted, waiting);
 	visit.next_wakeup = next.value_or(DT_NOEND);
 	visit.done = true;
-	visit.clock_shift = 0;
 }
 
 // What is over is moved to the log, and what is old is deleted from it, unless somebody has locked it.

@@ -39,6 +39,32 @@ is($node->safe_psql('postgres', q{SELECT count(*) FROM warden.schedule_runs WHER
 my @errors = said($node, 0, qr/ (WARNING|ERROR|FATAL|PANIC): |deadlock/);
 is("@errors", '', 'there is no error in the log');
 
+# Whatever of it is locked is waited for by none of our processes: who waits may be part of a deadlock.
+my @waiting;
+my @tables = split /\n/, $node->safe_psql('postgres', q{
+	SELECT objid::regclass FROM pg_depend WHERE refclassid = 'pg_extension'::regclass AND classid = 'pg_class'::regclass
+		AND refobjid = (SELECT oid FROM pg_extension WHERE extname = 'pg_warden')
+		-- Not views: LOCK TABLE would lock the catalogues behind them.
+		AND (SELECT relkind FROM pg_class WHERE oid = objid) = 'r'});
+cmp_ok(scalar @tables, '>', 5, 'there are tables');
+for my $table (@tables)
+{
+	my $locker = $node->background_psql('postgres');
+	$locker->query_safe("BEGIN; LOCK TABLE $table IN ACCESS EXCLUSIVE MODE");
+	for (1 .. 12)
+	{
+		push @waiting, split /\n/, $node->safe_psql('postgres', q{
+			SELECT format('%s waits for %s in %s', backend_type, relation::regclass, mode)
+			FROM pg_locks JOIN pg_stat_activity USING (pid) WHERE NOT granted AND backend_type ~ 'pg_warden'});
+		usleep(100_000);
+	}
+	$locker->query_safe('COMMIT');
+	$locker->quit;
+}
+my %seen = map { $_ => 1 } @waiting;
+is(join("\n", sort keys %seen), '', 'no process of ours waits for a lock on them');
+is_accounted($node, 'postgres', $_, 'under locks', least => 10) for 'job 1', 'steps', 'slow';
+
 # For good, with a run that is under way; and created again, at once in the same transaction or later.
 $node->safe_psql('postgres', 'SELECT warden.schedule_pause(name) FROM warden.schedule_jobs');
 add_job($node, 'postgres', 'long', '1 hour', command => 'SELECT pg_sleep(3)');

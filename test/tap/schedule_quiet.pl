@@ -44,10 +44,16 @@ cmp_ok($node->safe_psql('postgres', q{SELECT sum(slots) FROM warden.schedule_run
 # A job that is running when the scheduler is turned off goes on.
 add_job($node, 'postgres', 'long', '1 hour', command => "WITH pause AS MATERIALIZED (SELECT pg_sleep(2)) $body FROM pause");
 $node->safe_psql('postgres', q{SELECT warden.schedule_run('long')});
-ok(defined within(10, $node, 'postgres', q{SELECT count(*) = 1 FROM pg_stat_activity WHERE application_name = 'long'}), 'a job runs');
+add_job($node, 'postgres', 'failing', '1 hour', command => q{DO 'BEGIN PERFORM pg_sleep(2); RAISE division_by_zero; END'});
+$node->safe_psql('postgres', q{SELECT warden.schedule_run('failing')});
+ok(defined within(10, $node, 'postgres', q{SELECT count(*) = 2 FROM pg_stat_activity WHERE application_name IN ('long', 'failing')}),
+	'jobs run');
 $node->append_conf('postgresql.conf', 'warden.scheduler = off');
 $node->reload;
 ok(defined within(10, $node, 'postgres', q{SELECT count(*) = 1 FROM ran WHERE job = 'long'}), 'one that is running goes on');
+ok(defined within(10, $node, 'postgres',
+		q{SELECT status = 'failed' AND sqlstate = '22012' FROM warden.schedule_runs WHERE job = 'failing'}),
+	'and one that fails is accounted for');
 
 # Without preloading.
 $node->safe_psql('postgres', q{SELECT warden.schedule_pause('skip')});
@@ -69,7 +75,7 @@ refused(q{add('odd', '@daily', 'SELECT ''it''''s 100%'', "x"')}, qr/HINT: .*psql
 refused(q{run('all')});
 refused(q{cancel('all')});
 refused(q{import_pg_cron()});
-is($node->safe_psql('postgres', q{SELECT count(*) FROM warden.schedule_jobs WHERE waiting_for ~ 'shared_preload_libraries'}), 3,
+is($node->safe_psql('postgres', q{SELECT count(*) FROM warden.schedule_jobs WHERE waiting_for ~ 'shared_preload_libraries'}), 4,
 	'jobs wait for it') or diag($node->safe_psql('postgres', 'SELECT name, waiting_for FROM warden.schedule_jobs'));
 is($node->safe_psql('postgres', 'SELECT count(*) > 5 FROM warden.schedule_runs'), 't', 'the history can be read');
 for my $call ("pause('all')", "resume('skip')", "resume('all')", "remove('skip')")
