@@ -48,8 +48,8 @@ constinit Statement find_first_waiting{
 // What waits for a time of day is looked at again.
 constinit Statement shift_waiting{
 	"UPDATE warden.schedule_slots s SET not_before ="
-	"   CASE WHEN EXISTS (SELECT FROM warden.schedule_known k WHERE k.id = s.job AND k.start_window IS NOT NULL) THEN "
-    "now()"
+	"   CASE WHEN EXISTS (SELECT FROM warden.schedule_known k WHERE k.id = s.job AND k.start_window IS NOT NULL)"
+	"        THEN now()"
 	"        ELSE not_before + $1 * interval '1 microsecond' END"
 	" WHERE run IN ("
 	"    SELECT run FROM warden.schedule_slots WHERE status = 'waiting' AND isfinite(not_before)"

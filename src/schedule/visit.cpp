@@ -146,9 +146,9 @@ bool put_up(Board &board, const Run &wanted) {
 // For each run, whether none before it is of the same role.
 std::vector<char> find_first_of_roles(const std::vector<Run> &runs) {
 	std::set<Oid> roles;
-	std::vector<char> is_first;
-	for (const Run &run : runs) {
-		is_first.push_back(roles.insert(run.owner).second ? 1 : 0);
+	std::vector<char> is_first(runs.size());
+	for (size_t i = 0; i < runs.size(); ++i) {
+		is_first[i] = roles.insert(runs[i].owner).second ? 1 : 0;
 	}
 	return is_first;
 }
