@@ -123,6 +123,14 @@ std::string free_name(const Blueprint &blueprint, const std::string &suffix) {
 	return name;
 }
 
+std::string name_suffix(const Range &range, const Key &key, const Calendar &calendar) {
+	if (range.lower == beginning) {
+		return "_first";
+	}
+	return key.notation == Notation::Number ? partition::name_suffix(range.lower)
+	                                        : partition::name_suffix(range.lower, calendar.step(), calendar.zone());
+}
+
 } // namespace
 
 Blueprint read_blueprint(const Policy &policy, const Bounds &bounds) {
@@ -153,16 +161,16 @@ Blueprint read_blueprint(const Policy &policy, const Bounds &bounds) {
 Draft draft_partition(const Blueprint &blueprint, const Range &range, const Key &key, const Calendar &calendar) {
 	const std::string parent = qualified_name(blueprint.schema_name, blueprint.parent);
 	Draft draft;
-	draft.name = free_name(blueprint, name_suffix(range.lower, calendar.step(), calendar.zone()));
+	draft.name = free_name(blueprint, name_suffix(range, key, calendar));
 	draft.qualified_name = qualified_name(blueprint.schema_name, draft.name);
 	draft.build.push_back("CREATE " + blueprint.persistence + "TABLE " + draft.qualified_name + " (LIKE " + parent +
 	                      " INCLUDING ALL EXCLUDING INDEXES EXCLUDING IDENTITY)" + blueprint.storage);
 	for (const auto &[before, after] : blueprint.properties) {
 		draft.build.push_back(before + draft.qualified_name + after);
 	}
-	draft.attach = "ALTER TABLE " + parent + " ATTACH PARTITION " + draft.qualified_name + " FOR VALUES FROM ('" +
-	               literal(range.lower, key.notation, calendar.zone()) + "') TO ('" +
-	               literal(range.upper, key.notation, calendar.zone()) + "')";
+	draft.attach = "ALTER TABLE " + parent + " ATTACH PARTITION " + draft.qualified_name + " FOR VALUES FROM (" +
+	               write_bound(range.lower, Side::Lower, key, calendar.zone()) + ") TO (" +
+	               write_bound(range.upper, Side::Upper, key, calendar.zone()) + ")";
 	return draft;
 }
 

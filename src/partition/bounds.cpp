@@ -1,6 +1,10 @@
 #include "partition/bounds.hpp"
 
+#include "pg/collation.hpp"
+#include "pg/names.hpp"
 #include "pg/spi.hpp"
+
+#include <array>
 
 extern "C" {
 #include "catalog/partition.h"
@@ -11,8 +15,11 @@ extern "C" {
 #include "partitioning/partbounds.h"
 #include "partitioning/partdesc.h"
 #include "utils/date.h"
+#include "utils/lsyscache.h"
+#include "utils/numeric.h"
 #include "utils/partcache.h"
 #include "utils/syscache.h"
+#include "utils/uuid.h"
 }
 
 namespace warden::partition {
@@ -22,7 +29,7 @@ using namespace pg;
 namespace {
 
 // Server code.  A date that is no timestamp any more is as good as infinite; that it comes before MAXVALUE stays true.
-Moment to_moment(Datum datum, Oid type) {
+Moment moment_of_time(Datum datum, Oid type) {
 	int overflow = 0;
 	const Timestamp moment =
 		type == DATEOID ? date2timestamp_opt_overflow(DatumGetDateADT(datum), &overflow) : DatumGetTimestamp(datum);
@@ -32,8 +39,49 @@ Moment to_moment(Datum datum, Oid type) {
 	return overflow < 0 || TIMESTAMP_IS_NOBEGIN(moment) ? minus_infinity : moment;
 }
 
+// Server code.  The first whole number that is not before it; NaN comes after all.
+Moment moment_of_numeric(Datum datum) {
+	const auto is_before = [](Datum a, Datum b) { return DatumGetInt32(DirectFunctionCall2(numeric_cmp, a, b)) < 0; };
+	const Datum least = DirectFunctionCall1(int8_numeric, Int64GetDatum(first_moment));
+	const Datum most = DirectFunctionCall1(int8_numeric, Int64GetDatum(last_moment));
+	if (is_before(most, datum)) {
+		return infinity;
+	}
+	if (is_before(datum, least)) {
+		return minus_infinity;
+	}
+	const Datum whole = DirectFunctionCall1(numeric_ceil, datum);
+	return DatumGetInt64(DirectFunctionCall1(numeric_int8, whole));
+}
+
 // Server code.
-Moment to_moment(PartitionRangeDatumKind kind, Datum datum, Oid type) {
+Moment to_moment(Datum datum, Oid type, Notation notation) {
+	switch (type) {
+	case INT2OID:
+		return moment_of(DatumGetInt16(datum), notation);
+	case INT4OID:
+		return moment_of(DatumGetInt32(datum), notation);
+	case INT8OID:
+		return moment_of(DatumGetInt64(datum), notation);
+	case NUMERICOID:
+		return moment_of_numeric(datum);
+	case UUIDOID: {
+		std::array<std::uint8_t, UUID_LEN> bytes{};
+		memcpy(bytes.data(), DatumGetUUIDP(datum)->data, UUID_LEN);
+		return moment_of(bytes);
+	}
+	case TEXTOID:
+	case VARCHAROID: {
+		const text *const value = DatumGetTextPP(datum);
+		return moment_of_ulid({VARDATA_ANY(value), static_cast<size_t>(VARSIZE_ANY_EXHDR(value))});
+	}
+	default:
+		return moment_of_time(datum, type);
+	}
+}
+
+// Server code.
+Moment to_moment(PartitionRangeDatumKind kind, Datum datum, Oid type, Notation notation) {
 	switch (kind) {
 	case PARTITION_RANGE_DATUM_MINVALUE:
 		return beginning;
@@ -42,7 +90,7 @@ Moment to_moment(PartitionRangeDatumKind kind, Datum datum, Oid type) {
 	case PARTITION_RANGE_DATUM_VALUE:
 		break;
 	}
-	return to_moment(datum, type);
+	return to_moment(datum, type, notation);
 }
 
 constinit Statement select_detaching{"SELECT inhrelid FROM pg_inherits WHERE inhparent = $1 AND inhdetachpending"};
@@ -50,6 +98,7 @@ constinit Statement select_detaching{"SELECT inhrelid FROM pg_inherits WHERE inh
 // The key's parts, for server code to fill.
 struct PlainKey {
 	Oid type;
+	Notation notation;
 	const char *column;
 };
 
@@ -64,27 +113,107 @@ bool has_key_expression(Relation parent) {
 	return has_expression;
 }
 
+// What to do with a key that does not tell the time by itself.
+const char *hint_for(Oid type) {
+	switch (type) {
+	case INT2OID:
+	case NUMERICOID:
+		return "Use warden.partition_by_number().";
+	case INT4OID:
+	case INT8OID:
+		return "If it is a time, add key_format => 'unix_seconds', 'unix_milliseconds', 'unix_microseconds' or "
+			   "'unix_nanoseconds'; else use warden.partition_by_number().";
+	case UUIDOID:
+		return "Add key_format => 'uuidv7' if the uuids begin with the time.";
+	case TEXTOID:
+	case VARCHAROID:
+		return "Add key_format => 'ulid' if the texts are ULIDs.";
+	default:
+		return "Partition the table by a column of type timestamptz, timestamp or date.";
+	}
+}
+
 // Server code.
-PlainKey read_plain_key(Relation parent) {
+Notation native_notation(Relation parent, Oid type) {
+	switch (type) {
+	case TIMESTAMPTZOID:
+		return Notation::Timestamptz;
+	case TIMESTAMPOID:
+		return Notation::Timestamp;
+	case DATEOID:
+		return Notation::Date;
+	default:
+		ereport(ERROR, errcode(ERRCODE_DATATYPE_MISMATCH),
+		        errmsg("partition key of table \"%s\" is of type %s", RelationGetRelationName(parent),
+		               format_type_be(type)),
+		        errhint("%s", hint_for(type)));
+	}
+}
+
+// Server code.  Whether keys of a type can be written so.
+bool fits(Oid type, Notation notation) {
+	switch (type) {
+	case INT2OID:
+		return notation == Notation::Number;
+	case INT4OID:
+		return notation == Notation::Number || notation == Notation::UnixSeconds;
+	case INT8OID:
+		return notation == Notation::Number || is_unix_time(notation);
+	case NUMERICOID:
+		return notation == Notation::Number;
+	case UUIDOID:
+		return notation == Notation::UuidV7;
+	case TEXTOID:
+	case VARCHAROID:
+		return notation == Notation::Ulid;
+	default:
+		return false;
+	}
+}
+
+// Server code.
+void check_notation(Relation parent, PartitionKey key, Notation notation) {
+	const Oid type = key->parttypid[0];
+	if (!fits(type, notation)) {
+		ereport(ERROR, errcode(ERRCODE_DATATYPE_MISMATCH),
+		        errmsg("partition key of table \"%s\" is of type %s", RelationGetRelationName(parent),
+		               format_type_be(type)),
+		        notation == Notation::Number
+		            ? errhint("Partition the table by a column of type smallint, integer, bigint or numeric.")
+		            : errhint("A key of unix_seconds is an integer or a bigint, one of unix_milliseconds, "
+		                      "unix_microseconds or unix_nanoseconds a bigint, of uuidv7 a uuid, of ulid a text."));
+	}
+	if (notation == Notation::Ulid && !sorts_by_bytes(key->partcollation[0])) {
+		ereport(ERROR, errcode(ERRCODE_DATATYPE_MISMATCH),
+		        errmsg("partition key of table \"%s\" is not sorted by its bytes", RelationGetRelationName(parent)),
+		        errdetail("ULIDs are in the order of time in collation \"C\" only."),
+		        errhint("Create the table with PARTITION BY RANGE (%s COLLATE \"C\").",
+		                quote_identifier(
+							NameStr(TupleDescAttr(RelationGetDescr(parent), key->partattrs[0] - 1)->attname))));
+	}
+}
+
+// Server code.
+PartitionKey read_range_key(Relation parent) {
 	if (parent->rd_rel->relkind != RELKIND_PARTITIONED_TABLE) {
 		ereport(ERROR, errcode(ERRCODE_WRONG_OBJECT_TYPE),
 		        errmsg("\"%s\" is not a partitioned table", RelationGetRelationName(parent)),
 		        errdetail_relkind_not_supported(parent->rd_rel->relkind),
-		        errhint("Create the table with PARTITION BY RANGE (a column of type timestamptz, timestamp or date)."));
+		        errhint("Create the table with PARTITION BY RANGE."));
 	}
 	// The relation cache evaluates what is constant in an expression, which is code of the table's owner, as whoever
 	// asks.
 	if (has_key_expression(parent)) {
 		ereport(ERROR, errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
 		        errmsg("partition key of table \"%s\" is an expression", RelationGetRelationName(parent)),
-		        errhint("Partition the table by a column of type timestamptz, timestamp or date."));
+		        errhint("Partition the table by a column."));
 	}
 	const PartitionKey key = RelationGetPartitionKey(parent);
 	if (key->strategy != PARTITION_STRATEGY_RANGE) {
 		ereport(ERROR, errcode(ERRCODE_WRONG_OBJECT_TYPE),
 		        errmsg("table \"%s\" is not partitioned by range", RelationGetRelationName(parent)),
 		        errdetail("It is partitioned by %s.", key->strategy == PARTITION_STRATEGY_LIST ? "list" : "hash"),
-		        errhint("Time needs a table that is created with PARTITION BY RANGE."));
+		        errhint("Time and numbers need a table that is created with PARTITION BY RANGE."));
 	}
 	if (key->partnatts != 1) {
 		ereport(
@@ -92,14 +221,22 @@ PlainKey read_plain_key(Relation parent) {
 			errmsg("table \"%s\" has a partition key of %d columns", RelationGetRelationName(parent), key->partnatts),
 			errhint("Create the table with PARTITION BY RANGE of one column."));
 	}
+	return key;
+}
+
+// Server code.
+PlainKey read_plain_key(Relation parent, const Notation *declared) {
+	const PartitionKey key = read_range_key(parent);
 	const Oid type = key->parttypid[0];
-	if (type != TIMESTAMPTZOID && type != TIMESTAMPOID && type != DATEOID) {
-		ereport(ERROR, errcode(ERRCODE_DATATYPE_MISMATCH),
-		        errmsg("partition key of table \"%s\" is of type %s", RelationGetRelationName(parent),
-		               format_type_be(type)),
-		        errhint("Partition the table by a column of type timestamptz, timestamp or date."));
+	const Notation notation = declared != nullptr ? *declared : native_notation(parent, type);
+	if (declared != nullptr) {
+		check_notation(parent, key, notation);
 	}
-	return {type, NameStr(TupleDescAttr(RelationGetDescr(parent), key->partattrs[0] - 1)->attname)};
+	return {type, notation, NameStr(TupleDescAttr(RelationGetDescr(parent), key->partattrs[0] - 1)->attname)};
+}
+
+Integer width_of(Oid type) {
+	return type == INT2OID ? Integer::Two : type == INT4OID ? Integer::Four : Integer::Eight;
 }
 
 // Server code: the bound of one partition from its catalogue row.
@@ -116,24 +253,78 @@ PartitionBoundSpec *read_bound_spec(Oid partition) {
 }
 
 // Server code.
-Moment to_moment(const List *bound) {
+Moment to_moment(const List *bound, Notation notation) {
 	const auto *const datum = linitial_node(PartitionRangeDatum, bound);
 	if (datum->kind != PARTITION_RANGE_DATUM_VALUE) {
-		return to_moment(datum->kind, 0, InvalidOid);
+		return to_moment(datum->kind, 0, InvalidOid, notation);
 	}
 	const auto *const value = castNode(Const, datum->value);
-	return to_moment(value->constvalue, value->consttype);
+	return to_moment(value->constvalue, value->consttype, notation);
+}
+
+// Whether there are keys between two moments that can be written.
+bool has_finer_keys(Oid type, Notation notation) {
+	return type == NUMERICOID || type == UUIDOID || type == TEXTOID || type == VARCHAROID ||
+	       notation == Notation::UnixNanoseconds;
+}
+
+struct Bound {
+	Moment moment;
+	const char *text;
+};
+
+// Server code.  Those that are keys, in order.
+size_t read_bounds_as_text(Relation parent, Notation notation, Bound *bounds) {
+	const PartitionBoundInfo info = RelationGetPartitionDesc(parent, false)->boundinfo;
+	const Oid type = RelationGetPartitionKey(parent)->parttypid[0];
+	Oid output = InvalidOid;
+	bool is_varlena = false;
+	getTypeOutputInfo(type, &output, &is_varlena);
+	size_t count = 0;
+	for (int i = 0; i < info->ndatums; ++i) {
+		if (info->kind[i][0] == PARTITION_RANGE_DATUM_VALUE) {
+			bounds[count++] = {to_moment(info->datums[i][0], type, notation),
+			                   OidOutputFunctionCall(output, info->datums[i][0])};
+		}
+	}
+	return count;
+}
+
+std::map<Moment, Foreign> read_foreign(Relation parent, const Key &key) {
+	const size_t most = call([&] {
+		const PartitionBoundInfo info = RelationGetPartitionDesc(parent, false)->boundinfo;
+		return info != nullptr ? static_cast<size_t>(info->ndatums) : 0;
+	});
+	std::vector<Bound> bounds(most);
+	Bound *const data = bounds.data();
+	const size_t count = most > 0 ? call(read_bounds_as_text, parent, key.notation, data) : 0;
+	std::map<Moment, Foreign> foreign;
+	for (size_t i = 0; i < count; ++i) {
+		const auto &[moment, text] = bounds[i];
+		if (foreign.contains(moment)) {
+			foreign[moment].greatest = text;
+		} else if (!is_finite(moment) || literal(moment, key.notation, no_zone()) != text) {
+			foreign[moment] = {text, text};
+		}
+	}
+	return foreign;
 }
 
 } // namespace
 
-Bounds read_bounds(const OpenRelation &parent) {
-	const PlainKey key = call(read_plain_key, parent.get());
-	const Notation notation = key.type == TIMESTAMPTZOID ? Notation::Timestamptz
-	                          : key.type == TIMESTAMPOID ? Notation::Timestamp
-	                                                     : Notation::Date;
-	Bounds bounds{{key.type, notation, key.column}, {}, {}, InvalidOid};
+Key read_key(const OpenRelation &parent, std::optional<Notation> declared) {
+	const PlainKey key = call(read_plain_key, parent.get(), declared ? &*declared : nullptr);
+	return {key.type, key.notation, domain_of(key.notation, width_of(key.type)), key.column, {}};
+}
 
+Bounds read_bounds(const OpenRelation &parent, std::optional<Notation> declared) {
+	Bounds bounds{read_key(parent, declared), {}, {}, InvalidOid};
+	const Oid type = bounds.key.type;
+	const Notation notation = bounds.key.notation;
+
+	if (has_finer_keys(type, notation)) {
+		bounds.key.foreign = read_foreign(parent.get(), bounds.key);
+	}
 	const PartitionDesc descriptor = call(RelationGetPartitionDesc, parent.get(), false);
 	const PartitionBoundInfo info = descriptor->boundinfo;
 	if (info == nullptr) {
@@ -150,8 +341,8 @@ Bounds read_bounds(const OpenRelation &parent) {
 		size_t n = 0;
 		for (int i = 1; i < info->ndatums; ++i) {
 			if (info->indexes[i] >= 0) {
-				bounds.ranges[n] = {to_moment(info->kind[i - 1][0], info->datums[i - 1][0], key.type),
-				                    to_moment(info->kind[i][0], info->datums[i][0], key.type)};
+				bounds.ranges[n] = {to_moment(info->kind[i - 1][0], info->datums[i - 1][0], type, notation),
+				                    to_moment(info->kind[i][0], info->datums[i][0], type, notation)};
 				bounds.oids[n] = descriptor->oids[info->indexes[i]];
 				++n;
 			}
@@ -169,7 +360,9 @@ Oid find_detaching(Oid parent) {
 	return found.empty() ? InvalidOid : std::get<0>(found.front());
 }
 
-std::optional<Range> read_range(Oid parent, Oid partition) {
+std::optional<Range> read_range(Oid parent, Oid partition, std::optional<Notation> declared) {
+	// Time is read by its type.
+	const Notation notation = declared.value_or(Notation::Timestamptz);
 	Range range{};
 	const bool found = call([&] {
 		const PartitionBoundSpec *const spec = read_bound_spec(partition);
@@ -177,27 +370,42 @@ std::optional<Range> read_range(Oid parent, Oid partition) {
 		    get_partition_parent(partition, true) != parent || PartitionHasPendingDetach(partition)) {
 			return false;
 		}
-		range = {to_moment(spec->lowerdatums), to_moment(spec->upperdatums)};
+		range = {to_moment(spec->lowerdatums, notation), to_moment(spec->upperdatums, notation)};
 		return true;
 	});
 	return found ? std::optional(range) : std::nullopt;
 }
 
 Zone key_zone(const Key &key, const Zone &zone) {
-	return key.notation == Notation::Timestamptz ? zone : no_zone();
+	return has_instants(key.notation) ? zone : no_zone();
 }
 
 Moment to_key(Moment instant, const Key &key, const Zone &zone) {
-	return instant == beginning || instant == end || key.notation == Notation::Timestamptz ? instant
-	                                                                                       : zone.wall(instant);
+	return instant == beginning || instant == end || has_instants(key.notation) ? instant : zone.wall(instant);
 }
 
 Moment from_key(Moment value, const Key &key, const Zone &zone) {
-	return !is_finite(value) || key.notation == Notation::Timestamptz ? value : zone.instant(value);
+	return !is_finite(value) || has_instants(key.notation) ? value : zone.instant(value);
 }
 
 Moment key_now(const Key &key, const Zone &zone) {
 	return to_key(call(GetCurrentTimestamp), key, zone);
+}
+
+std::string show_bound(Moment bound, Side side, const Key &key, const Zone &zone) {
+	if (const auto found = key.foreign.find(bound); found != key.foreign.end()) {
+		// What ends there must not reach into the first of them, and what begins there not be reached by the last.
+		return side == Side::Upper ? found->second.least : found->second.greatest;
+	}
+	if (is_finite(bound)) {
+		return literal(bound, key.notation, key_zone(key, zone));
+	}
+	return bound == beginning ? "MINVALUE" : bound == end ? "MAXVALUE" : bound == infinity ? "infinity" : "-infinity";
+}
+
+std::string write_bound(Moment bound, Side side, const Key &key, const Zone &zone) {
+	const std::string text = show_bound(bound, side, key, zone);
+	return bound == beginning || bound == end ? text : quoted_literal(text);
 }
 
 } // namespace warden::partition

@@ -6,17 +6,26 @@
 #include "partition/plan.hpp"
 #include "pg/scoped.hpp"
 
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
 
 namespace warden::partition {
 
-/// A partition key we can work with: one column of a time type.
+/// Bounds of a table as others wrote them, between a moment and the one before.
+struct Foreign {
+	std::string least;
+	std::string greatest;
+};
+
+/// A partition key we can work with: one column.
 struct Key {
-	Oid type; ///< timestamptz, timestamp or date
+	Oid type;
 	Notation notation;
+	Domain domain;
 	std::string column;
+	std::map<Moment, Foreign> foreign; ///< to continue from those without a gap
 };
 
 /// The partitions of a table, ordered by their bounds.
@@ -27,10 +36,14 @@ struct Bounds {
 	Oid default_partition; ///< InvalidOid if there is none
 };
 
-/// Reads the partitions of a table, also one whose DETACH CONCURRENTLY was interrupted: its range is still taken.
+/// The key of a table, written as was declared: std::nullopt for the types of time, which need no word about that.
 /// Errors: 42809 not partitioned or not by range, 0A000 more than one key column or an expression, 42804 the type of
-/// the key.
-Bounds read_bounds(const pg::OpenRelation &parent);
+/// the key, or its collation.
+Key read_key(const pg::OpenRelation &parent, std::optional<Notation> declared);
+
+/// Reads the partitions of a table, also one whose DETACH CONCURRENTLY was interrupted: its range is still taken.
+/// Errors: those of read_key().
+Bounds read_bounds(const pg::OpenRelation &parent, std::optional<Notation> declared);
 
 /// The partition whose DETACH CONCURRENTLY was interrupted, if there is one: the server allows no second.
 Oid find_detaching(Oid parent);
@@ -38,13 +51,20 @@ Oid find_detaching(Oid parent);
 /// The range of a partition of this table, as the catalogue has it now; std::nullopt if it is none, is being detached,
 /// or is the default one.  For a caller who holds its lock: unlike read_bounds() it costs the same for any number of
 /// siblings.
-std::optional<Range> read_range(Oid parent, Oid partition);
+std::optional<Range> read_range(Oid parent, Oid partition, std::optional<Notation> declared);
 
 /// The zone to count in for this type of key: a key without time zone is what the clock shows.
 Zone key_zone(const Key &key, const Zone &zone);
 
-/// The clock: now, as a value of the key.
+/// The clock: now, as a value of a key of time.
 Moment key_now(const Key &key, const Zone &zone);
+
+/// A bound as text: MINVALUE, MAXVALUE, or the key.  One of others is that of the range that it ends or begins.
+enum class Side { Lower, Upper };
+std::string show_bound(Moment bound, Side side, const Key &key, const Zone &zone);
+
+/// The same for SQL: a key in quotes.
+std::string write_bound(Moment bound, Side side, const Key &key, const Zone &zone);
 
 /// An instant, as a value of the key, and back.
 Moment to_key(Moment instant, const Key &key, const Zone &zone);

@@ -176,33 +176,6 @@ Moment same_phase(const Step &step, Moment anchor, const Zone &zone) {
 	}
 }
 
-std::string literal(Moment moment, Notation notation, const Zone &zone) {
-	const Moment wall = notation == Notation::Timestamptz ? zone.wall(moment) : moment;
-	const Date date = date_of(floor_divide(wall, microseconds_per_day));
-	const bool before_christ = date.year <= 0;
-	std::string text = print("%04lld-%02d-%02d", static_cast<long long>(before_christ ? 1 - date.year : date.year),
-	                         date.month, date.day);
-	if (notation != Notation::Date) {
-		const Clock clock = clock_of(wall);
-		text += print(" %02d:%02d:%02d", clock.hour, clock.minute, clock.second);
-		if (clock.microsecond != 0) {
-			text += print(".%06d", clock.microsecond);
-		}
-	}
-	if (notation == Notation::Timestamptz) {
-		const auto offset = static_cast<int>(offset_seconds(moment, zone));
-		const int size = std::abs(offset);
-		text += print("%c%02d", offset < 0 ? '-' : '+', size / 3600);
-		if (size % 3600 != 0) {
-			text += print(":%02d", size / 60 % 60);
-		}
-		if (size % 60 != 0) {
-			text += print(":%02d", size % 60);
-		}
-	}
-	return before_christ ? text + " BC" : text;
-}
-
 std::string name_suffix(Moment lower, const Step &step, const Zone &zone) {
 	const Moment wall = zone.wall(lower);
 	const Date date = date_of(floor_divide(wall, microseconds_per_day));
@@ -221,6 +194,11 @@ std::string name_suffix(Moment lower, const Step &step, const Zone &zone) {
 		}
 	}
 	return text;
+}
+
+std::string name_suffix(std::int64_t lower) {
+	const std::string digits = print("%lld", static_cast<long long>(lower));
+	return lower < 0 ? "_m" + digits.substr(1) : "_p" + digits;
 }
 
 } // namespace warden::partition

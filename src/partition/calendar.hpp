@@ -5,7 +5,7 @@
 // adds up from step to step (31 January + 1 month + 1 month is 31 March).
 #pragma once
 
-#include "util/clock.hpp"
+#include "partition/notation.hpp"
 
 #include <cstdint>
 #include <optional>
@@ -69,14 +69,12 @@ Moment default_anchor(const Step &step, const Zone &zone);
 /// The anchor nearest to the default one that has the same boundaries as this one.
 Moment same_phase(const Step &step, Moment anchor, const Zone &zone);
 
-/// A moment the way SQL reads it in any DateStyle: '2026-11-21 13:00:00+01', without the offset for keys that have no
-/// zone, and the day alone for dates.  The moment is finite.
-enum class Notation { Timestamptz, Timestamp, Date };
-std::string literal(Moment moment, Notation notation, const Zone &zone);
-
 /// What tells a partition's name from its siblings': '_p20261121', or '_p20261121_130000' unless its lower bound is a
 /// midnight of a calendar of days or months (of two midnights, the one that begins the day).  Where the clocks show
 /// that time twice, the offset from UTC is added: '_p20261025_020000_p0200' and '_p20261025_020000_p0100'.
 std::string name_suffix(Moment lower, const Step &step, const Zone &zone);
+
+/// The same for a number: '_p1000000', '_m1000000' if it is negative.
+std::string name_suffix(std::int64_t lower);
 
 } // namespace warden::partition

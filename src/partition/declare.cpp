@@ -1,17 +1,13 @@
 // declare.cpp - partition_by_time(): what was asked for is checked whole before anything is written.
-#include "partition/maintenance.hpp"
+#include "partition/declaration.hpp"
 
 #include "pg/lock.hpp"
 #include "pg/names.hpp"
 #include "pg/security.hpp"
-#include "pg/spi.hpp"
 #include "pg/zone.hpp"
 
 extern "C" {
-#include "access/reloptions.h"
-#include "catalog/pg_class.h"
 #include "pgtime.h"
-#include "utils/fmgroids.h"
 }
 
 namespace warden::partition {
@@ -20,30 +16,13 @@ using namespace pg;
 
 namespace {
 
-constexpr std::size_t most_partitions = 10'000;
 constexpr double most_years = 1000; // of "every"
 // Years 1 to 9999: what is beyond is a mistake.
 constexpr Moment first_anchor = -730'119 * microseconds_per_day;
 constexpr Moment last_anchor = 2'921'939 * microseconds_per_day;
 
-Error invalid(const std::string &message) {
-	return {ERRCODE_INVALID_PARAMETER_VALUE, message};
-}
-
 bool is_negative(const Span &span) {
 	return span.months < 0 || span.days < 0 || span.microseconds < 0;
-}
-
-void check_table(const OpenRelation &table) {
-	if (table->rd_rel->relpersistence == RELPERSISTENCE_TEMP) {
-		throw Error(ERRCODE_FEATURE_NOT_SUPPORTED, "cannot manage the partitions of a temporary table")
-			.with_detail("Maintenance runs in other sessions, which cannot see it.");
-	}
-	if (table->rd_rel->relispartition) {
-		throw Error(ERRCODE_FEATURE_NOT_SUPPORTED,
-		            format("cannot manage \"%s\" because it is a partition itself", NameStr(table->rd_rel->relname)))
-			.with_hint("Name the table at the root of the partition tree.");
-	}
 }
 
 Step check_every(const Span &every, const Key &key) {
@@ -96,39 +75,6 @@ void check_anchor(Moment anchor) {
 	}
 }
 
-/// What CREATE TABLE WITH would say of it, as the server's own check.
-std::optional<std::string> check_storage_parameters(std::optional<TextArray> parameters) {
-	if (!parameters) {
-		return std::nullopt;
-	}
-	Spi spi;
-	for (const auto &[is_well_formed, of_table, of_toast] :
-	     spi.query<bool, std::optional<TextArray>, std::optional<TextArray>>(
-			 R"(SELECT coalesce(bool_and(coalesce(p ~ '^(toast[.])?[a-z_]+=.', false)), true),
-			           array_agg(p) FILTER (WHERE p !~ '^toast[.]'),
-			           array_agg(substr(p, 7)) FILTER (WHERE p ~ '^toast[.]')
-			    FROM unnest($1) p)",
-			 parameters)) {
-		if (!is_well_formed) {
-			throw invalid("\"storage_parameters\" is not a list of name=value")
-				.with_hint("Type for instance storage_parameters => '{fillfactor=90, toast.autovacuum_enabled=off}'.");
-		}
-		call([&] {
-			(void)heap_reloptions(RELKIND_RELATION, of_table ? of_table->datum : 0, true);
-			(void)heap_reloptions(RELKIND_TOASTVALUE, of_toast ? of_toast->datum : 0, true);
-		});
-	}
-	return call([&] { return OidOutputFunctionCall(F_ARRAY_OUT, parameters->datum); });
-}
-
-bool check_on_expiry(std::string_view on_expiry) {
-	if (on_expiry != "drop" && on_expiry != "detach") {
-		throw invalid(format("\"on_expiry\" cannot be \"%s\"", std::string(on_expiry).c_str()))
-			.with_hint("Use on_expiry => 'drop', or 'detach' to keep the partition as a table of its own.");
-	}
-	return on_expiry == "detach";
-}
-
 /// The zone that was asked for; else the one the set has; else that of the session, unless the bounds of days and
 /// months that exist are midnights in UTC and not there.
 std::string choose_timezone(std::optional<std::string_view> timezone, const std::optional<Policy> &known,
@@ -136,11 +82,11 @@ std::string choose_timezone(std::optional<std::string_view> timezone, const std:
 	if (timezone) {
 		return std::string(*timezone);
 	}
-	if (known) {
+	if (known && !known->is_of_numbers()) {
 		return known->timezone;
 	}
 	std::string session = call(pg_get_timezone_name, session_timezone);
-	if (bounds.key.notation == Notation::Timestamptz && step.unit != Step::Unit::Microsecond &&
+	if (has_instants(bounds.key.notation) && step.unit != Step::Unit::Microsecond &&
 	    !at_midnight(bounds.ranges, server_zone(session)) && at_midnight(bounds.ranges, server_zone("UTC"))) {
 		report(NOTICE, Error(ERRCODE_SUCCESSFUL_COMPLETION, "using time zone UTC")
 		                   .with_detail(format("Existing partitions begin and end at midnight there, and not in %s.",
@@ -150,22 +96,24 @@ std::string choose_timezone(std::optional<std::string_view> timezone, const std:
 	return session;
 }
 
-/// Before the first error of a full disk or a full catalogue.
-void check_count(const Set &set) {
-	if (!is_finite(set.window.horizon)) {
-		throw invalid("\"ahead\" is too long").with_hint("Use for instance ahead => '1 month'.");
+std::optional<Notation> check_key_format(std::optional<std::string_view> name) {
+	if (!name) {
+		return std::nullopt;
 	}
-	if (set.missing(most_partitions + 1).size() > most_partitions) {
-		throw invalid(format("more than %zu partitions would be made", most_partitions))
-			.with_detail(
-				"They would reach from the end of the last partition before now, but for what has expired, to the "
-				"end of \"ahead\".")
-			.with_hint("Use a longer \"every\", a shorter \"ahead\" or a shorter \"keep\".");
+	const auto notation = notation_of(*name);
+	if (!notation || *notation == Notation::Number) {
+		throw invalid(format("\"key_format\" cannot be \"%s\"", std::string(*name).c_str()))
+			.with_hint(
+				"Use unix_seconds, unix_milliseconds, unix_microseconds or unix_nanoseconds for integers, uuidv7 "
+				"for a uuid, ulid for a text; or leave it out for a timestamptz, timestamp or date.");
 	}
+	return notation;
 }
 
-/// All arguments but dry_run, checked.
-Policy read_arguments(FunctionCallInfo fcinfo, Oid parent, Bounds bounds) {
+Policy read_arguments(FunctionCallInfo fcinfo, Oid parent, const OpenRelation &table) {
+	const auto notation = check_key_format(argument<std::optional<std::string_view>>(fcinfo, 7));
+	Bounds bounds = read_bounds(table, notation);
+	check_table(table);
 	const auto every = required_argument<Span>(fcinfo, 1, "every");
 	const Step step = check_every(every, bounds.key);
 	const Span ahead = argument<std::optional<Span>>(fcinfo, 2).value_or(default_ahead(step));
@@ -175,10 +123,9 @@ Policy read_arguments(FunctionCallInfo fcinfo, Oid parent, Bounds bounds) {
 		check_keep(*keep, every);
 	}
 	const bool detach = check_on_expiry(required_argument<std::string_view>(fcinfo, 4, "on_expiry"));
-	const auto known = read_policies(parent);
+	const auto known = find_policy(parent);
 	const std::string timezone =
-		choose_timezone(argument<std::optional<std::string_view>>(fcinfo, 5),
-	                    known.empty() ? std::nullopt : std::optional(known.front()), bounds, step);
+		choose_timezone(argument<std::optional<std::string_view>>(fcinfo, 5), known, bounds, step);
 	const Zone zone = server_zone(timezone);
 	const auto anchor = argument<std::optional<Timestamptz>>(fcinfo, 6);
 	if (anchor) {
@@ -189,45 +136,30 @@ Policy read_arguments(FunctionCallInfo fcinfo, Oid parent, Bounds bounds) {
 		anchor ? anchor->value
 			   : from_key(infer_anchor(bounds.ranges, step, now, key_zone(bounds.key, zone)), bounds.key, zone);
 	Policy policy{.parent = parent,
+	              .notation = notation,
 	              .every = every,
 	              .ahead = ahead,
 	              .keep = keep,
 	              .detach = detach,
 	              .timezone = timezone,
 	              .anchor = first,
-	              .storage_parameters = check_storage_parameters(argument<std::optional<TextArray>>(fcinfo, 7)),
-	              .failed = !known.empty() && known.front().failed};
-	check_count(examine(policy, std::move(bounds)));
+	              .storage_parameters = check_storage_parameters(argument<std::optional<TextArray>>(fcinfo, 8)),
+	              .failed = known && known->failed};
+	const Set set = examine(policy, std::move(bounds));
+	if (!is_finite(set.window.horizon)) {
+		throw invalid("\"ahead\" is too long").with_hint("Use for instance ahead => '1 month'.");
+	}
+	check_count(set);
 	return policy;
 }
 
 } // namespace
 
 /// partition_by_time(parent regclass, every interval, ahead interval, keep interval, on_expiry text, timezone text,
-/// anchor timestamptz, storage_parameters text[], dry_run boolean)
+/// anchor timestamptz, key_format text, storage_parameters text[], dry_run boolean)
 /// returns table (parent, partition, action, status, command, detail)
 PG_FUNCTION(partition_by_time) {
-	const auto parent = required_argument<Oid>(fcinfo, 0, "parent");
-	const auto dry_run = required_argument<bool>(fcinfo, 8, "dry_run");
-	check_owner(parent);
-	if (!dry_run) {
-		call(PreventCommandIfReadOnly, "warden.partition_by_time()");
-	}
-	OutcomeRows rows(fcinfo);
-	const PinnedSettings settings;
-	lock(parent, dry_run ? AccessShareLock : ShareUpdateExclusiveLock);
-	std::optional<Policy> policy;
-	{
-		const OpenRelation table(parent, NoLock);
-		Bounds bounds = read_bounds(table);
-		check_table(table);
-		policy = read_arguments(fcinfo, parent, std::move(bounds));
-	}
-	if (!dry_run) {
-		write_policy(*policy);
-	}
-	std::size_t locks = locks_of_a_transaction();
-	add_outcomes(rows, parent, maintain_in_transaction(*policy, dry_run ? Mode::DryRun : Mode::Declare, locks));
+	declare_set(fcinfo, "warden.partition_by_time()", 9, read_arguments);
 	PG_RETURN_NULL();
 }
 

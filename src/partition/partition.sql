@@ -3,13 +3,20 @@
 -- What was declared. One row a set; rows whose table is gone are taken out by the next maintenance and never dumped.
 CREATE TABLE warden.partition_policies (
     parent warden.relation_reference NOT NULL,
-    every interval NOT NULL,
-    ahead interval NOT NULL,
+    every interval,
+    ahead interval,
     keep interval,
     on_expiry text NOT NULL CHECK (on_expiry IN ('drop', 'detach')),
-    timezone text NOT NULL,
-    anchor timestamptz NOT NULL,
-    storage_parameters text[]
+    timezone text,
+    anchor timestamptz,
+    storage_parameters text[],
+    key_format text, -- "number" of a set of numbers, of which these are:
+    every_number bigint,
+    ahead_number bigint,
+    keep_number bigint,
+    anchor_number bigint,
+    CHECK (CASE WHEN key_format = 'number' THEN (every_number, ahead_number, anchor_number) IS NOT NULL
+                ELSE (every, ahead, timezone, anchor) IS NOT NULL END)
 );
 -- Partial, because several tables of a dump may not be restored.
 CREATE UNIQUE INDEX partition_policies_parent ON warden.partition_policies (parent) WHERE parent <> 0::oid;
@@ -67,7 +74,13 @@ ALTER TABLE warden.partition_log ENABLE REPLICA TRIGGER ignore_replicated;
 CREATE FUNCTION warden.partition_by_time(
         parent regclass, every interval, ahead interval DEFAULT NULL, keep interval DEFAULT NULL,
         on_expiry text DEFAULT 'drop', timezone text DEFAULT NULL, anchor timestamptz DEFAULT NULL,
-        storage_parameters text[] DEFAULT NULL, dry_run boolean DEFAULT false)
+        key_format text DEFAULT NULL, storage_parameters text[] DEFAULT NULL, dry_run boolean DEFAULT false)
+    RETURNS TABLE (parent regclass, partition text, action text, status text, command text, detail text)
+    LANGUAGE c VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE AS 'MODULE_PATHNAME';
+CREATE FUNCTION warden.partition_by_number(
+        parent regclass, every bigint, ahead bigint DEFAULT NULL, keep bigint DEFAULT NULL,
+        on_expiry text DEFAULT 'drop', anchor bigint DEFAULT NULL, storage_parameters text[] DEFAULT NULL,
+        dry_run boolean DEFAULT false)
     RETURNS TABLE (parent regclass, partition text, action text, status text, command text, detail text)
     LANGUAGE c VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE AS 'MODULE_PATHNAME';
 CREATE FUNCTION warden.partition_unmanage(parent regclass) RETURNS void
@@ -76,7 +89,8 @@ CREATE FUNCTION warden.partition_maintain(parent regclass DEFAULT NULL, dry_run 
     RETURNS TABLE (parent regclass, partition text, action text, status text, command text, detail text)
     LANGUAGE c VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE AS 'MODULE_PATHNAME';
 REVOKE EXECUTE ON FUNCTION
-    warden.partition_by_time(regclass, interval, interval, interval, text, text, timestamptz, text[], boolean),
+    warden.partition_by_time(regclass, interval, interval, interval, text, text, timestamptz, text, text[], boolean),
+    warden.partition_by_number(regclass, bigint, bigint, bigint, text, bigint, text[], boolean),
     warden.partition_unmanage(regclass),
     warden.partition_maintain(regclass, boolean) FROM PUBLIC;
 
@@ -85,7 +99,8 @@ CREATE FUNCTION warden.partition_bounds(parent regclass)
     RETURNS TABLE (partition regclass, kind text, lower_bound text, upper_bound text, expires_at timestamptz)
     LANGUAGE c STABLE STRICT PARALLEL UNSAFE ROWS 50 AS 'MODULE_PATHNAME';
 CREATE FUNCTION warden.partition_coverage(parent regclass)
-    RETURNS TABLE (covered_until timestamptz, partitions bigint, default_partition regclass)
+    RETURNS TABLE (covered_until timestamptz, covered_to text, numbers_left bigint, partitions bigint,
+                   default_partition regclass)
     LANGUAGE c STABLE STRICT PARALLEL UNSAFE ROWS 1 AS 'MODULE_PATHNAME';
 
 -- Functions and not subqueries of the views, because the planner thinks of thousands of partitions and would compile.
@@ -106,8 +121,10 @@ CREATE FUNCTION warden.partition_bytes(partition regclass) RETURNS bigint
 CREATE VIEW warden.partition_sets WITH (security_invoker = true) AS
     SELECT p.parent::regclass AS parent,
            p.every, p.ahead, p.keep, p.on_expiry, p.timezone, p.anchor, p.storage_parameters,
-           b.covered_until,
+           p.key_format, p.every_number, p.ahead_number, p.keep_number, p.anchor_number,
+           b.covered_to, b.covered_until,
            CASE WHEN isfinite(b.covered_until) THEN greatest(b.covered_until - now(), interval '0') END AS runs_out_in,
+           b.numbers_left,
            b.partitions,
            warden.partition_rows(b.default_partition) AS default_rows,
            s.last_success, s.last_error, s.last_error_at, s.blocked_by
@@ -131,17 +148,22 @@ GRANT SELECT ON warden.partition_sets, warden.partitions TO PUBLIC;
 -- Comments -----------------------------------------------------------------------------------------------------------
 
 COMMENT ON TABLE warden.partition_policies IS
-    'What partition_by_time() was told, one row a set. Read the view partition_sets; change it by calling the function again.';
+    'What partition_by_time() and partition_by_number() were told, one row a set; lengths of numbers in the columns ..._number. Read the view partition_sets; change it by calling the function again.';
 COMMENT ON TABLE warden.partition_states IS
     'How the last maintenance of each set ended. Read the view partition_sets.';
 COMMENT ON TABLE warden.partition_log IS
     'What maintenance did: one row a partition created, detached or dropped, with the statements that were run. Kept for warden.partition_history.';
-COMMENT ON FUNCTION warden.partition_by_time(regclass, interval, interval, interval, text, text, timestamptz, text[], boolean) IS
-$$Has the partitions of a table that is partitioned by range of a timestamptz, timestamp or date made ahead of time and retired; again with other arguments changes that.
-every: length of a partition, in months, days or time, not mixed. ahead: how far beyond now partitions are to exist (default: 4 partitions, and more up to a week while that is at most 48). keep: how long after its upper bound has passed a partition stays (default: for ever). on_expiry: drop, or detach, which leaves it as a table. timezone: where days and months begin (default: that of the session, or UTC if existing bounds tell so; of a set that exists: as it was). anchor: one boundary (default: as existing partitions have it, else midnight of 2000-01-01, a Monday for days). storage_parameters: of new partitions, like pg_class.reloptions (default: those of the newest partition). dry_run: only report.
+COMMENT ON FUNCTION warden.partition_by_time(regclass, interval, interval, interval, text, text, timestamptz, text, text[], boolean) IS
+$$Has the partitions of a table that is partitioned by range of a time made ahead of time and retired; again with other arguments changes that.
+every: length of a partition, in months, days or time, not mixed. ahead: how far beyond now partitions are to exist (default: 4 partitions, and more up to a week while that is at most 48). keep: how long after its upper bound has passed a partition stays (default: for ever). on_expiry: drop, or detach, which leaves it as a table. timezone: where days and months begin (default: that of the session, or UTC if existing bounds tell so; of a set that exists: as it was). anchor: one boundary (default: as existing partitions have it, else midnight of 2000-01-01, a Monday for days). key_format: how a key that is no timestamptz, timestamp or date tells the time: unix_seconds (integer, bigint), unix_milliseconds, unix_microseconds, unix_nanoseconds (bigint), uuidv7 (uuid), ulid (text in collation "C", in capitals). storage_parameters: of new partitions, like pg_class.reloptions (default: those of the newest partition). dry_run: only report.
 Creates what is missing at once, as far as one transaction should lock, first what rows of now and later need; and returns one row a partition, as partition_maintain() does; retires nothing: what the next maintenance will retire is returned as planned.
 Errors: 42501 not the owner, 42809 not a partitioned table or not by range, 42804 type of key, 22023 an argument that cannot be right, 22004 one that must not be null, 0A000 more than one key column, an expression, a partition of another table, a temporary table, 55P03 lock not available within warden.lock_timeout.
 Locks until the end of the transaction: SHARE UPDATE EXCLUSIVE on the table, if anything is created, ACCESS EXCLUSIVE on a default partition, which the server scans then, and SHARE ROW EXCLUSIVE on tables that foreign keys join with it.$$;
+COMMENT ON FUNCTION warden.partition_by_number(regclass, bigint, bigint, bigint, text, bigint, text[], boolean) IS
+$$Has the partitions of a table that is partitioned by range of a smallint, integer, bigint or numeric made ahead of the numbers in use and retired behind them; again with other arguments changes that.
+The position of a set is that of the sequence behind the key where there is one that is in use (identity, serial, or a default that draws from it); else the greatest number in the newest partition that has rows. Rows in a default partition, or in one up to MAXVALUE, do not move it.
+every: how many numbers a partition is for. ahead: how many numbers beyond the position have a partition (default: 4 times every). keep: how many numbers before the position (default: all). on_expiry: drop, or detach, which leaves it as a table. anchor: one boundary (default: as existing partitions have it, else 0). storage_parameters: of new partitions, like pg_class.reloptions (default: those of the newest partition). dry_run: only report.
+Of a gap more than 100 partitions behind the position the rest is left. Otherwise, and in what it returns, its errors and its locks, like partition_by_time().$$;
 COMMENT ON FUNCTION warden.partition_unmanage(regclass) IS
     'Forgets the policy of a set; its partitions stay as they are. Error 42704 if the table is not managed, 42501 if not the owner. Locks the table in SHARE UPDATE EXCLUSIVE mode.';
 COMMENT ON FUNCTION warden.partition_maintain(regclass, boolean) IS
@@ -151,12 +173,12 @@ Errors: 42704 not managed, 42501 not the owner. Locks until the end of the trans
 COMMENT ON FUNCTION warden.partition_bounds(regclass) IS
     'Partitions of a managed set, whatever their bounds. kind: range, default, or detaching (a DETACH CONCURRENTLY that was interrupted). Bounds are written in the set''s time zone. expires_at: when retention may take it; null if never. No rows for a table that is not managed, or of which the caller is neither in pg_monitor nor has the rights of the owner. Locks the table in ACCESS SHARE mode.';
 COMMENT ON FUNCTION warden.partition_coverage(regclass) IS
-    'From now to covered_until a managed set has a partition for every row (null: not even now; infinity: up to MAXVALUE); the number of its partitions, the default one included; and the default partition. No rows for a table that is not managed, or of which the caller is neither in pg_monitor nor has the rights of the owner. Locks the table in ACCESS SHARE mode.';
+    'From now to covered_until a managed set has a partition for every row (null: not even now, or a set of numbers; infinity: up to MAXVALUE); covered_to: the same as a key; numbers_left: how many numbers after the last that the sequence behind the key has given out (null: there is none); the number of its partitions, the default one included; and the default partition. No rows for a table that is not managed, or of which the caller is neither in pg_monitor nor has the rights of the owner. Locks the table in ACCESS SHARE mode.';
 COMMENT ON FUNCTION warden.partition_rows(regclass) IS
     'Estimate of the rows in a partition and all below it: by ANALYZE or by the cumulative statistics, whichever is more.';
 COMMENT ON FUNCTION warden.partition_bytes(regclass) IS
     'Bytes of a partition and all below it, with indexes and TOAST. Locks each in ACCESS SHARE mode.';
 COMMENT ON VIEW warden.partition_sets IS
-    'One row a set: its policy; covered_until and runs_out_in: when rows stop having a partition (runs_out_in is null if never); partitions; default_rows: estimate of the rows in the default partition; last_success: when maintenance last did something and nothing went wrong; last_error: SQLSTATE and message of the last maintenance, null if it succeeded; blocked_by: who held the lock.';
+    'One row a set: its policy, of which every, ahead, keep and anchor are in the columns ..._number if it is of numbers; covered_to: the first key without a partition, as it is written; covered_until and runs_out_in: when rows stop having a partition (runs_out_in is null if never, or if the set is of numbers); numbers_left: how many numbers that is from the last that the sequence behind the key has given out (null: of time, without such a sequence, or never); partitions; default_rows: estimate of the rows in the default partition; last_success: when maintenance last did something and nothing went wrong; last_error: SQLSTATE and message of the last maintenance, null if it succeeded; blocked_by: who held the lock.';
 COMMENT ON VIEW warden.partitions IS
     'One row a partition: kind (range, default, detaching), bounds in the set''s time zone, estimated_rows, bytes with indexes and TOAST, expires_at: when retention may take it (null: never).';

@@ -66,7 +66,7 @@ std::vector<Range> missing_ranges(const std::vector<Range> &existing, const Cale
 	const auto current = first_after(existing, window.now);
 	// What ends at -infinity is not a partition to continue from.
 	if (current != existing.begin() && is_finite(std::prev(current)->upper)) {
-		const Moment from = std::max(std::prev(current)->upper, window.cutoff);
+		const Moment from = std::max({std::prev(current)->upper, window.cutoff, window.oldest});
 		for (const Range &range : uncovered(existing, calendar, {from, window.now}, limit - missing.size())) {
 			if (range.upper <= window.now) {
 				missing.push_back(range);
@@ -74,6 +74,15 @@ std::vector<Range> missing_ranges(const std::vector<Range> &existing, const Cale
 		}
 	}
 	return missing;
+}
+
+std::vector<Range> within(const Domain &domain, std::vector<Range> ranges) {
+	std::erase_if(ranges, [&](const Range &range) { return range.lower > domain.last || range.upper <= domain.first; });
+	for (Range &range : ranges) {
+		range.lower = range.lower < domain.first ? beginning : range.lower;
+		range.upper = range.upper > domain.last ? end : range.upper;
+	}
+	return ranges;
 }
 
 std::size_t count_expired(const std::vector<Range> &existing, const Window &window) {
@@ -107,6 +116,11 @@ Moment infer_anchor(const std::vector<Range> &existing, const Step &step, Moment
 		}
 	}
 	return default_anchor(step, zone);
+}
+
+Moment infer_anchor(const std::vector<Range> &existing, std::int64_t every, Moment now) {
+	const Step step{Step::Unit::Microsecond, every};
+	return floor_modulo(infer_anchor(existing, step, now, no_zone()), every);
 }
 
 bool at_midnight(const std::vector<Range> &existing, const Zone &zone) {

@@ -22,15 +22,19 @@ struct Range {
 /// How far a set reaches: from what retention leaves to the horizon.
 struct Window {
 	Moment now;
-	Moment horizon; ///< now + ahead: every moment before it is to be covered
-	Moment cutoff;  ///< now - keep, or `beginning`: what ends at or before it has expired
+	Moment horizon;            ///< now + ahead: every moment before it is to be covered
+	Moment cutoff;             ///< now - keep, or `beginning`: what ends at or before it has expired
+	Moment oldest = beginning; ///< gaps before it are left
 };
 
 /// The ranges to create, at most `limit` of them: the calendar's ranges from the end of the last partition before now
-/// up to the horizon, less what is covered already and what has expired.  First those that end after now, then those
-/// before, each oldest first.  `existing` is sorted and disjoint.
+/// up to the horizon, less what is covered already, what has expired and what is too old.  First those that end after
+/// now, then those before, each oldest first.  `existing` is sorted and disjoint.
 std::vector<Range> missing_ranges(const std::vector<Range> &existing, const Calendar &calendar, const Window &window,
                                   std::size_t limit);
+
+/// The same ranges as far as the key can hold them: one that reaches beyond its domain has no bound there.
+std::vector<Range> within(const Domain &domain, std::vector<Range> ranges);
 
 /// How many of the existing ranges, which are sorted, have expired: they come first.
 std::size_t count_expired(const std::vector<Range> &existing, const Window &window);
@@ -44,6 +48,9 @@ Moment infer_anchor(const std::vector<Range> &existing, const Step &step, Moment
 
 /// Whether every finite bound is a midnight of the zone, or begins a day whose midnight the clocks skipped.
 bool at_midnight(const std::vector<Range> &existing, const Zone &zone);
+
+/// The same for a number, whose default anchor is 0.
+Moment infer_anchor(const std::vector<Range> &existing, std::int64_t every, Moment now);
 
 /// How far ahead to create when nobody said: four steps, and more up to a week as long as that is no more than 48.
 Span default_ahead(const Step &step);

@@ -23,19 +23,23 @@ struct OwnTables {
 };
 
 constinit Statement select_policies{R"(
-SELECT parent::oid, every, ahead, keep, on_expiry = 'detach', timezone, anchor, storage_parameters::text,
+SELECT parent::oid, key_format, every, ahead, keep, every_number, ahead_number, keep_number, on_expiry = 'detach',
+       timezone, anchor, anchor_number, storage_parameters::text,
        EXISTS (SELECT FROM warden.partition_states s WHERE s.parent = p.parent AND s.last_error IS NOT NULL)
 FROM warden.partition_policies p
 WHERE $1 IS NULL OR parent = $1
 ORDER BY parent)"};
 
 constinit Statement upsert_policy{R"(
-INSERT INTO warden.partition_policies (parent, every, ahead, keep, on_expiry, timezone, anchor, storage_parameters)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8::text[])
+INSERT INTO warden.partition_policies (parent, key_format, every, ahead, keep, every_number, ahead_number, keep_number,
+                                       on_expiry, timezone, anchor, anchor_number, storage_parameters)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13::text[])
 ON CONFLICT (parent) WHERE parent <> 0::oid DO UPDATE
-SET (every, ahead, keep, on_expiry, timezone, anchor, storage_parameters)
-    = (excluded.every, excluded.ahead, excluded.keep, excluded.on_expiry, excluded.timezone, excluded.anchor,
-       excluded.storage_parameters))"};
+SET (key_format, every, ahead, keep, every_number, ahead_number, keep_number, on_expiry, timezone, anchor,
+     anchor_number, storage_parameters)
+    = (excluded.key_format, excluded.every, excluded.ahead, excluded.keep, excluded.every_number,
+       excluded.ahead_number, excluded.keep_number, excluded.on_expiry, excluded.timezone, excluded.anchor,
+       excluded.anchor_number, excluded.storage_parameters))"};
 
 constinit Statement select_parents{R"(
 SELECT parent::oid FROM warden.partition_policies UNION SELECT parent FROM warden.partition_states)"};
@@ -58,6 +62,10 @@ VALUES ($1, clock_timestamp())
 ON CONFLICT (parent) DO UPDATE
 SET (last_success, last_error, last_error_at, blocked_by) = (excluded.last_success, NULL, NULL, NULL))"};
 
+std::optional<Span> length(const std::optional<Span> &time, std::optional<int64> number) {
+	return number ? std::optional(Span{.microseconds = *number}) : time;
+}
+
 /// Keeps our books.  Whoever is in the way there is another maintenance, which keeps them as well: to wait for it would
 /// be to fail the work for the record of it.
 template <class F>
@@ -73,15 +81,27 @@ void keep_books(F &&body) {
 std::vector<Policy> read_policies(std::optional<Oid> parent) {
 	OwnTables tables;
 	std::vector<Policy> policies;
-	for (const auto &[relation, every, ahead, keep, detach, timezone, anchor, storage, failed] :
-	     tables.spi.query_latest<Oid, Span, Span, std::optional<Span>, bool, std::string_view, Timestamptz,
-	                             std::optional<std::string_view>, bool>(select_policies, parent)) {
+	for (const auto &[relation, format, every, ahead, keep, every_number, ahead_number, keep_number, detach, timezone,
+	                  anchor, anchor_number, storage, failed] :
+	     tables.spi.query_latest<Oid, std::optional<std::string_view>, std::optional<Span>, std::optional<Span>,
+	                             std::optional<Span>, std::optional<int64>, std::optional<int64>, std::optional<int64>,
+	                             bool, std::optional<std::string_view>, std::optional<Timestamptz>,
+	                             std::optional<int64>, std::optional<std::string_view>, bool>(select_policies,
+	                                                                                          parent)) {
 		// Not a join with pg_class: that would read all of it, for a few sets in a database of many tables.
 		if (!relation_exists(relation)) {
 			continue;
 		}
-		policies.push_back({relation, every, ahead, keep, detach, std::string(timezone), anchor.value,
-		                    storage ? std::optional<std::string>(*storage) : std::nullopt, failed});
+		policies.push_back({.parent = relation,
+		                    .notation = format ? notation_of(*format) : std::nullopt,
+		                    .every = length(every, every_number).value_or(Span{}),
+		                    .ahead = length(ahead, ahead_number).value_or(Span{}),
+		                    .keep = length(keep, keep_number),
+		                    .detach = detach,
+		                    .timezone = std::string(timezone.value_or("UTC")),
+		                    .anchor = anchor ? anchor->value : anchor_number.value_or(0),
+		                    .storage_parameters = storage ? std::optional<std::string>(*storage) : std::nullopt,
+		                    .failed = failed});
 	}
 	return policies;
 }
@@ -96,9 +116,19 @@ Policy known_policy(Oid parent) {
 }
 
 void write_policy(const Policy &policy) {
-	OwnTables().spi.execute(upsert_policy, policy.parent, policy.every, policy.ahead, policy.keep,
-	                        std::string_view(policy.detach ? "detach" : "drop"), policy.timezone,
-	                        Timestamptz{policy.anchor}, policy.storage_parameters);
+	const bool numbers = policy.is_of_numbers();
+	const auto time = [&](const std::optional<Span> &span) { return numbers ? std::nullopt : span; };
+	const auto number = [&](const std::optional<Span> &span) {
+		return numbers && span ? std::optional(span->microseconds) : std::nullopt;
+	};
+	const char *const format = policy.notation ? key_format(*policy.notation) : nullptr;
+	OwnTables().spi.execute(
+		upsert_policy, policy.parent, format != nullptr ? std::optional<std::string_view>(format) : std::nullopt,
+		time(policy.every), time(policy.ahead), time(policy.keep), number(policy.every), number(policy.ahead),
+		number(policy.keep), std::string_view(policy.detach ? "detach" : "drop"),
+		numbers ? std::nullopt : std::optional<std::string_view>(policy.timezone),
+		numbers ? std::nullopt : std::optional(Timestamptz{policy.anchor}),
+		numbers ? std::optional(policy.anchor) : std::nullopt, policy.storage_parameters);
 }
 
 bool delete_policy(Oid parent) {

@@ -29,8 +29,10 @@ struct warden::pg::SqlType<warden::partition::Span> {
 
 namespace warden::partition {
 
+/// Lengths of a set of numbers are in `microseconds`, its anchor is a number, and its time zone is of no concern.
 struct Policy {
 	Oid parent;
+	std::optional<Notation> notation; ///< of a key that needs a word about it
 	Span every;
 	Span ahead;
 	std::optional<Span> keep;
@@ -40,10 +42,12 @@ struct Policy {
 	std::optional<std::string> storage_parameters; ///< a text[], written out
 	bool failed;                                   ///< its last maintenance ended with an error
 
+	bool is_of_numbers() const { return notation == Notation::Number; }
+
 	/// Whether both were declared alike.
 	bool operator==(const Policy &other) const {
-		return parent == other.parent && every == other.every && ahead == other.ahead && keep == other.keep &&
-		       detach == other.detach && timezone == other.timezone && anchor == other.anchor &&
+		return parent == other.parent && notation == other.notation && every == other.every && ahead == other.ahead &&
+		       keep == other.keep && detach == other.detach && timezone == other.timezone && anchor == other.anchor &&
 		       storage_parameters == other.storage_parameters;
 	}
 };

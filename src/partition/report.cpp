@@ -1,4 +1,5 @@
 // report.cpp - What the views of partition.sql cannot read from the catalogue by themselves.
+#include "partition/position.hpp"
 #include "partition/set.hpp"
 
 #include "pg/names.hpp"
@@ -42,20 +43,13 @@ Zone zone_or_utc(const Policy &policy) {
 }
 
 /// Nor because a policy was restored for a table of another kind: maintenance tells of that.
-Bounds bounds_or_none(Oid parent) {
-	Bounds bounds{{TIMESTAMPTZOID, Notation::Timestamptz, ""}, {}, {}, InvalidOid};
+Bounds bounds_or_none(const Policy &policy) {
+	Bounds bounds{{TIMESTAMPTZOID, Notation::Timestamptz, {first_moment, last_moment}, "", {}}, {}, {}, InvalidOid};
 	std::ignore = attempt([&] {
-		const OpenRelation table(parent, NoLock);
-		bounds = read_bounds(table);
+		const OpenRelation table(policy.parent, NoLock);
+		bounds = read_bounds(table, policy.notation);
 	});
 	return bounds;
-}
-
-std::string write_bound(Moment bound, const Key &key, const Zone &zone) {
-	if (is_finite(bound)) {
-		return literal(bound, key.notation, key_zone(key, zone));
-	}
-	return bound == beginning ? "MINVALUE" : bound == end ? "MAXVALUE" : bound == infinity ? "infinity" : "-infinity";
 }
 
 /// A moment of the key for SQL.
@@ -63,8 +57,19 @@ Timestamptz instant_of(Moment moment, const Key &key, const Zone &zone) {
 	return {moment >= infinity ? DT_NOEND : moment <= minus_infinity ? DT_NOBEGIN : from_key(moment, key, zone)};
 }
 
+/// By the sequence alone: a look at a set reads no row of a user's.
+std::optional<Moment> last_number(const Policy &policy, const Bounds &bounds) {
+	std::optional<Moment> number;
+	std::ignore = attempt([&] { number = sequence_position(policy.parent, bounds.key); });
+	return number;
+}
+
+std::optional<Moment> last_bound(const std::vector<Range> &ranges) {
+	return ranges.empty() ? std::nullopt : std::optional(ranges.back().upper);
+}
+
 std::optional<Timestamptz> expiry(const Policy &policy, const Range &range, const Key &key, const Zone &zone) {
-	if (!policy.keep || !is_finite(range.upper)) {
+	if (!policy.keep || !is_finite(range.upper) || policy.is_of_numbers()) {
 		return std::nullopt;
 	}
 	return instant_of(add(range.upper, *policy.keep, key_zone(key, zone)), key, zone);
@@ -82,14 +87,14 @@ PG_FUNCTION(partition_bounds) {
 		PG_RETURN_NULL();
 	}
 	const Zone zone = zone_or_utc(*policy);
-	const Bounds bounds = bounds_or_none(parent);
+	const Bounds bounds = bounds_or_none(*policy);
 	const PinnedSettings settings;
 	const Oid detaching = find_detaching(parent);
 	for (size_t i = 0; i < bounds.ranges.size(); ++i) {
 		const Range &range = bounds.ranges[i];
 		rows.add(bounds.oids[i], bounds.oids[i] == detaching ? "detaching" : "range",
-		         write_bound(range.lower, bounds.key, zone), write_bound(range.upper, bounds.key, zone),
-		         expiry(*policy, range, bounds.key, zone));
+		         show_bound(range.lower, Side::Lower, bounds.key, zone),
+		         show_bound(range.upper, Side::Upper, bounds.key, zone), expiry(*policy, range, bounds.key, zone));
 	}
 	if (OidIsValid(bounds.default_partition)) {
 		rows.add(bounds.default_partition, "default", std::nullopt, std::nullopt, std::nullopt);
@@ -97,20 +102,27 @@ PG_FUNCTION(partition_bounds) {
 	PG_RETURN_NULL();
 }
 
-/// partition_coverage(parent regclass) returns table (covered_until, partitions, default_partition)
+/// partition_coverage(parent regclass) returns table (covered_until, covered_to, numbers_left, partitions,
+/// default_partition)
 PG_FUNCTION(partition_coverage) {
 	const auto parent = argument<Oid>(fcinfo, 0);
-	ResultSet<std::optional<Timestamptz>, int64, std::optional<Oid>> rows(fcinfo);
+	ResultSet<std::optional<Timestamptz>, std::optional<std::string>, std::optional<int64>, int64, std::optional<Oid>>
+		rows(fcinfo);
 	const auto policy = visible_policy(parent);
 	if (!policy) {
 		PG_RETURN_NULL();
 	}
 	const Zone zone = zone_or_utc(*policy);
-	const Bounds bounds = bounds_or_none(parent);
-	const Moment now = key_now(bounds.key, zone);
-	const Moment covered = covered_until(bounds.ranges, now);
+	const Bounds bounds = bounds_or_none(*policy);
+	const bool numbers = policy->is_of_numbers();
+	const std::optional<Moment> now = numbers ? last_number(*policy, bounds) : key_now(bounds.key, zone);
+	const std::optional<Moment> covered =
+		now ? std::optional(covered_until(bounds.ranges, *now)) : last_bound(bounds.ranges);
+	const bool is_covered = covered && covered != now;
 	const bool has_default = OidIsValid(bounds.default_partition);
-	rows.add(covered == now ? std::nullopt : std::optional(instant_of(covered, bounds.key, zone)),
+	rows.add(is_covered && !numbers ? std::optional(instant_of(*covered, bounds.key, zone)) : std::nullopt,
+	         is_covered ? std::optional(show_bound(*covered, Side::Upper, bounds.key, zone)) : std::nullopt,
+	         is_covered && numbers && now && is_finite(*covered) ? std::optional(*covered - *now - 1) : std::nullopt,
 	         static_cast<int64>(bounds.ranges.size()) + (has_default ? 1 : 0),
 	         has_default ? std::optional(bounds.default_partition) : std::nullopt);
 	PG_RETURN_NULL();

@@ -1,6 +1,9 @@
 #include "partition/set.hpp"
 
+#include "partition/position.hpp"
 #include "pg/zone.hpp"
+
+#include <algorithm>
 
 namespace warden::partition {
 
@@ -11,11 +14,30 @@ namespace {
 /// The anchor as a value of the key: of a date, the day that it is in.
 Moment boundary(Moment anchor, const Key &key, const Zone &zone) {
 	const Moment value = to_key(anchor, key, zone);
-	if (key.notation != Notation::Date) {
-		return value;
-	}
-	const Moment time = value % microseconds_per_day;
-	return value - (time < 0 ? time + microseconds_per_day : time);
+	return value - floor_modulo(value, resolution_of(key.notation));
+}
+
+// Of numbers that nobody has used many partitions are left out: a sequence was set far ahead.
+constexpr std::int64_t most_partitions_behind = 100;
+
+Window window_of_numbers(const Policy &policy, const Bounds &bounds) {
+	const Position position = find_position(policy.parent, bounds, policy.anchor);
+	const Zone none = no_zone();
+	const Span behind{.microseconds = policy.every.microseconds > end / most_partitions_behind
+	                                      ? end
+	                                      : policy.every.microseconds * most_partitions_behind};
+	return {.now = position.number,
+	        .horizon = add(position.number, policy.ahead, none),
+	        .cutoff = policy.keep && position.is_known ? add(position.number, *policy.keep, none, -1) : beginning,
+	        .oldest = add(position.number, behind, none, -1)};
+}
+
+Window window_of_time(const Policy &policy, const Bounds &bounds, const Zone &zone) {
+	const Zone calendar_zone = key_zone(bounds.key, zone);
+	const Moment now = key_now(bounds.key, zone);
+	return {.now = now,
+	        .horizon = add(now, policy.ahead, calendar_zone),
+	        .cutoff = policy.keep ? add(now, *policy.keep, calendar_zone, -1) : beginning};
 }
 
 } // namespace
@@ -27,16 +49,16 @@ Set examine(const Policy &policy, Bounds bounds) {
 			.with_hint("Declare the set anew with warden.partition_by_time().");
 	}
 	const Zone zone = server_zone(policy.timezone);
-	const Zone calendar_zone = key_zone(bounds.key, zone);
-	const Moment now = key_now(bounds.key, zone);
-	const Window window{now, add(now, policy.ahead, calendar_zone),
-	                    policy.keep ? add(now, *policy.keep, calendar_zone, -1) : beginning};
-	return {zone, Calendar(*step, boundary(policy.anchor, bounds.key, zone), calendar_zone), std::move(bounds), window};
+	const bool numbers = policy.is_of_numbers();
+	Window window = numbers ? window_of_numbers(policy, bounds) : window_of_time(policy, bounds, zone);
+	window.horizon = std::min(window.horizon, bounds.key.domain.last == last_moment ? end : bounds.key.domain.last + 1);
+	const Moment anchor = numbers ? policy.anchor : boundary(policy.anchor, bounds.key, zone);
+	return {zone, Calendar(*step, anchor, key_zone(bounds.key, zone)), std::move(bounds), window};
 }
 
 Set examine(const Policy &policy) {
 	const OpenRelation parent(policy.parent, AccessShareLock);
-	return examine(policy, read_bounds(parent));
+	return examine(policy, read_bounds(parent, policy.notation));
 }
 
 } // namespace warden::partition

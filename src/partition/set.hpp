@@ -14,7 +14,7 @@ struct Set {
 
 	/// The ranges to create, at most so many, and how many of bounds.ranges have expired.
 	std::vector<Range> missing(std::size_t limit) const {
-		return missing_ranges(bounds.ranges, calendar, window, limit);
+		return within(bounds.key.domain, missing_ranges(bounds.ranges, calendar, window, limit));
 	}
 	std::size_t expired() const { return count_expired(bounds.ranges, window); }
 };

@@ -51,10 +51,13 @@ void check_default(Oid default_partition, const Key &key, const Calendar &calend
 	const std::string name = qualified_name(default_partition);
 	const std::string column = call([&] { return quote_identifier(key.column.c_str()); });
 	const std::string type = call([&] { return format_type_be(key.type); });
-	const auto bound = [&](Moment moment) {
-		return quoted_literal(literal(moment, key.notation, calendar.zone())) + "::" + type;
+	const auto bound = [&](Moment moment, Side side) {
+		return write_bound(moment, side, key, calendar.zone()) + "::" + type;
 	};
-	const std::string condition = column + " >= " + bound(range.lower) + " AND " + column + " < " + bound(range.upper);
+	std::string condition = range.lower == beginning ? "" : column + " >= " + bound(range.lower, Side::Lower);
+	if (range.upper != end) {
+		condition += (condition.empty() ? "" : " AND ") + column + " < " + bound(range.upper, Side::Upper);
+	}
 	const AsOwner owner(owner_of(default_partition));
 	Spi spi;
 	if (!spi.query<int32>(("SELECT 1 FROM " + name + " WHERE " + condition + " LIMIT 1").c_str()).empty()) {
@@ -72,9 +75,13 @@ struct ParentTable {
 };
 
 // Not held open: the server refuses to alter a table that its caller uses.
-ParentTable look_at(Oid table) {
-	const OpenRelation parent(table, NoLock);
-	return {owner_of(table), read_bounds(parent), find_peers(parent)};
+ParentTable look_at(const Policy &policy) {
+	const OpenRelation parent(policy.parent, NoLock);
+	return {owner_of(policy.parent), read_bounds(parent, policy.notation), find_peers(parent)};
+}
+
+std::optional<Range> read_range(const Policy &policy, Oid partition) {
+	return partition::read_range(policy.parent, partition, policy.notation);
 }
 
 /// DROP is for the owner of the partition, who need not be that of the parent, or of its schema.
@@ -218,7 +225,7 @@ std::optional<Done> create_partition(const Policy &policy, const Range &range) {
 	if (!is_unchanged(policy)) {
 		return std::nullopt;
 	}
-	ParentTable parent = look_at(policy.parent);
+	ParentTable parent = look_at(policy);
 	if (is_covered(parent.bounds.ranges, range)) {
 		return std::nullopt;
 	}
@@ -232,7 +239,7 @@ std::optional<Done> create_partition(const Policy &policy, const Range &range) {
 	lock_to_attach(default_partition, parent.peers);
 	attach(draft, blueprint, parent.owner, statements);
 	const Oid partition = call(get_relname_relid, draft.name.c_str(), blueprint.schema);
-	if (read_range(policy.parent, partition) != range) {
+	if (read_range(policy, partition) != range) {
 		throw renamed_meanwhile(policy.parent);
 	}
 	Done done{draft.qualified_name, join(statements)};
@@ -246,7 +253,7 @@ std::optional<Done> retire_partition(const Policy &policy, Oid partition, Moment
 		return std::nullopt;
 	}
 	lock_tree_now(partition, AccessExclusiveLock);
-	const std::optional<Range> range = read_range(policy.parent, partition);
+	const std::optional<Range> range = read_range(policy, partition);
 	if (!range || range->upper > cutoff) {
 		return std::nullopt;
 	}
@@ -260,7 +267,7 @@ std::optional<Done> retire_partition(const Policy &policy, Oid partition, Moment
 		const AsOwner owner(owner_of(policy.parent));
 		Spi().execute(done.command.c_str());
 	}
-	if (relation_exists(partition) && (!policy.detach || read_range(policy.parent, partition))) {
+	if (relation_exists(partition) && (!policy.detach || read_range(policy, partition))) {
 		throw renamed_meanwhile(policy.parent);
 	}
 	log_step(policy.parent, done.partition, retirement_action(policy), done.command);

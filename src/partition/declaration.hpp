@@ -1,0 +1,36 @@
+// declaration.hpp - What the functions that declare sets have in common: what is asked for is checked whole before
+// anything is written.
+#pragma once
+
+#include "partition/maintenance.hpp"
+#include "pg/datum.hpp"
+#include "pg/error.hpp"
+#include "pg/scoped.hpp"
+
+namespace warden::partition {
+
+/// Error 22023.
+Error invalid(const std::string &message);
+
+/// Error 0A000 for a temporary table, and for one that is a partition itself.
+void check_table(const pg::OpenRelation &table);
+
+/// What CREATE TABLE WITH would say of it, as the server's own check; and the list written out.
+std::optional<std::string> check_storage_parameters(std::optional<pg::TextArray> parameters);
+
+/// Whether expired partitions are to be detached.
+bool check_on_expiry(std::string_view on_expiry);
+
+/// Before the first error of a full disk or a full catalogue.
+void check_count(const Set &set);
+
+/// What was declared of a table before.
+std::optional<Policy> find_policy(Oid parent);
+
+/// All arguments of a function but parent and dry_run, checked, for the table that is open and locked.
+using ReadArguments = Policy (*)(FunctionCallInfo fcinfo, Oid parent, const pg::OpenRelation &table);
+
+/// The rest of such a function, of which these are the arguments 0 and n: declares the set and creates what is missing.
+void declare_set(FunctionCallInfo fcinfo, const char *function, int dry_run_argument, ReadArguments read_arguments);
+
+} // namespace warden::partition

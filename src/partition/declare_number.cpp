@@ -1,0 +1,69 @@
+// declare_number.cpp - partition_by_number().
+#include "partition/declaration.hpp"
+
+#include "partition/position.hpp"
+
+namespace warden::partition {
+
+using namespace pg;
+
+namespace {
+
+constexpr std::int64_t steps_ahead = 4; // when nobody said
+
+Span numbers(std::int64_t count) {
+	return {.microseconds = count};
+}
+
+void check_positive(const char *name, std::int64_t count, const char *hint) {
+	if (count <= 0) {
+		throw invalid(format("\"%s\" must be positive", name)).with_hint(hint);
+	}
+}
+
+std::int64_t default_ahead(std::int64_t every) {
+	return every > end / steps_ahead ? end : every * steps_ahead;
+}
+
+Policy read_arguments(FunctionCallInfo fcinfo, Oid parent, const OpenRelation &table) {
+	Bounds bounds = read_bounds(table, Notation::Number);
+	check_table(table);
+	const auto every = required_argument<int64>(fcinfo, 1, "every");
+	check_positive("every", every, "Type how many numbers a partition is for, for instance every => 1000000.");
+	const auto ahead = argument<std::optional<int64>>(fcinfo, 2).value_or(default_ahead(every));
+	check_positive("ahead", ahead, "Type how many numbers before it is needed a partition is to exist.");
+	const auto keep = argument<std::optional<int64>>(fcinfo, 3);
+	if (keep && *keep < every) {
+		throw invalid("\"keep\" must not be smaller than \"every\"")
+			.with_detail("Rows leave a whole partition at a time.")
+			.with_hint("Use a smaller \"every\", or a greater \"keep\", or leave it out to keep all partitions.");
+	}
+	const bool detach = check_on_expiry(required_argument<std::string_view>(fcinfo, 4, "on_expiry"));
+	const auto known = find_policy(parent);
+	const Position position = find_position(parent, bounds, 0);
+	const auto anchor = argument<std::optional<int64>>(fcinfo, 5);
+	const Policy policy{.parent = parent,
+	                    .notation = Notation::Number,
+	                    .every = numbers(every),
+	                    .ahead = numbers(ahead),
+	                    .keep = keep ? std::optional(numbers(*keep)) : std::nullopt,
+	                    .detach = detach,
+	                    .timezone = "UTC",
+	                    .anchor =
+	                        anchor ? floor_modulo(*anchor, every) : infer_anchor(bounds.ranges, every, position.number),
+	                    .storage_parameters = check_storage_parameters(argument<std::optional<TextArray>>(fcinfo, 6)),
+	                    .failed = known && known->failed};
+	check_count(examine(policy, std::move(bounds)));
+	return policy;
+}
+
+} // namespace
+
+/// partition_by_number(parent regclass, every bigint, ahead bigint, keep bigint, on_expiry text, anchor bigint,
+/// storage_parameters text[], dry_run boolean) returns table (parent, partition, action, status, command, detail)
+PG_FUNCTION(partition_by_number) {
+	declare_set(fcinfo, "warden.partition_by_number()", 7, read_arguments);
+	PG_RETURN_NULL();
+}
+
+} // namespace warden::partition
