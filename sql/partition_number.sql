@@ -61,6 +61,13 @@ SELECT partition, action, status FROM warden.partition_by_number('readings', eve
 SELECT * FROM shown('readings');
 INSERT INTO readings VALUES (10.499), (10.5), (11.001), (29.999);
 SELECT partition, action, status FROM warden.partition_maintain('readings');
+-- what is beyond all whole numbers
+CREATE TABLE beyond (n numeric) PARTITION BY RANGE (n);
+CREATE TABLE beyond_below PARTITION OF beyond FOR VALUES FROM ('-Infinity') TO (0);
+CREATE TABLE beyond_above PARTITION OF beyond FOR VALUES FROM (1e30) TO ('NaN');
+SELECT partition, action, status FROM warden.partition_by_number('beyond', every => 10, ahead => 20);
+SELECT * FROM shown('beyond');
+SELECT covered_to, numbers_left FROM warden.partition_sets WHERE parent = 'beyond'::regclass;
 -- a great many empty partitions: nothing is retired by what was not found
 CREATE TABLE empty (n bigint) PARTITION BY RANGE (n);
 SELECT count(*) FROM warden.partition_by_number('empty', every => 1, ahead => 100);

@@ -64,8 +64,9 @@ std::optional<Moment> last_number(const Policy &policy, const Bounds &bounds) {
 	return number;
 }
 
-std::optional<Moment> last_bound(const std::vector<Range> &ranges) {
-	return ranges.empty() ? std::nullopt : std::optional(ranges.back().upper);
+/// Where the first gap is, if it is not known how far the set has come.
+std::optional<Moment> first_gap(const std::vector<Range> &ranges) {
+	return ranges.empty() ? std::nullopt : std::optional(covered_until(ranges, ranges.front().lower));
 }
 
 std::optional<Timestamptz> expiry(const Policy &policy, const Range &range, const Key &key, const Zone &zone) {
@@ -92,9 +93,12 @@ PG_FUNCTION(partition_bounds) {
 	const Oid detaching = find_detaching(parent);
 	for (size_t i = 0; i < bounds.ranges.size(); ++i) {
 		const Range &range = bounds.ranges[i];
+		// A range that lies between two moments has bounds of one of them only.
+		const bool between = range.lower == range.upper;
 		rows.add(bounds.oids[i], bounds.oids[i] == detaching ? "detaching" : "range",
-		         show_bound(range.lower, Side::Lower, bounds.key, zone),
-		         show_bound(range.upper, Side::Upper, bounds.key, zone), expiry(*policy, range, bounds.key, zone));
+		         show_bound(range.lower, between ? Side::Upper : Side::Lower, bounds.key, zone),
+		         show_bound(range.upper, between ? Side::Lower : Side::Upper, bounds.key, zone),
+		         expiry(*policy, range, bounds.key, zone));
 	}
 	if (OidIsValid(bounds.default_partition)) {
 		rows.add(bounds.default_partition, "default", std::nullopt, std::nullopt, std::nullopt);
@@ -117,7 +121,7 @@ PG_FUNCTION(partition_coverage) {
 	const bool numbers = policy->is_of_numbers();
 	const std::optional<Moment> now = numbers ? last_number(*policy, bounds) : key_now(bounds.key, zone);
 	const std::optional<Moment> covered =
-		now ? std::optional(covered_until(bounds.ranges, *now)) : last_bound(bounds.ranges);
+		now ? std::optional(covered_until(bounds.ranges, *now)) : first_gap(bounds.ranges);
 	const bool is_covered = covered && covered != now;
 	const bool has_default = OidIsValid(bounds.default_partition);
 	rows.add(is_covered && !numbers ? std::optional(instant_of(*covered, bounds.key, zone)) : std::nullopt,
