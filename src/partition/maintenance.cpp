@@ -1,8 +1,12 @@
 #include "partition/maintenance.hpp"
 
+#include "partition/hold.hpp"
+
 #include "pg/names.hpp"
 #include "pg/security.hpp"
 #include "pg/transaction.hpp"
+
+#include <algorithm>
 
 extern "C" {
 #include "access/xlog.h"
@@ -40,6 +44,17 @@ std::size_t locks_per_partition(Oid parent) {
 	return 6 + static_cast<std::size_t>(call([&] { return list_length(RelationGetIndexList(table.get())); }));
 }
 
+/// The partitions that have expired, but for those that somebody holds.
+std::vector<Oid> find_expired(const Set &set) {
+	const auto count = static_cast<std::ptrdiff_t>(set.expired());
+	std::vector<Oid> expired(set.bounds.oids.begin(), set.bounds.oids.begin() + count);
+	if (!expired.empty()) {
+		const std::vector<Oid> held = held_partitions();
+		std::erase_if(expired, [&](Oid partition) { return std::ranges::binary_search(held, partition); });
+	}
+	return expired;
+}
+
 /// What is due of a set, as far as one transaction may hold the locks for it (std::nullopt: a transaction for each
 /// step); std::nullopt if its table has been dropped.
 std::optional<Work> find_work(const Policy &policy, std::optional<std::size_t> locks) {
@@ -54,14 +69,15 @@ std::optional<Work> find_work(const Policy &policy, std::optional<std::size_t> l
 	const std::size_t each = locks_per_partition(policy.parent);
 	const std::size_t limit = locks ? *locks / each : most_tasks;
 	std::vector<Range> missing = work.set.missing(limit + 1);
-	work.is_all = missing.size() + work.set.expired() <= limit;
+	std::vector<Oid> expired = find_expired(work.set);
+	work.is_all = missing.size() + expired.size() <= limit;
 	missing.resize(std::min(missing.size(), limit));
-	const std::size_t expired = std::min(work.set.expired(), limit - missing.size());
+	expired.resize(std::min(expired.size(), limit - missing.size()));
 	for (const Range &range : missing) {
 		work.tasks.push_back({.action = "create", .range = range});
 	}
-	for (std::size_t i = 0; i < expired; ++i) {
-		work.tasks.push_back({.action = retirement_action(policy), .range = {}, .partition = work.set.bounds.oids[i]});
+	for (const Oid partition : expired) {
+		work.tasks.push_back({.action = retirement_action(policy), .range = {}, .partition = partition});
 	}
 	work.locks = work.tasks.size() * each;
 	return work;
@@ -380,6 +396,7 @@ void maintain_all(const Procedure &procedure) {
 	}
 	call(PreventCommandIfReadOnly, "warden.maintain()");
 	delete_orphans();
+	delete_old_holds();
 	const std::vector<Policy> policies = own_policies();
 	procedure.commit();
 	for (const Policy &policy : policies) {

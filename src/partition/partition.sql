@@ -23,6 +23,17 @@ CREATE UNIQUE INDEX partition_policies_parent ON warden.partition_policies (pare
 SELECT pg_catalog.pg_extension_config_dump('warden.partition_policies',
     'WHERE EXISTS (SELECT FROM pg_catalog.pg_class WHERE pg_class.oid OPERATOR(pg_catalog.=) parent::pg_catalog.oid)');
 
+-- What stays although it has expired. The reason is for everybody to read, as a comment is.
+CREATE TABLE warden.partition_holds (
+    partition warden.relation_reference NOT NULL,
+    reason text NOT NULL,
+    role name NOT NULL,
+    at timestamptz NOT NULL DEFAULT now()
+);
+CREATE UNIQUE INDEX partition_holds_partition ON warden.partition_holds (partition) WHERE partition <> 0::oid;
+SELECT pg_catalog.pg_extension_config_dump('warden.partition_holds',
+    'WHERE EXISTS (SELECT FROM pg_catalog.pg_class WHERE pg_class.oid OPERATOR(pg_catalog.=) partition::pg_catalog.oid)');
+
 -- How the last maintenance of a set ended. Written only when something was done or went wrong.
 CREATE TABLE warden.partition_states (
     parent oid PRIMARY KEY,
@@ -52,16 +63,20 @@ CREATE POLICY visible ON warden.partition_states FOR SELECT USING (
 CREATE POLICY visible ON warden.partition_log FOR SELECT USING (
     pg_has_role('pg_monitor', 'USAGE')
     OR EXISTS (SELECT FROM pg_class c WHERE c.oid = parent AND pg_has_role(c.relowner, 'USAGE')));
-GRANT SELECT ON warden.partition_policies, warden.partition_states, warden.partition_log TO PUBLIC;
+GRANT SELECT ON warden.partition_policies, warden.partition_holds, warden.partition_states, warden.partition_log TO PUBLIC;
 
 -- Those without a key could not be changed where they are published.
 ALTER TABLE warden.partition_policies REPLICA IDENTITY FULL;
+ALTER TABLE warden.partition_holds REPLICA IDENTITY FULL;
 ALTER TABLE warden.partition_log REPLICA IDENTITY FULL;
 
 -- What a subscription brings is about another database.
 CREATE TRIGGER ignore_replicated BEFORE INSERT OR UPDATE OR DELETE ON warden.partition_policies
     FOR EACH ROW EXECUTE FUNCTION warden.ignore_replicated();
 ALTER TABLE warden.partition_policies ENABLE REPLICA TRIGGER ignore_replicated;
+CREATE TRIGGER ignore_replicated BEFORE INSERT OR UPDATE OR DELETE ON warden.partition_holds
+    FOR EACH ROW EXECUTE FUNCTION warden.ignore_replicated();
+ALTER TABLE warden.partition_holds ENABLE REPLICA TRIGGER ignore_replicated;
 CREATE TRIGGER ignore_replicated BEFORE INSERT OR UPDATE OR DELETE ON warden.partition_states
     FOR EACH ROW EXECUTE FUNCTION warden.ignore_replicated();
 ALTER TABLE warden.partition_states ENABLE REPLICA TRIGGER ignore_replicated;
@@ -85,6 +100,10 @@ CREATE FUNCTION warden.partition_by_number(
     LANGUAGE c VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE AS 'MODULE_PATHNAME';
 CREATE FUNCTION warden.partition_unmanage(parent regclass) RETURNS void
     LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE AS 'MODULE_PATHNAME';
+CREATE FUNCTION warden.partition_hold(partition regclass, reason text) RETURNS void
+    LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE AS 'MODULE_PATHNAME';
+CREATE FUNCTION warden.partition_release(partition regclass) RETURNS void
+    LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE AS 'MODULE_PATHNAME';
 CREATE FUNCTION warden.partition_maintain(parent regclass DEFAULT NULL, dry_run boolean DEFAULT false)
     RETURNS TABLE (parent regclass, partition text, action text, status text, command text, detail text)
     LANGUAGE c VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE AS 'MODULE_PATHNAME';
@@ -92,6 +111,8 @@ REVOKE EXECUTE ON FUNCTION
     warden.partition_by_time(regclass, interval, interval, interval, text, text, timestamptz, text, text[], boolean),
     warden.partition_by_number(regclass, bigint, bigint, bigint, text, bigint, text[], boolean),
     warden.partition_unmanage(regclass),
+    warden.partition_hold(regclass, text),
+    warden.partition_release(regclass),
     warden.partition_maintain(regclass, boolean) FROM PUBLIC;
 
 -- For the views: what a catalogue query cannot say, because bounds are not readable there but as text.
@@ -138,7 +159,8 @@ CREATE VIEW warden.partitions WITH (security_invoker = true) AS
            b.partition, b.kind, b.lower_bound, b.upper_bound,
            warden.partition_rows(b.partition) AS estimated_rows,
            warden.partition_bytes(b.partition) AS bytes,
-           b.expires_at
+           b.expires_at,
+           (SELECT reason FROM warden.partition_holds h WHERE h.partition = b.partition) AS held
     FROM warden.partition_policies p
     JOIN pg_class parent_class ON parent_class.oid = p.parent
     CROSS JOIN LATERAL warden.partition_bounds(p.parent::regclass) b;
@@ -166,6 +188,12 @@ every: how many numbers a partition is for. ahead: how many numbers beyond the p
 Of a gap more than 100 partitions behind the position the rest is left. Otherwise, and in what it returns, its errors and its locks, like partition_by_time().$$;
 COMMENT ON FUNCTION warden.partition_unmanage(regclass) IS
     'Forgets the policy of a set; its partitions stay as they are. Error 42704 if the table is not managed, 42501 if not the owner. Locks the table in SHARE UPDATE EXCLUSIVE mode.';
+COMMENT ON TABLE warden.partition_holds IS
+    'Partitions that partition_hold() keeps from retention: why, who said so, and when. Read the view partitions.';
+COMMENT ON FUNCTION warden.partition_hold(regclass, text) IS
+    'Keeps a partition of a managed set from being retired, whatever its age, until partition_release(); again with another reason replaces that. Everybody can read the reason. Errors: 42809 not a partition, 42704 its table is not managed, 42501 not the owner of that table, 55P03 it is just being retired. Locks the partition in SHARE UPDATE EXCLUSIVE mode.';
+COMMENT ON FUNCTION warden.partition_release(regclass) IS
+    'Lets retention take a partition again that was held. Errors: 42704 it is not held, 42809 not a partition, 42501 not the owner of its table.';
 COMMENT ON FUNCTION warden.partition_maintain(regclass, boolean) IS
 $$Creates what is missing and retires what has expired, of one set or (parent null) of all whose owner's rights the caller has, in one transaction. CALL warden.maintain() does the same in a transaction for each partition, and so holds locks for milliseconds only: prefer it.
 Returns a row for everything that was done, planned (dry_run), blocked (detail: by whom), failed (detail: SQLSTATE and message) or skipped; none when there is nothing to do: then it writes nothing and takes no lock above ACCESS SHARE. One set's failure does not stop the others.
@@ -181,4 +209,4 @@ COMMENT ON FUNCTION warden.partition_bytes(regclass) IS
 COMMENT ON VIEW warden.partition_sets IS
     'One row a set: its policy, of which every, ahead, keep and anchor are in the columns ..._number if it is of numbers; covered_to: the first key without a partition, as it is written; covered_until and runs_out_in: when rows stop having a partition (runs_out_in is null if never, or if the set is of numbers); numbers_left: how many numbers that is from the last that the sequence behind the key has given out (null: of time, without such a sequence, or never); partitions; default_rows: estimate of the rows in the default partition; last_success: when maintenance last did something and nothing went wrong; last_error: SQLSTATE and message of the last maintenance, null if it succeeded; blocked_by: who held the lock.';
 COMMENT ON VIEW warden.partitions IS
-    'One row a partition: kind (range, default, detaching), bounds in the set''s time zone, estimated_rows, bytes with indexes and TOAST, expires_at: when retention may take it (null: never).';
+    'One row a partition: kind (range, default, detaching), bounds in the set''s time zone, estimated_rows, bytes with indexes and TOAST, expires_at: when retention may take it (null: never); held: why it stays all the same.';

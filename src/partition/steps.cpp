@@ -1,5 +1,6 @@
 #include "partition/steps.hpp"
 
+#include "partition/hold.hpp"
 #include "partition/references.hpp"
 #include "pg/names.hpp"
 #include "pg/security.hpp"
@@ -254,7 +255,7 @@ std::optional<Done> retire_partition(const Policy &policy, Oid partition, Moment
 	}
 	lock_tree_now(partition, AccessExclusiveLock);
 	const std::optional<Range> range = read_range(policy, partition);
-	if (!range || range->upper > cutoff) {
+	if (!range || range->upper > cutoff || is_held(partition)) {
 		return std::nullopt;
 	}
 	if (policy.detach) {

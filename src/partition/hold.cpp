@@ -1,0 +1,97 @@
+#include "partition/hold.hpp"
+
+#include "partition/policy.hpp"
+#include "pg/lock.hpp"
+#include "pg/names.hpp"
+#include "pg/security.hpp"
+#include "pg/spi.hpp"
+#include "pg/transaction.hpp"
+
+extern "C" {
+#include "access/xlog.h"
+#include "catalog/partition.h"
+#include "utils/lsyscache.h"
+}
+
+namespace warden::partition {
+
+using namespace pg;
+
+namespace {
+
+constinit Statement select_held{"SELECT partition::oid FROM warden.partition_holds ORDER BY partition::oid"};
+constinit Statement find_hold{"SELECT 1 FROM warden.partition_holds WHERE partition = $1"};
+constinit Statement upsert_hold{R"(
+INSERT INTO warden.partition_holds (partition, reason, role) VALUES ($1, $2, pg_get_userbyid($3))
+ON CONFLICT (partition) WHERE partition <> 0::oid DO UPDATE
+SET (reason, role, at) = (excluded.reason, excluded.role, excluded.at))"};
+constinit Statement delete_hold{"DELETE FROM warden.partition_holds WHERE partition = $1"};
+
+/// The set that a partition belongs to, of which the caller has the owner's rights.
+Policy policy_of(Oid partition) {
+	if (!call(get_rel_relispartition, partition)) {
+		throw Error(ERRCODE_WRONG_OBJECT_TYPE, format("table %s is not a partition", qualified_name(partition).c_str()))
+			.with_hint("The partitions of managed sets are in warden.partitions.");
+	}
+	const Oid parent = call(get_partition_parent, partition, true);
+	check_owner(parent);
+	return known_policy(parent);
+}
+
+} // namespace
+
+std::vector<Oid> held_partitions() {
+	const AsExtension owner;
+	Spi spi;
+	std::vector<Oid> held;
+	for (const auto &[partition] : spi.query_latest<Oid>(select_held)) {
+		held.push_back(partition);
+	}
+	return held;
+}
+
+bool is_held(Oid partition) {
+	const AsExtension owner;
+	Spi spi;
+	return !spi.query_latest<int32>(find_hold, partition).empty();
+}
+
+void delete_old_holds() {
+	for (const Oid partition : held_partitions()) {
+		if (!relation_exists(partition)) {
+			const AsExtension owner;
+			Spi().execute(delete_hold, partition);
+		}
+	}
+}
+
+/// partition_hold(partition regclass, reason text) returns void
+PG_FUNCTION(partition_hold) {
+	const auto partition = argument<Oid>(fcinfo, 0);
+	const auto reason = argument<std::string_view>(fcinfo, 1);
+	call(PreventCommandIfReadOnly, "warden.partition_hold()");
+	std::ignore = policy_of(partition);
+	const Oid role = call(GetUserId);
+	const PinnedSettings settings;
+	lock(partition, ShareUpdateExclusiveLock);
+	std::ignore = policy_of(partition); // it may have been detached meanwhile
+	const AsExtension owner;
+	Spi().execute(upsert_hold, partition, reason, role);
+	PG_RETURN_VOID();
+}
+
+/// partition_release(partition regclass) returns void
+PG_FUNCTION(partition_release) {
+	const auto partition = argument<Oid>(fcinfo, 0);
+	call(PreventCommandIfReadOnly, "warden.partition_release()");
+	std::ignore = policy_of(partition);
+	const PinnedSettings settings;
+	const AsExtension owner;
+	if (Spi().execute(delete_hold, partition) == 0) {
+		throw Error(ERRCODE_UNDEFINED_OBJECT, format("partition %s is not held", qualified_name(partition).c_str()))
+			.with_hint("The partitions that are held are in warden.partitions.");
+	}
+	PG_RETURN_VOID();
+}
+
+} // namespace warden::partition
