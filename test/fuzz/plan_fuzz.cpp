@@ -1,7 +1,7 @@
 // Any step, anchor, zone, set of ranges and window: the plan keeps its invariants.
 //
 //     clang++ -std=gnu++20 -g -O1 -fsanitize=fuzzer,address,undefined -Isrc -Itest/unit test/fuzz/plan_fuzz.cpp \
-//         src/partition/calendar.cpp src/partition/plan.cpp src/util/clock.cpp -o plan_fuzz && \
+//         src/partition/calendar.cpp src/partition/notation.cpp src/partition/plan.cpp src/util/clock.cpp -o plan_fuzz && \
 //         ./plan_fuzz -max_total_time=60
 #include "plan_invariants.hpp"
 
