@@ -70,3 +70,11 @@ SELECT c.identity || '.' || t.attname, a.grantee::regrole, a.privilege_type
 FROM member_relation c JOIN pg_attribute t ON t.attrelid = c.oid, aclexplode(t.attacl) a
 WHERE c.relkind IN ('r', 'p') AND a.grantee <> c.relowner AND a.privilege_type <> 'SELECT'
 ORDER BY 1, 2, 3;
+
+-- every table can be changed where it is published, and passes over what a subscription brings
+SELECT c.oid::regclass AS "without a replica identity"
+FROM pg_class c WHERE relnamespace = 'warden'::regnamespace AND relkind = 'r' AND relreplident <> 'f'
+  AND NOT EXISTS (SELECT FROM pg_index WHERE indrelid = c.oid AND indisprimary);
+SELECT c.oid::regclass AS "without the trigger"
+FROM pg_class c WHERE relnamespace = 'warden'::regnamespace AND relkind = 'r'
+  AND NOT EXISTS (SELECT FROM pg_trigger WHERE tgrelid = c.oid AND tgenabled = 'R' AND tgfoid = 'warden.ignore_replicated'::regproc);
