@@ -1,7 +1,7 @@
 #include "partition/bounds.hpp"
 
-#include "pg/collation.hpp"
 #include "pg/names.hpp"
+#include "pg/security.hpp"
 #include "pg/spi.hpp"
 
 #include <array>
@@ -98,6 +98,7 @@ constinit Statement select_detaching{"SELECT inhrelid FROM pg_inherits WHERE inh
 // The key's parts, for server code to fill.
 struct PlainKey {
 	Oid type;
+	Oid collation;
 	Notation notation;
 	const char *column;
 };
@@ -183,14 +184,6 @@ void check_notation(Relation parent, PartitionKey key, Notation notation) {
 		            : errhint("A key of unix_seconds is an integer or a bigint, one of unix_milliseconds, "
 		                      "unix_microseconds or unix_nanoseconds a bigint, of uuidv7 a uuid, of ulid a text."));
 	}
-	if (notation == Notation::Ulid && !sorts_by_bytes(key->partcollation[0])) {
-		ereport(ERROR, errcode(ERRCODE_DATATYPE_MISMATCH),
-		        errmsg("partition key of table \"%s\" is not sorted by its bytes", RelationGetRelationName(parent)),
-		        errdetail("ULIDs are in the order of time in collation \"C\" only."),
-		        errhint("Create the table with PARTITION BY RANGE (%s COLLATE \"C\").",
-		                quote_identifier(
-							NameStr(TupleDescAttr(RelationGetDescr(parent), key->partattrs[0] - 1)->attname))));
-	}
 }
 
 // Server code.
@@ -232,7 +225,8 @@ PlainKey read_plain_key(Relation parent, const Notation *declared) {
 	if (declared != nullptr) {
 		check_notation(parent, key, notation);
 	}
-	return {type, notation, NameStr(TupleDescAttr(RelationGetDescr(parent), key->partattrs[0] - 1)->attname)};
+	return {type, key->partcollation[0], notation,
+	        NameStr(TupleDescAttr(RelationGetDescr(parent), key->partattrs[0] - 1)->attname)};
 }
 
 Integer width_of(Oid type) {
@@ -260,6 +254,27 @@ Moment to_moment(const List *bound, Notation notation) {
 	}
 	const auto *const value = castNode(Const, datum->value);
 	return to_moment(value->constvalue, value->consttype, notation);
+}
+
+// $1 a collation: whether it orders text by its bytes.
+constinit Statement is_bytewise{R"(
+SELECT CASE WHEN collprovider = 'c' THEN collcollate IN ('C', 'POSIX')
+            WHEN collprovider = 'd' THEN datlocprovider = 'c' AND datcollate IN ('C', 'POSIX') OR datlocprovider = 'b'
+            ELSE collprovider = 'b' END
+FROM pg_collation c, pg_database d
+WHERE c.oid = $1 AND d.datname = current_database())"};
+
+void check_collation(const OpenRelation &parent, const PlainKey &key) {
+	const PinnedSettings settings;
+	Spi spi;
+	const auto found = spi.query<bool>(is_bytewise, key.collation);
+	if (found.empty() || !std::get<0>(found.front())) {
+		throw Error(ERRCODE_DATATYPE_MISMATCH, format("partition key of table \"%s\" is not sorted by its bytes",
+		                                              NameStr(parent->rd_rel->relname)))
+			.with_detail("ULIDs are in the order of time in collation \"C\" only.")
+			.with_hint(format("Create the table with PARTITION BY RANGE (%s COLLATE \"C\").",
+		                      call([&] { return quote_identifier(key.column); })));
+	}
 }
 
 // Whether there are keys between two moments that can be written.
@@ -314,6 +329,9 @@ std::map<Moment, Foreign> read_foreign(Relation parent, const Key &key) {
 
 Key read_key(const OpenRelation &parent, std::optional<Notation> declared) {
 	const PlainKey key = call(read_plain_key, parent.get(), declared ? &*declared : nullptr);
+	if (key.notation == Notation::Ulid) {
+		check_collation(parent, key);
+	}
 	return {key.type, key.notation, domain_of(key.notation, width_of(key.type)), key.column, {}};
 }
 
