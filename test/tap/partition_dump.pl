@@ -37,6 +37,7 @@ $node->safe_psql('shop', qq{
 		timezone => 'UTC', anchor => $anchor, storage_parameters => '{fillfactor=70,autovacuum_enabled=false}');
 	SELECT warden.partition_by_time('app.days', every => '1 mon', ahead => '2 mons', timezone => 'UTC');
 	SELECT warden.partition_by_time('app.doomed', every => '1 day', timezone => 'UTC', anchor => $anchor);
+	SELECT warden.partition_hold((SELECT partition FROM warden.partitions WHERE parent = 'app.metrics'::regclass LIMIT 1), 'kept');
 	INSERT INTO app.events (at, kind) SELECT now(), 1 FROM generate_series(1, 100);
 	INSERT INTO app.metrics SELECT now(), 1 FROM generate_series(1, 100);
 	INSERT INTO app.days SELECT now(), 1 FROM generate_series(1, 100);
@@ -93,7 +94,8 @@ my $plain = new_database();
 quiet('psql', @psql, '-f', "$folder/plain.sql", $plain);
 quiet('pg_dump of what was restored', 'pg_dump', '-f', "$folder/again.sql", $plain);
 is_deeply(copies("$folder/again.sql"), copies("$folder/plain.sql"), 'dumped again, the policies are the same');
-is(scalar @{ copies("$folder/plain.sql") }, 2, 'only policies and jobs are dumped, not states and log');
+is(scalar @{ copies("$folder/plain.sql") }, 3, 'only policies, holds and jobs are dumped, not states and log');
+is($node->safe_psql($plain, q{SELECT parent FROM warden.partitions WHERE held = 'kept'}), 'app.metrics', 'a hold goes with its partition');
 check_works($plain, 'plain', $expected);
 
 my $inserts = new_database();
