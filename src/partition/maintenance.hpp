@@ -2,25 +2,19 @@
 #pragma once
 
 #include "partition/partition.hpp"
-#include "partition/steps.hpp"
+#include "partition/progress.hpp"
 #include "pg/result_set.hpp"
 
 namespace warden::partition {
-
-/// What became of one step, or of a set that could not even be looked at.
-struct Outcome {
-	std::optional<std::string> partition;
-	const char *action; ///< create, detach, drop; maintain: the set as a whole
-	const char *status; ///< done, planned, blocked, failed
-	std::optional<std::string> command;
-	std::optional<std::string> detail;
-};
 
 enum class Mode {
 	Maintain,
 	Declare, ///< create, but only say what would be retired
 	DryRun,
 };
+
+/// The sets whose owner's rights the caller has.
+std::vector<Policy> own_policies();
 
 /// Does what is due of a set in the current transaction, which holds the locks until it ends.  A step that fails is
 /// rolled back alone.

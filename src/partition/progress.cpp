@@ -1,0 +1,80 @@
+#include "partition/progress.hpp"
+
+#include "pg/transaction.hpp"
+
+extern "C" {
+#include "utils/elog.h"
+}
+
+namespace warden::partition {
+
+using namespace pg;
+
+namespace {
+
+std::string sqlstate_and_message(const Error &error) {
+	return format("%s: %s", call(unpack_sql_state, error.sqlstate), error.what());
+}
+
+Outcome failure(const Error &error, const char *action) {
+	const bool blocked = is_blocked(error);
+	std::string detail = blocked ? error.message : sqlstate_and_message(error);
+	if (!error.detail.empty()) {
+		detail += (detail.ends_with('.') ? " " : ". ") + error.detail;
+	}
+	return {std::nullopt, action, blocked ? "blocked" : "failed", std::nullopt, detail};
+}
+
+/// What the step that failed would have been; it may be that even this cannot be said.
+std::optional<Done> describe(const Work &work, const Task &task) {
+	std::optional<Done> planned;
+	if (attempt([&] { planned = plan(work, task); })) {
+		return std::nullopt;
+	}
+	return planned;
+}
+
+} // namespace
+
+void Progress::done(const Task &task, const Done &done) {
+	state_.did_something = true;
+	outcomes_.push_back({done.partition, task.action, "done", done.command, std::nullopt});
+}
+
+void Progress::planned(const Task &task, const Done &planned, std::optional<std::string> detail) {
+	outcomes_.push_back({planned.partition, task.action, "planned", planned.command, std::move(detail)});
+}
+
+void Progress::failed(const Error &error, const char *action, const std::optional<Done> &planned) {
+	if (!state_.error) {
+		state_.error = sqlstate_and_message(error);
+		if (is_blocked(error)) {
+			state_.blocked_by = error.detail;
+		}
+	}
+	Outcome outcome = failure(error, action);
+	if (planned) {
+		outcome.partition = planned->partition;
+		outcome.command = planned->command;
+	}
+	outcomes_.push_back(std::move(outcome));
+}
+
+void Progress::more() {
+	outcomes_.push_back({std::nullopt, "maintain", "planned", std::nullopt,
+	                     "More is due than one transaction should lock: CALL warden.maintain() does all of it."});
+}
+
+void Progress::fail(const Work &work, const Task &task, const Error &error) {
+	failed(error, task.action, describe(work, task));
+	// A range whose rows are in the default partition does not keep the others from being created; what else keeps one
+	// partition from being created would keep the next.  What keeps one from being retired is its own.
+	creation_stopped_ |= task.creates() && error.sqlstate != ERRCODE_CHECK_VIOLATION;
+}
+
+void Progress::refuse(const Work &work, const Task &task, const Refusal &refusal) {
+	failed(refusal.error, task.action, describe(work, task));
+	stopped_ = true;
+}
+
+} // namespace warden::partition

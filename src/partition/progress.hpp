@@ -1,0 +1,49 @@
+// progress.hpp - How the work on one set goes: what became of each step, and what is to be recorded of it.
+#pragma once
+
+#include "partition/work.hpp"
+
+namespace warden::partition {
+
+/// What became of one step, or of a set that could not even be looked at.
+struct Outcome {
+	std::optional<std::string> partition;
+	const char *action; ///< create, detach, drop; maintain: the set as a whole
+	const char *status; ///< done, planned, blocked, failed
+	std::optional<std::string> command;
+	std::optional<std::string> detail;
+};
+
+/// The outcomes so far, and the state to record.
+class Progress {
+public:
+	explicit Progress(const Policy &policy) : policy_(policy) {}
+
+	void done(const Task &task, const Done &done);
+	void planned(const Task &task, const Done &planned, std::optional<std::string> detail = std::nullopt);
+
+	/// A task failed, or could not get its locks: then nothing more is tried with the set.  What the step would have
+	/// been is told, if that can be said.
+	void fail(const Work &work, const Task &task, const Error &error);
+	void refuse(const Work &work, const Task &task, const pg::Refusal &refusal);
+
+	/// The same for the set as a whole, or what else has no task.
+	void failed(const Error &error, const char *action, const std::optional<Done> &planned = std::nullopt);
+
+	/// More is due than was looked at.
+	void more();
+
+	bool goes_on_with(const Task &task) const { return !stopped_ && !(task.creates() && creation_stopped_); }
+
+	void record() const { write_state(policy_, state_); }
+	const std::vector<Outcome> &outcomes() const { return outcomes_; }
+
+private:
+	const Policy &policy_;
+	State state_;
+	std::vector<Outcome> outcomes_;
+	bool stopped_ = false;
+	bool creation_stopped_ = false;
+};
+
+} // namespace warden::partition

@@ -1,0 +1,84 @@
+#include "partition/work.hpp"
+
+#include "partition/hold.hpp"
+
+#include "pg/names.hpp"
+#include "pg/security.hpp"
+#include "pg/transaction.hpp"
+
+#include <algorithm>
+
+namespace warden::partition {
+
+using namespace pg;
+
+namespace {
+
+constexpr std::size_t most_tasks = 10'000; // for a set in one CALL; the rest is for the next
+
+/// The locks that a new or dropped partition keeps until the transaction ends: on itself, its TOAST table and that
+/// one's index, its indexes; and some more for what is beside them.
+std::size_t locks_per_partition(Oid parent) {
+	const OpenRelation table(parent, NoLock);
+	return 6 + static_cast<std::size_t>(call([&] { return list_length(RelationGetIndexList(table.get())); }));
+}
+
+/// The partitions that have expired, but for those that somebody holds.
+std::vector<Oid> find_expired(const Set &set) {
+	const auto count = static_cast<std::ptrdiff_t>(set.expired());
+	std::vector<Oid> expired(set.bounds.oids.begin(), set.bounds.oids.begin() + count);
+	if (!expired.empty()) {
+		const std::vector<Oid> held = held_partitions();
+		std::erase_if(expired, [&](Oid partition) { return std::ranges::binary_search(held, partition); });
+	}
+	return expired;
+}
+
+} // namespace
+
+std::optional<Work> find_work(const Policy &policy, std::optional<std::size_t> locks) {
+	const PinnedSettings settings;
+	if (const auto refusal = take_lock(policy.parent, AccessShareLock)) {
+		throw Error(refusal->error);
+	}
+	if (!relation_exists(policy.parent)) {
+		return std::nullopt;
+	}
+	Work work{policy, examine(policy), {}};
+	const std::size_t each = locks_per_partition(policy.parent);
+	const std::size_t limit = locks ? *locks / each : most_tasks;
+	std::vector<Range> missing = work.set.missing(limit + 1);
+	std::vector<Oid> expired = find_expired(work.set);
+	work.is_all = missing.size() + expired.size() <= limit;
+	missing.resize(std::min(missing.size(), limit));
+	expired.resize(std::min(expired.size(), limit - missing.size()));
+	for (const Range &range : missing) {
+		work.tasks.push_back({.action = "create", .range = range});
+	}
+	for (const Oid partition : expired) {
+		work.tasks.push_back({.action = retirement_action(policy), .range = {}, .partition = partition});
+	}
+	work.locks = work.tasks.size() * each;
+	return work;
+}
+
+std::optional<Error> find_obstacle(const Work &work, const Task &task) {
+	return task.creates() ? std::nullopt : attempt([&] { check_retirement(work.policy, task.partition); });
+}
+
+std::optional<Refusal> lock_set(const Work &work, const Task &task) {
+	return task.creates() ? lock_to_create(work.policy) : lock_to_retire(work.policy);
+}
+
+std::optional<Done> perform(const Work &work, const Task &task) {
+	return task.range ? create_partition(work.policy, *task.range)
+	                      : retire_partition(work.policy, task.partition, work.set.window.cutoff);
+}
+
+Done plan(const Work &work, const Task &task) {
+	const PinnedSettings settings;
+	return task.range ? plan_creation(work.set, read_blueprint(work.policy, work.set.bounds), *task.range)
+	                      : plan_retirement(work.policy, task.partition);
+}
+
+} // namespace warden::partition
