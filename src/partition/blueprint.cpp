@@ -3,6 +3,7 @@
 #include "pg/names.hpp"
 #include "pg/spi.hpp"
 
+#include <algorithm>
 #include <ranges>
 
 extern "C" {
@@ -108,21 +109,6 @@ std::string cut_name(const std::string &name, const std::string &suffix) {
 	return name.substr(0, static_cast<size_t>(length)) + suffix;
 }
 
-bool is_taken(const std::string &name, Oid schema) {
-	return call([&] {
-		return OidIsValid(get_relname_relid(name.c_str(), schema)) ||
-		       SearchSysCacheExists2(TYPENAMENSP, CStringGetDatum(name.c_str()), ObjectIdGetDatum(schema));
-	});
-}
-
-std::string free_name(const Blueprint &blueprint, const std::string &suffix) {
-	std::string name = cut_name(blueprint.parent, suffix);
-	for (int n = 1; is_taken(name, blueprint.schema); ++n) {
-		name = cut_name(blueprint.parent, suffix + format("_%d", n));
-	}
-	return name;
-}
-
 std::string name_suffix(const Range &range, const Key &key, const Calendar &calendar) {
 	if (range.lower == beginning) {
 		return "_first";
@@ -132,6 +118,24 @@ std::string name_suffix(const Range &range, const Key &key, const Calendar &cale
 }
 
 } // namespace
+
+bool is_name_taken(const std::string &name, Oid schema) {
+	return call([&] {
+		return OidIsValid(get_relname_relid(name.c_str(), schema)) ||
+		       SearchSysCacheExists2(TYPENAMENSP, CStringGetDatum(name.c_str()), ObjectIdGetDatum(schema));
+	});
+}
+
+std::string free_name(const std::string &name, const std::string &suffix, std::initializer_list<Oid> schemas) {
+	const auto is_taken = [&](const std::string &candidate) {
+		return std::ranges::any_of(schemas, [&](Oid schema) { return is_name_taken(candidate, schema); });
+	};
+	std::string free = cut_name(name, suffix);
+	for (int n = 1; is_taken(free); ++n) {
+		free = cut_name(name, suffix + format("_%d", n));
+	}
+	return free;
+}
 
 Blueprint read_blueprint(const Policy &policy, const Bounds &bounds) {
 	const Oid model = newest_table(bounds);
@@ -161,7 +165,7 @@ Blueprint read_blueprint(const Policy &policy, const Bounds &bounds) {
 Draft draft_partition(const Blueprint &blueprint, const Range &range, const Key &key, const Calendar &calendar) {
 	const std::string parent = qualified_name(blueprint.schema_name, blueprint.parent);
 	Draft draft;
-	draft.name = free_name(blueprint, name_suffix(range, key, calendar));
+	draft.name = free_name(blueprint.parent, name_suffix(range, key, calendar), {blueprint.schema});
 	draft.qualified_name = qualified_name(blueprint.schema_name, draft.name);
 	draft.build.push_back("CREATE " + blueprint.persistence + "TABLE " + draft.qualified_name + " (LIKE " + parent +
 	                      " INCLUDING ALL EXCLUDING INDEXES EXCLUDING IDENTITY)" + blueprint.storage);

@@ -7,6 +7,8 @@
 #include "partition/bounds.hpp"
 #include "partition/policy.hpp"
 
+#include <initializer_list>
+
 namespace warden::partition {
 
 /// What all new partitions of a set have in common.
@@ -41,6 +43,11 @@ struct Draft {
 
 /// Drafts a partition.  Its name is free at this moment: no relation or type of the schema has it.
 Draft draft_partition(const Blueprint &blueprint, const Range &range, const Key &key, const Calendar &calendar);
+
+/// Whether a relation or type of the schema has that name; and one that none of these schemas has: name and suffix, cut
+/// to the length of a name, with another suffix if that is taken.
+bool is_name_taken(const std::string &name, Oid schema);
+std::string free_name(const std::string &name, const std::string &suffix, std::initializer_list<Oid> schemas);
 
 /// The statement that gives a partition the replica identity of its parent: its own index below that of the parent. For
 /// a partition that is attached; std::nullopt if the parent's identity is no index.

@@ -61,14 +61,6 @@ std::optional<std::string> check_storage_parameters(std::optional<TextArray> par
 	return call([&] { return OidOutputFunctionCall(F_ARRAY_OUT, parameters->datum); });
 }
 
-bool check_on_expiry(std::string_view on_expiry) {
-	if (on_expiry != "drop" && on_expiry != "detach") {
-		throw invalid(format("\"on_expiry\" cannot be \"%s\"", std::string(on_expiry).c_str()))
-			.with_hint("Use on_expiry => 'drop', or 'detach' to keep the partition as a table of its own.");
-	}
-	return on_expiry == "detach";
-}
-
 void check_count(const Set &set) {
 	if (set.missing(most_partitions + 1).size() > most_partitions) {
 		throw invalid(format("more than %zu partitions would be made", most_partitions))

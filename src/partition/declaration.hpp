@@ -18,8 +18,9 @@ void check_table(const pg::OpenRelation &table);
 /// What CREATE TABLE WITH would say of it, as the server's own check; and the list written out.
 std::optional<std::string> check_storage_parameters(std::optional<pg::TextArray> parameters);
 
-/// Whether expired partitions are to be detached.
-bool check_on_expiry(std::string_view on_expiry);
+/// What the arguments say of retention: on_expiry is argument n; from argument m on keep_partitions, keep_bytes,
+/// archive_schema, archive_tablespace, archive_access_method and on_reference.  Errors: 22023, 3F000, 42704, 42501.
+Retention read_retention(FunctionCallInfo fcinfo, Oid parent, int on_expiry, int keep_partitions);
 
 /// Before the first error of a full disk or a full catalogue.
 void check_count(const Set &set);

@@ -122,7 +122,8 @@ Policy read_arguments(FunctionCallInfo fcinfo, Oid parent, const OpenRelation &t
 	if (keep) {
 		check_keep(*keep, every);
 	}
-	const bool detach = check_on_expiry(required_argument<std::string_view>(fcinfo, 4, "on_expiry"));
+	Retention retention = read_retention(fcinfo, parent, 4, 9);
+	retention.keep = keep;
 	const auto known = find_policy(parent);
 	const std::string timezone =
 		choose_timezone(argument<std::optional<std::string_view>>(fcinfo, 5), known, bounds, step);
@@ -139,8 +140,7 @@ Policy read_arguments(FunctionCallInfo fcinfo, Oid parent, const OpenRelation &t
 	              .notation = notation,
 	              .every = every,
 	              .ahead = ahead,
-	              .keep = keep,
-	              .detach = detach,
+	              .retention = retention,
 	              .timezone = timezone,
 	              .anchor = first,
 	              .storage_parameters = check_storage_parameters(argument<std::optional<TextArray>>(fcinfo, 8)),
@@ -156,10 +156,11 @@ Policy read_arguments(FunctionCallInfo fcinfo, Oid parent, const OpenRelation &t
 } // namespace
 
 /// partition_by_time(parent regclass, every interval, ahead interval, keep interval, on_expiry text, timezone text,
-/// anchor timestamptz, key_format text, storage_parameters text[], dry_run boolean)
+/// anchor timestamptz, key_format text, storage_parameters text[], keep_partitions bigint, keep_bytes bigint,
+/// archive_schema text, archive_tablespace text, archive_access_method text, on_reference text, dry_run boolean)
 /// returns table (parent, partition, action, status, command, detail)
 PG_FUNCTION(partition_by_time) {
-	declare_set(fcinfo, "warden.partition_by_time()", 9, read_arguments);
+	declare_set(fcinfo, "warden.partition_by_time()", 15, read_arguments);
 	PG_RETURN_NULL();
 }
 

@@ -38,7 +38,8 @@ Policy read_arguments(FunctionCallInfo fcinfo, Oid parent, const OpenRelation &t
 			.with_detail("Rows leave a whole partition at a time.")
 			.with_hint("Use a smaller \"every\", or a greater \"keep\", or leave it out to keep all partitions.");
 	}
-	const bool detach = check_on_expiry(required_argument<std::string_view>(fcinfo, 4, "on_expiry"));
+	Retention retention = read_retention(fcinfo, parent, 4, 7);
+	retention.keep = keep ? std::optional(numbers(*keep)) : std::nullopt;
 	const auto known = find_policy(parent);
 	const Position position = find_position(parent, bounds, 0);
 	const auto anchor = argument<std::optional<int64>>(fcinfo, 5);
@@ -46,8 +47,7 @@ Policy read_arguments(FunctionCallInfo fcinfo, Oid parent, const OpenRelation &t
 	                    .notation = Notation::Number,
 	                    .every = numbers(every),
 	                    .ahead = numbers(ahead),
-	                    .keep = keep ? std::optional(numbers(*keep)) : std::nullopt,
-	                    .detach = detach,
+	                    .retention = retention,
 	                    .timezone = "UTC",
 	                    .anchor =
 	                        anchor ? floor_modulo(*anchor, every) : infer_anchor(bounds.ranges, every, position.number),
@@ -60,9 +60,11 @@ Policy read_arguments(FunctionCallInfo fcinfo, Oid parent, const OpenRelation &t
 } // namespace
 
 /// partition_by_number(parent regclass, every bigint, ahead bigint, keep bigint, on_expiry text, anchor bigint,
-/// storage_parameters text[], dry_run boolean) returns table (parent, partition, action, status, command, detail)
+/// storage_parameters text[], keep_partitions bigint, keep_bytes bigint, archive_schema text, archive_tablespace text,
+/// archive_access_method text, on_reference text, dry_run boolean) returns table (parent, partition, action, status,
+/// command, detail)
 PG_FUNCTION(partition_by_number) {
-	declare_set(fcinfo, "warden.partition_by_number()", 7, read_arguments);
+	declare_set(fcinfo, "warden.partition_by_number()", 13, read_arguments);
 	PG_RETURN_NULL();
 }
 

@@ -1,6 +1,6 @@
 #include "partition/maintenance.hpp"
 
-#include "partition/hold.hpp"
+#include "partition/retention.hpp"
 
 #include "pg/names.hpp"
 #include "pg/security.hpp"
@@ -57,12 +57,18 @@ void do_tasks(Progress &progress, const Work &work) {
 	}
 }
 
+bool is_paired(const Policy &policy) {
+	return policy.retention.references == Retention::References::Pair;
+}
+
 void plan_tasks(Progress &progress, const Work &work) {
 	for (const Task &task : work.tasks) {
-		if (const auto obstacle = find_obstacle(work, task)) {
+		const auto obstacle = find_obstacle(work, task);
+		if (obstacle && !(obstacle->sqlstate == ERRCODE_FOREIGN_KEY_VIOLATION && is_paired(work.policy))) {
 			progress.fail(work, task, *obstacle);
 		} else {
-			progress.planned(task, plan(work, task));
+			progress.planned(task, plan(work, task),
+			                 obstacle ? std::optional("after the partitions that refer to it") : std::nullopt);
 		}
 	}
 }
@@ -87,7 +93,7 @@ Policy own_policy(Oid parent) {
 std::vector<Policy> own_policies() {
 	std::vector<Policy> policies = read_policies();
 	std::erase_if(policies, [](const Policy &policy) { return !owns(policy.parent); });
-	return policies;
+	return in_order(std::move(policies));
 }
 
 std::size_t locks_of_a_transaction() {

@@ -6,7 +6,7 @@ CREATE TABLE warden.partition_policies (
     every interval,
     ahead interval,
     keep interval,
-    on_expiry text NOT NULL CHECK (on_expiry IN ('drop', 'detach')),
+    on_expiry text NOT NULL CHECK (on_expiry IN ('drop', 'detach', 'archive')),
     timezone text,
     anchor timestamptz,
     storage_parameters text[],
@@ -15,6 +15,12 @@ CREATE TABLE warden.partition_policies (
     ahead_number bigint,
     keep_number bigint,
     anchor_number bigint,
+    keep_partitions bigint,
+    keep_bytes bigint,
+    archive_schema text,
+    archive_tablespace text,
+    archive_access_method text,
+    on_reference text NOT NULL DEFAULT 'skip' CHECK (on_reference IN ('skip', 'detach', 'pair')),
     CHECK (CASE WHEN key_format = 'number' THEN (every_number, ahead_number, anchor_number) IS NOT NULL
                 ELSE (every, ahead, timezone, anchor) IS NOT NULL END)
 );
@@ -89,13 +95,18 @@ ALTER TABLE warden.partition_log ENABLE REPLICA TRIGGER ignore_replicated;
 CREATE FUNCTION warden.partition_by_time(
         parent regclass, every interval, ahead interval DEFAULT NULL, keep interval DEFAULT NULL,
         on_expiry text DEFAULT 'drop', timezone text DEFAULT NULL, anchor timestamptz DEFAULT NULL,
-        key_format text DEFAULT NULL, storage_parameters text[] DEFAULT NULL, dry_run boolean DEFAULT false)
+        key_format text DEFAULT NULL, storage_parameters text[] DEFAULT NULL,
+        keep_partitions bigint DEFAULT NULL, keep_bytes bigint DEFAULT NULL, archive_schema text DEFAULT NULL,
+        archive_tablespace text DEFAULT NULL, archive_access_method text DEFAULT NULL,
+        on_reference text DEFAULT 'skip', dry_run boolean DEFAULT false)
     RETURNS TABLE (parent regclass, partition text, action text, status text, command text, detail text)
     LANGUAGE c VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE AS 'MODULE_PATHNAME';
 CREATE FUNCTION warden.partition_by_number(
         parent regclass, every bigint, ahead bigint DEFAULT NULL, keep bigint DEFAULT NULL,
         on_expiry text DEFAULT 'drop', anchor bigint DEFAULT NULL, storage_parameters text[] DEFAULT NULL,
-        dry_run boolean DEFAULT false)
+        keep_partitions bigint DEFAULT NULL, keep_bytes bigint DEFAULT NULL, archive_schema text DEFAULT NULL,
+        archive_tablespace text DEFAULT NULL, archive_access_method text DEFAULT NULL,
+        on_reference text DEFAULT 'skip', dry_run boolean DEFAULT false)
     RETURNS TABLE (parent regclass, partition text, action text, status text, command text, detail text)
     LANGUAGE c VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE AS 'MODULE_PATHNAME';
 CREATE FUNCTION warden.partition_unmanage(parent regclass) RETURNS void
@@ -108,8 +119,8 @@ CREATE FUNCTION warden.partition_maintain(parent regclass DEFAULT NULL, dry_run 
     RETURNS TABLE (parent regclass, partition text, action text, status text, command text, detail text)
     LANGUAGE c VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE AS 'MODULE_PATHNAME';
 REVOKE EXECUTE ON FUNCTION
-    warden.partition_by_time(regclass, interval, interval, interval, text, text, timestamptz, text, text[], boolean),
-    warden.partition_by_number(regclass, bigint, bigint, bigint, text, bigint, text[], boolean),
+    warden.partition_by_time,
+    warden.partition_by_number,
     warden.partition_unmanage(regclass),
     warden.partition_hold(regclass, text),
     warden.partition_release(regclass),
@@ -142,6 +153,7 @@ CREATE FUNCTION warden.partition_bytes(partition regclass) RETURNS bigint
 CREATE VIEW warden.partition_sets WITH (security_invoker = true) AS
     SELECT p.parent::regclass AS parent,
            p.every, p.ahead, p.keep, p.on_expiry, p.timezone, p.anchor, p.storage_parameters,
+           p.keep_partitions, p.keep_bytes, p.archive_schema, p.archive_tablespace, p.archive_access_method, p.on_reference,
            p.key_format, p.every_number, p.ahead_number, p.keep_number, p.anchor_number,
            b.covered_to, b.covered_until,
            CASE WHEN isfinite(b.covered_until) THEN greatest(b.covered_until - now(), interval '0') END AS runs_out_in,
@@ -175,13 +187,13 @@ COMMENT ON TABLE warden.partition_states IS
     'How the last maintenance of each set ended. Read the view partition_sets.';
 COMMENT ON TABLE warden.partition_log IS
     'What maintenance did: one row a partition created, detached or dropped, with the statements that were run. Kept for warden.partition_history.';
-COMMENT ON FUNCTION warden.partition_by_time(regclass, interval, interval, interval, text, text, timestamptz, text, text[], boolean) IS
+COMMENT ON FUNCTION warden.partition_by_time IS
 $$Has the partitions of a table that is partitioned by range of a time made ahead of time and retired; again with other arguments changes that.
 every: length of a partition, in months, days or time, not mixed. ahead: how far beyond now partitions are to exist (default: 4 partitions, and more up to a week while that is at most 48). keep: how long after its upper bound has passed a partition stays (default: for ever). on_expiry: drop, or detach, which leaves it as a table. timezone: where days and months begin (default: that of the session, or UTC if existing bounds tell so; of a set that exists: as it was). anchor: one boundary (default: as existing partitions have it, else midnight of 2000-01-01, a Monday for days). key_format: how a key that is no timestamptz, timestamp or date tells the time: unix_seconds (integer, bigint), unix_milliseconds, unix_microseconds, unix_nanoseconds (bigint), uuidv7 (uuid), ulid (text in collation "C", in capitals). storage_parameters: of new partitions, like pg_class.reloptions (default: those of the newest partition). dry_run: only report.
 Creates what is missing at once, as far as one transaction should lock, first what rows of now and later need; and returns one row a partition, as partition_maintain() does; retires nothing: what the next maintenance will retire is returned as planned.
 Errors: 42501 not the owner, 42809 not a partitioned table or not by range, 42804 type of key, 22023 an argument that cannot be right, 22004 one that must not be null, 0A000 more than one key column, an expression, a partition of another table, a temporary table, 55P03 lock not available within warden.lock_timeout.
 Locks until the end of the transaction: SHARE UPDATE EXCLUSIVE on the table, if anything is created, ACCESS EXCLUSIVE on a default partition, which the server scans then, and SHARE ROW EXCLUSIVE on tables that foreign keys join with it.$$;
-COMMENT ON FUNCTION warden.partition_by_number(regclass, bigint, bigint, bigint, text, bigint, text[], boolean) IS
+COMMENT ON FUNCTION warden.partition_by_number IS
 $$Has the partitions of a table that is partitioned by range of a smallint, integer, bigint or numeric made ahead of the numbers in use and retired behind them; again with other arguments changes that.
 The position of a set is that of the sequence behind the key where there is one that is in use (identity, serial, or a default that draws from it); else the greatest number in the newest partition that has rows. Rows in a default partition, or in one up to MAXVALUE, do not move it.
 every: how many numbers a partition is for. ahead: how many numbers beyond the position have a partition (default: 4 times every). keep: how many numbers before the position (default: all). on_expiry: drop, or detach, which leaves it as a table. anchor: one boundary (default: as existing partitions have it, else 0). storage_parameters: of new partitions, like pg_class.reloptions (default: those of the newest partition). dry_run: only report.

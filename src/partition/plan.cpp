@@ -1,6 +1,7 @@
 #include "partition/plan.hpp"
 
 #include <algorithm>
+#include <numeric>
 
 namespace warden::partition {
 
@@ -83,6 +84,22 @@ std::vector<Range> within(const Domain &domain, std::vector<Range> ranges) {
 		range.upper = range.upper > domain.last ? end : range.upper;
 	}
 	return ranges;
+}
+
+Moment cutoff_by_count(const std::vector<Range> &existing, Moment now, std::int64_t count) {
+	const auto ended = first_after(existing, now) - existing.begin();
+	return ended > count ? existing[static_cast<std::size_t>(ended - count - 1)].upper : beginning;
+}
+
+Moment cutoff_by_size(const std::vector<Range> &existing, const std::vector<std::int64_t> &sizes, Moment now,
+                      std::int64_t bytes) {
+	std::int64_t left = std::accumulate(sizes.begin(), sizes.end(), std::int64_t{0});
+	Moment cutoff = beginning;
+	for (std::size_t i = 0; i < existing.size() && existing[i].upper <= now && left > bytes; ++i) {
+		left -= sizes[i];
+		cutoff = existing[i].upper;
+	}
+	return cutoff;
 }
 
 std::size_t count_expired(const std::vector<Range> &existing, const Window &window) {

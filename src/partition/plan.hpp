@@ -23,8 +23,9 @@ struct Range {
 struct Window {
 	Moment now;
 	Moment horizon;            ///< now + ahead: every moment before it is to be covered
-	Moment cutoff;             ///< now - keep, or `beginning`: what ends at or before it has expired
+	Moment cutoff;             ///< what ends at or before it has expired; `beginning` if nothing has
 	Moment oldest = beginning; ///< gaps before it are left
+	bool is_known = true;      ///< whether `now` is certain; else nothing expires
 };
 
 /// The ranges to create, at most `limit` of them: the calendar's ranges from the end of the last partition before now
@@ -35,6 +36,14 @@ std::vector<Range> missing_ranges(const std::vector<Range> &existing, const Cale
 
 /// The same ranges as far as the key can hold them: one that reaches beyond its domain has no bound there.
 std::vector<Range> within(const Domain &domain, std::vector<Range> ranges);
+
+/// The cutoff that leaves so many of the ranges that end by now; `beginning` if there are no more.
+Moment cutoff_by_count(const std::vector<Range> &existing, Moment now, std::int64_t count);
+
+/// The cutoff that leaves no more than so many bytes, of which sizes[i] are in existing[i]; but what ends after now
+/// stays whatever its size.
+Moment cutoff_by_size(const std::vector<Range> &existing, const std::vector<std::int64_t> &sizes, Moment now,
+                      std::int64_t bytes);
 
 /// How many of the existing ranges, which are sorted, have expired: they come first.
 std::size_t count_expired(const std::vector<Range> &existing, const Window &window);

@@ -7,6 +7,9 @@
 #include "pg/spi.hpp"
 #include "pg/transaction.hpp"
 
+#include <algorithm>
+#include <array>
+
 namespace warden::partition {
 
 using namespace pg;
@@ -23,8 +26,8 @@ struct OwnTables {
 };
 
 constinit Statement select_policies{R"(
-SELECT parent::oid, key_format, every, ahead, keep, every_number, ahead_number, keep_number, on_expiry = 'detach',
-       timezone, anchor, anchor_number, storage_parameters::text,
+SELECT parent::oid, key_format, every, ahead, keep, every_number, ahead_number, keep_number, keep_partitions, keep_bytes,
+       on_expiry, archive_schema, archive_tablespace, archive_access_method, on_reference, timezone, anchor, anchor_number, storage_parameters::text,
        EXISTS (SELECT FROM warden.partition_states s WHERE s.parent = p.parent AND s.last_error IS NOT NULL)
 FROM warden.partition_policies p
 WHERE $1 IS NULL OR parent = $1
@@ -32,14 +35,18 @@ ORDER BY parent)"};
 
 constinit Statement upsert_policy{R"(
 INSERT INTO warden.partition_policies (parent, key_format, every, ahead, keep, every_number, ahead_number, keep_number,
-                                       on_expiry, timezone, anchor, anchor_number, storage_parameters)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13::text[])
+                                       keep_partitions, keep_bytes, on_expiry, archive_schema, archive_tablespace,
+                                       archive_access_method, on_reference, timezone, anchor, anchor_number,
+                                       storage_parameters)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19::text[])
 ON CONFLICT (parent) WHERE parent <> 0::oid DO UPDATE
-SET (key_format, every, ahead, keep, every_number, ahead_number, keep_number, on_expiry, timezone, anchor,
-     anchor_number, storage_parameters)
+SET (key_format, every, ahead, keep, every_number, ahead_number, keep_number, keep_partitions, keep_bytes, on_expiry,
+     archive_schema, archive_tablespace, archive_access_method, on_reference, timezone, anchor, anchor_number,
+     storage_parameters)
     = (excluded.key_format, excluded.every, excluded.ahead, excluded.keep, excluded.every_number,
-       excluded.ahead_number, excluded.keep_number, excluded.on_expiry, excluded.timezone, excluded.anchor,
-       excluded.anchor_number, excluded.storage_parameters))"};
+       excluded.ahead_number, excluded.keep_number, excluded.keep_partitions, excluded.keep_bytes, excluded.on_expiry,
+       excluded.archive_schema, excluded.archive_tablespace, excluded.archive_access_method, excluded.on_reference,
+       excluded.timezone, excluded.anchor, excluded.anchor_number, excluded.storage_parameters))"};
 
 constinit Statement select_parents{R"(
 SELECT parent::oid FROM warden.partition_policies UNION SELECT parent FROM warden.partition_states)"};
@@ -62,8 +69,35 @@ VALUES ($1, clock_timestamp())
 ON CONFLICT (parent) DO UPDATE
 SET (last_success, last_error, last_error_at, blocked_by) = (excluded.last_success, NULL, NULL, NULL))"};
 
+std::optional<std::string> own(std::optional<std::string_view> text) {
+	return text ? std::optional<std::string>(*text) : std::nullopt;
+}
+
 std::optional<Span> length(const std::optional<Span> &time, std::optional<int64> number) {
 	return number ? std::optional(Span{.microseconds = *number}) : time;
+}
+
+template <class T>
+struct Word {
+	T value;
+	const char *name;
+};
+
+constexpr std::array ways{Word{Retention::Way::Drop, "drop"}, Word{Retention::Way::Detach, "detach"},
+                          Word{Retention::Way::Archive, "archive"}};
+constexpr std::array references{Word{Retention::References::Skip, "skip"},
+                                Word{Retention::References::Detach, "detach"},
+                                Word{Retention::References::Pair, "pair"}};
+
+template <class Words>
+auto find_word(const Words &words, std::string_view name) -> std::optional<decltype(words.front().value)> {
+	const auto found = std::ranges::find(words, name, [](const auto &word) { return std::string_view(word.name); });
+	return found == words.end() ? std::nullopt : std::optional(found->value);
+}
+
+template <class Words, class T>
+const char *find_name(const Words &words, T value) {
+	return std::ranges::find(words, value, [](const auto &word) { return word.value; })->name;
 }
 
 /// Keeps our books.  Whoever is in the way there is another maintenance, which keeps them as well: to wait for it would
@@ -78,30 +112,55 @@ void keep_books(F &&body) {
 
 } // namespace
 
+std::optional<Retention::Way> way_of(std::string_view on_expiry) {
+	return find_word(ways, on_expiry);
+}
+
+const char *name_of(Retention::Way way) {
+	return find_name(ways, way);
+}
+
+std::optional<Retention::References> references_of(std::string_view on_reference) {
+	return find_word(references, on_reference);
+}
+
+const char *name_of(Retention::References policy) {
+	return find_name(references, policy);
+}
+
 std::vector<Policy> read_policies(std::optional<Oid> parent) {
 	OwnTables tables;
 	std::vector<Policy> policies;
-	for (const auto &[relation, format, every, ahead, keep, every_number, ahead_number, keep_number, detach, timezone,
-	                  anchor, anchor_number, storage, failed] :
-	     tables.spi.query_latest<Oid, std::optional<std::string_view>, std::optional<Span>, std::optional<Span>,
-	                             std::optional<Span>, std::optional<int64>, std::optional<int64>, std::optional<int64>,
-	                             bool, std::optional<std::string_view>, std::optional<Timestamptz>,
-	                             std::optional<int64>, std::optional<std::string_view>, bool>(select_policies,
-	                                                                                          parent)) {
+	using Text = std::optional<std::string_view>;
+	using Length = std::optional<Span>;
+	using Number = std::optional<int64>;
+	for (const auto &[relation, format, every, ahead, keep, every_number, ahead_number, keep_number, partitions, bytes,
+	                  on_expiry, schema, tablespace, access_method, on_reference, timezone, anchor, anchor_number,
+	                  storage, failed] :
+	     tables.spi.query_latest<Oid, Text, Length, Length, Length, Number, Number, Number, Number, Number,
+	                             std::string_view, Text, Text, Text, std::string_view, Text, std::optional<Timestamptz>,
+	                             Number, Text, bool>(select_policies, parent)) {
 		// Not a join with pg_class: that would read all of it, for a few sets in a database of many tables.
 		if (!relation_exists(relation)) {
 			continue;
 		}
-		policies.push_back({.parent = relation,
-		                    .notation = format ? notation_of(*format) : std::nullopt,
-		                    .every = length(every, every_number).value_or(Span{}),
-		                    .ahead = length(ahead, ahead_number).value_or(Span{}),
-		                    .keep = length(keep, keep_number),
-		                    .detach = detach,
-		                    .timezone = std::string(timezone.value_or("UTC")),
-		                    .anchor = anchor ? anchor->value : anchor_number.value_or(0),
-		                    .storage_parameters = storage ? std::optional<std::string>(*storage) : std::nullopt,
-		                    .failed = failed});
+		policies.push_back(
+			{.parent = relation,
+		     .notation = format ? notation_of(*format) : std::nullopt,
+		     .every = length(every, every_number).value_or(Span{}),
+		     .ahead = length(ahead, ahead_number).value_or(Span{}),
+		     .retention = {.keep = length(keep, keep_number),
+		                   .partitions = partitions,
+		                   .bytes = bytes,
+		                   .way = way_of(on_expiry).value_or(Retention::Way::Detach),
+		                   .references = references_of(on_reference).value_or(Retention::References::Skip),
+		                   .schema = own(schema),
+		                   .tablespace = own(tablespace),
+		                   .access_method = own(access_method)},
+		     .timezone = std::string(timezone.value_or("UTC")),
+		     .anchor = anchor ? anchor->value : anchor_number.value_or(0),
+		     .storage_parameters = own(storage),
+		     .failed = failed});
 	}
 	return policies;
 }
@@ -121,14 +180,17 @@ void write_policy(const Policy &policy) {
 	const auto number = [&](const std::optional<Span> &span) {
 		return numbers && span ? std::optional(span->microseconds) : std::nullopt;
 	};
+	const Retention &retention = policy.retention;
 	const char *const format = policy.notation ? key_format(*policy.notation) : nullptr;
-	OwnTables().spi.execute(
-		upsert_policy, policy.parent, format != nullptr ? std::optional<std::string_view>(format) : std::nullopt,
-		time(policy.every), time(policy.ahead), time(policy.keep), number(policy.every), number(policy.ahead),
-		number(policy.keep), std::string_view(policy.detach ? "detach" : "drop"),
-		numbers ? std::nullopt : std::optional<std::string_view>(policy.timezone),
-		numbers ? std::nullopt : std::optional(Timestamptz{policy.anchor}),
-		numbers ? std::optional(policy.anchor) : std::nullopt, policy.storage_parameters);
+	OwnTables().spi.execute(upsert_policy, policy.parent,
+	                        format != nullptr ? std::optional<std::string_view>(format) : std::nullopt,
+	                        time(policy.every), time(policy.ahead), time(retention.keep), number(policy.every),
+	                        number(policy.ahead), number(retention.keep), retention.partitions, retention.bytes,
+	                        std::string_view(name_of(retention.way)), retention.schema, retention.tablespace,
+	                        retention.access_method, std::string_view(name_of(retention.references)),
+	                        numbers ? std::nullopt : std::optional<std::string_view>(policy.timezone),
+	                        numbers ? std::nullopt : std::optional(Timestamptz{policy.anchor}),
+	                        numbers ? std::optional(policy.anchor) : std::nullopt, policy.storage_parameters);
 }
 
 bool delete_policy(Oid parent) {

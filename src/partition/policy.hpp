@@ -29,14 +29,37 @@ struct warden::pg::SqlType<warden::partition::Span> {
 
 namespace warden::partition {
 
+/// When partitions leave, and how.  They go when one of the limits says so.
+struct Retention {
+	enum class Way { Drop, Detach, Archive };
+	/// What if a foreign key of another table refers to the partition.
+	enum class References { Skip, Detach, Pair };
+
+	std::optional<Span> keep;
+	std::optional<std::int64_t> partitions; ///< how many of those before the current one stay
+	std::optional<std::int64_t> bytes;      ///< of all partitions
+	Way way = Way::Drop;
+	References references = References::Skip;
+	std::optional<std::string> schema; ///< of the archive
+	std::optional<std::string> tablespace;
+	std::optional<std::string> access_method;
+
+	bool operator==(const Retention &) const = default;
+};
+
+/// As they are written: on_expiry, on_reference.
+std::optional<Retention::Way> way_of(std::string_view on_expiry);
+const char *name_of(Retention::Way way);
+std::optional<Retention::References> references_of(std::string_view on_reference);
+const char *name_of(Retention::References policy);
+
 /// Lengths of a set of numbers are in `microseconds`, its anchor is a number, and its time zone is of no concern.
 struct Policy {
 	Oid parent;
 	std::optional<Notation> notation; ///< of a key that needs a word about it
 	Span every;
 	Span ahead;
-	std::optional<Span> keep;
-	bool detach; ///< on_expiry: detach instead of drop
+	Retention retention;
 	std::string timezone;
 	Moment anchor;
 	std::optional<std::string> storage_parameters; ///< a text[], written out
@@ -47,7 +70,7 @@ struct Policy {
 	/// Whether both were declared alike.
 	bool operator==(const Policy &other) const {
 		return parent == other.parent && notation == other.notation && every == other.every && ahead == other.ahead &&
-		       keep == other.keep && detach == other.detach && timezone == other.timezone && anchor == other.anchor &&
+		       retention == other.retention && timezone == other.timezone && anchor == other.anchor &&
 		       storage_parameters == other.storage_parameters;
 	}
 };

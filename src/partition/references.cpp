@@ -36,15 +36,25 @@ List *find_referencing(Relation parent) {
 	return tables;
 }
 
+// $1 the partition.  By what depends on it: the constraints have no index by the table that is referred to.
+constinit Statement find_reference{R"(
+SELECT 1
+FROM pg_depend d JOIN pg_constraint f ON f.oid = d.objid
+WHERE d.classid = 'pg_constraint'::regclass AND d.refclassid = 'pg_class'::regclass AND d.refobjid = $1
+  AND f.contype = 'f' AND f.confrelid = $1 AND f.conrelid <> $1
+LIMIT 1)"};
+
 // $1 the partition.  What depends on the table and is no part of it: a foreign key of another table, a view.  The
 // table's own constraints, defaults, policies, rules and triggers depend on its columns as well, but go with it: they
-// have an automatic or internal dependency on it besides.
+// have an automatic or internal dependency on it besides.  $2: foreign keys do not count.
 constinit Statement find_dependents{R"(
 SELECT string_agg(DISTINCT pg_describe_object(d.classid, d.objid, 0), ', '),
        bool_or(EXISTS (SELECT FROM pg_constraint f
                        WHERE d.classid = 'pg_constraint'::regclass AND f.oid = d.objid AND f.contype = 'f'))
 FROM pg_depend d
 WHERE d.refclassid = 'pg_class'::regclass AND d.refobjid = $1 AND d.deptype = 'n'
+  AND NOT ($2 AND d.classid = 'pg_constraint'::regclass
+           AND EXISTS (SELECT FROM pg_constraint f WHERE f.oid = d.objid AND f.contype = 'f'))
   AND NOT EXISTS (SELECT FROM pg_depend own
                   WHERE own.classid = d.classid AND own.objid = d.objid AND own.refclassid = d.refclassid
                     AND own.refobjid = $1 AND own.deptype <> 'n'))"};
@@ -77,17 +87,22 @@ std::vector<Peer> find_peers(const OpenRelation &parent) {
 	return peers;
 }
 
-void check_dependents(Oid partition) {
+bool is_referenced(Oid partition) {
 	Spi spi;
-	const auto found =
-		spi.query_latest<std::optional<std::string_view>, std::optional<bool>>(find_dependents, partition);
+	return !spi.query_latest<int32>(find_reference, partition).empty();
+}
+
+void check_dependents(Oid partition, bool is_detached_first) {
+	Spi spi;
+	const auto found = spi.query_latest<std::optional<std::string_view>, std::optional<bool>>(
+		find_dependents, partition, is_detached_first);
 	const auto &[dependents, is_referenced] = found.front();
 	if (dependents) {
 		throw Error(ERRCODE_DEPENDENT_OBJECTS_STILL_EXIST,
 		            format("cannot drop %s because other objects depend on it", qualified_name(partition).c_str()))
 			.with_detail("It is needed by " + std::string(*dependents) + ".")
 			.with_hint(is_referenced.value_or(false)
-		                   ? "With on_expiry => 'detach' it leaves the set when no row refers to it any more."
+		                   ? "With on_reference => 'detach' it leaves the set when no row refers to it any more."
 		                   : "Remove what depends on the partition; nothing is ever dropped with CASCADE.");
 	}
 }

@@ -18,8 +18,12 @@ struct Peer {
 
 std::vector<Peer> find_peers(const pg::OpenRelation &parent);
 
-/// Error 2BP01 if something depends on a partition that DROP without CASCADE would not take with it.
-void check_dependents(Oid partition);
+/// Whether a foreign key of another table refers to a partition.
+bool is_referenced(Oid partition);
+
+/// Error 2BP01 if something depends on a partition that DROP without CASCADE would not take with it; but for foreign
+/// keys, if it is detached first.
+void check_dependents(Oid partition, bool is_detached_first);
 
 /// Whether DETACH would fail, or take long, because of foreign keys to the partition: error 23503 if rows refer to its
 /// rows, 55000 if the server's search for them would take longer than warden.lock_timeout.  Searches as the current

@@ -70,10 +70,10 @@ std::optional<Moment> first_gap(const std::vector<Range> &ranges) {
 }
 
 std::optional<Timestamptz> expiry(const Policy &policy, const Range &range, const Key &key, const Zone &zone) {
-	if (!policy.keep || !is_finite(range.upper) || policy.is_of_numbers()) {
+	if (!policy.retention.keep || !is_finite(range.upper) || policy.is_of_numbers()) {
 		return std::nullopt;
 	}
-	return instant_of(add(range.upper, *policy.keep, key_zone(key, zone)), key, zone);
+	return instant_of(add(range.upper, *policy.retention.keep, key_zone(key, zone)), key, zone);
 }
 
 } // namespace

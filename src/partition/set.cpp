@@ -28,16 +28,30 @@ Window window_of_numbers(const Policy &policy, const Bounds &bounds) {
 	                                      : policy.every.microseconds * most_partitions_behind};
 	return {.now = position.number,
 	        .horizon = add(position.number, policy.ahead, none),
-	        .cutoff = policy.keep && position.is_known ? add(position.number, *policy.keep, none, -1) : beginning,
-	        .oldest = add(position.number, behind, none, -1)};
+	        .cutoff = beginning,
+	        .oldest = add(position.number, behind, none, -1),
+	        .is_known = position.is_known};
 }
 
 Window window_of_time(const Policy &policy, const Bounds &bounds, const Zone &zone) {
 	const Zone calendar_zone = key_zone(bounds.key, zone);
 	const Moment now = key_now(bounds.key, zone);
-	return {.now = now,
-	        .horizon = add(now, policy.ahead, calendar_zone),
-	        .cutoff = policy.keep ? add(now, *policy.keep, calendar_zone, -1) : beginning};
+	return {.now = now, .horizon = add(now, policy.ahead, calendar_zone), .cutoff = beginning};
+}
+
+/// What the policy says of age and number.  Of a gap nothing is filled that would leave at once.
+void limit(Window &window, const Retention &retention, const Bounds &bounds, const Calendar &calendar) {
+	if (!window.is_known) {
+		return;
+	}
+	if (retention.keep) {
+		window.cutoff = add(window.now, *retention.keep, calendar.zone(), -1);
+	}
+	if (retention.partitions) {
+		window.cutoff = std::max(window.cutoff, cutoff_by_count(bounds.ranges, window.now, *retention.partitions));
+		const std::int64_t current = calendar.number(window.now);
+		window.oldest = std::max(window.oldest, calendar.start(current - *retention.partitions));
+	}
 }
 
 } // namespace
@@ -53,7 +67,9 @@ Set examine(const Policy &policy, Bounds bounds) {
 	Window window = numbers ? window_of_numbers(policy, bounds) : window_of_time(policy, bounds, zone);
 	window.horizon = std::min(window.horizon, bounds.key.domain.last == last_moment ? end : bounds.key.domain.last + 1);
 	const Moment anchor = numbers ? policy.anchor : boundary(policy.anchor, bounds.key, zone);
-	return {zone, Calendar(*step, anchor, key_zone(bounds.key, zone)), std::move(bounds), window};
+	const Calendar calendar(*step, anchor, key_zone(bounds.key, zone));
+	limit(window, policy.retention, bounds, calendar);
+	return {zone, calendar, std::move(bounds), window};
 }
 
 Set examine(const Policy &policy) {

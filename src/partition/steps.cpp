@@ -1,6 +1,5 @@
 #include "partition/steps.hpp"
 
-#include "partition/hold.hpp"
 #include "partition/references.hpp"
 #include "pg/names.hpp"
 #include "pg/security.hpp"
@@ -23,20 +22,6 @@ namespace warden::partition {
 using namespace pg;
 
 namespace {
-
-std::string join(const std::vector<std::string> &statements) {
-	std::string text;
-	for (const std::string &statement : statements) {
-		text += (text.empty() ? "" : ";\n") + statement;
-	}
-	return text;
-}
-
-/// The policy may have changed while we waited for the lock, which who changes it holds as well; and so may the owner.
-bool is_unchanged(const Policy &policy) {
-	const auto current = read_policies(policy.parent);
-	return !current.empty() && current.front() == policy && owns(policy.parent);
-}
 
 bool is_covered(const std::vector<Range> &existing, const Range &range) {
 	const auto next = std::ranges::upper_bound(existing, range.lower, {}, &Range::upper);
@@ -79,39 +64,6 @@ struct ParentTable {
 ParentTable look_at(const Policy &policy) {
 	const OpenRelation parent(policy.parent, NoLock);
 	return {owner_of(policy.parent), read_bounds(parent, policy.notation), find_peers(parent)};
-}
-
-std::optional<Range> read_range(const Policy &policy, Oid partition) {
-	return partition::read_range(policy.parent, partition, policy.notation);
-}
-
-/// DROP is for the owner of the partition, who need not be that of the parent, or of its schema.
-void check_droppable(Oid role, Oid partition) {
-	const bool may_drop = call([&] {
-		const HeapTuple schema = SearchSysCache1(NAMESPACEOID, ObjectIdGetDatum(get_rel_namespace(partition)));
-		const Oid schema_owner =
-			HeapTupleIsValid(schema) ? reinterpret_cast<Form_pg_namespace>(GETSTRUCT(schema))->nspowner : InvalidOid;
-		if (HeapTupleIsValid(schema)) {
-			ReleaseSysCache(schema);
-		}
-		return OidIsValid(schema_owner) && has_privs_of_role(role, schema_owner);
-	});
-	const Oid owner = owner_of(partition);
-	if (!may_drop && !call(has_privs_of_role, role, owner)) {
-		throw Error(ERRCODE_INSUFFICIENT_PRIVILEGE,
-		            format("must be owner of partition %s", qualified_name(partition).c_str()))
-			.with_detail("It is dropped as the owner of its parent, and has another one.")
-			.with_hint("Use ALTER TABLE ... OWNER TO on the partition.");
-	}
-}
-
-std::string retirement_command(const Policy &policy, Oid partition) {
-	const std::string name = qualified_name(partition);
-	if (policy.detach) {
-		return "ALTER TABLE " + qualified_name(policy.parent) + " DETACH PARTITION " + name;
-	}
-	const bool foreign = call(get_rel_relkind, partition) == RELKIND_FOREIGN_TABLE;
-	return (foreign ? "DROP FOREIGN TABLE " : "DROP TABLE ") + name;
 }
 
 // In a scope of its own, so that no setting of code that may run in it lasts until the next lock is asked for.
@@ -165,60 +117,34 @@ void attach(const Draft &draft, const Blueprint &blueprint, Oid owner, std::vect
 	}
 }
 
-// Statements name what they are about, and only tables are locked: somebody may rename a schema under us.
+} // namespace
+
+std::string join(const std::vector<std::string> &statements) {
+	std::string text;
+	for (const std::string &statement : statements) {
+		text += (text.empty() ? "" : ";\n") + statement;
+	}
+	return text;
+}
+
+bool is_unchanged(const Policy &policy) {
+	const auto current = read_policies(policy.parent);
+	return !current.empty() && current.front() == policy && owns(policy.parent);
+}
+
 Error renamed_meanwhile(Oid parent) {
 	return Error(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
 	             format("another table than %s was reached by its name", qualified_name(parent).c_str()))
 	    .with_detail("Its schema was renamed in the same moment.");
 }
 
-} // namespace
-
-const char *retirement_action(const Policy &policy) {
-	return policy.detach ? "detach" : "drop";
-}
-
-void check_retirement(const Policy &policy, Oid partition) {
-	const PinnedSettings settings;
-	if (!relation_exists(partition) || !owns(policy.parent)) {
-		return;
-	}
-	if (find_detaching(policy.parent) == partition) {
-		throw Error(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
-		            format("partition %s is being detached", qualified_name(partition).c_str()))
-			.with_detail("A DETACH CONCURRENTLY was interrupted.")
-			.with_hint("Use ALTER TABLE ... DETACH PARTITION ... FINALIZE.");
-	}
-	const Oid owner = owner_of(policy.parent);
-	if (policy.detach) {
-		const AsOwner scope(owner);
-		check_references(partition);
-	} else {
-		check_droppable(owner, partition);
-		check_dependents(partition);
-	}
+std::optional<Range> range_of(const Policy &policy, Oid partition) {
+	return read_range(policy.parent, partition, policy.notation);
 }
 
 std::optional<Refusal> lock_to_create(const Policy &policy) {
 	const PinnedSettings settings;
 	return take_lock(policy.parent, ShareUpdateExclusiveLock);
-}
-
-std::optional<Refusal> lock_to_retire(const Policy &policy) {
-	bool will_last = false;
-	// In a subtransaction, so that what is not enough is let go at once.
-	const auto error = attempt([&] {
-		const PinnedSettings settings;
-		if (const auto refusal = take_lock(policy.parent, AccessExclusiveLock)) {
-			will_last = refusal->will_last;
-			throw Error(refusal->error);
-		}
-		const Oid default_partition = call(get_default_partition_oid, policy.parent);
-		if (OidIsValid(default_partition)) {
-			lock_tree_now(default_partition, AccessExclusiveLock);
-		}
-	});
-	return error ? std::optional(Refusal{*error, will_last}) : std::nullopt;
 }
 
 std::optional<Done> create_partition(const Policy &policy, const Range &range) {
@@ -240,7 +166,7 @@ std::optional<Done> create_partition(const Policy &policy, const Range &range) {
 	lock_to_attach(default_partition, parent.peers);
 	attach(draft, blueprint, parent.owner, statements);
 	const Oid partition = call(get_relname_relid, draft.name.c_str(), blueprint.schema);
-	if (read_range(policy, partition) != range) {
+	if (range_of(policy, partition) != range) {
 		throw renamed_meanwhile(policy.parent);
 	}
 	Done done{draft.qualified_name, join(statements)};
@@ -248,41 +174,10 @@ std::optional<Done> create_partition(const Policy &policy, const Range &range) {
 	return done;
 }
 
-std::optional<Done> retire_partition(const Policy &policy, Oid partition, Moment cutoff) {
-	const PinnedSettings settings;
-	if (!relation_exists(partition) || !is_unchanged(policy)) {
-		return std::nullopt;
-	}
-	lock_tree_now(partition, AccessExclusiveLock);
-	const std::optional<Range> range = read_range(policy, partition);
-	if (!range || range->upper > cutoff || is_held(partition)) {
-		return std::nullopt;
-	}
-	if (policy.detach) {
-		for (const Peer &peer : find_peers(OpenRelation(policy.parent, NoLock))) {
-			lock_now(peer.table, peer.refers_to_us ? AccessExclusiveLock : ShareRowExclusiveLock);
-		}
-	}
-	Done done = plan_retirement(policy, partition);
-	{
-		const AsOwner owner(owner_of(policy.parent));
-		Spi().execute(done.command.c_str());
-	}
-	if (relation_exists(partition) && (!policy.detach || read_range(policy, partition))) {
-		throw renamed_meanwhile(policy.parent);
-	}
-	log_step(policy.parent, done.partition, retirement_action(policy), done.command);
-	return done;
-}
-
 Done plan_creation(const Set &set, const Blueprint &blueprint, const Range &range) {
 	Draft draft = draft_partition(blueprint, range, set.bounds.key, set.calendar);
 	draft.build.push_back(draft.attach);
 	return {draft.qualified_name, join(draft.build)};
-}
-
-Done plan_retirement(const Policy &policy, Oid partition) {
-	return {qualified_name(partition), retirement_command(policy, partition)};
 }
 
 } // namespace warden::partition

@@ -1,4 +1,4 @@
-// steps.hpp - One partition created, or one retired: each a step that is whole or has not been.
+// steps.hpp - One partition created: a step that is whole or has not been; and what it has in common with retire.hpp.
 //
 // The invariant: what was planned is checked again under the lock, against the policy and the bounds as they are then.
 // Locks are asked for in one order, parent before default partition before partition before foreign-key peers; once
@@ -17,27 +17,26 @@ struct Done {
 	std::string command;   ///< the statements, for a person to run
 };
 
-/// Looks, before any lock is asked for, whether a partition can be retired: the errors of check_dependents() and
-/// check_references(), 42501 if it has another owner, 55000 if a DETACH CONCURRENTLY of it was interrupted.
-void check_retirement(const Policy &policy, Oid partition);
+/// Statements, one after the other.
+std::string join(const std::vector<std::string> &statements);
 
-/// Locks a set for one kind of step, until the end of the (sub)transaction: the parent, so that nobody else changes the
-/// set; and to retire, the default partition, which DETACH and DROP lock too.
+/// Whether a policy is as it was: it may have changed while we waited for the lock, which who changes it holds as well;
+/// and so may the owner.
+bool is_unchanged(const Policy &policy);
+
+/// What a partition of the set is for, as the catalogue has it now.
+std::optional<Range> range_of(const Policy &policy, Oid partition);
+
+/// Statements name what they are about, and only tables are locked: somebody may rename a schema under us.
+Error renamed_meanwhile(Oid parent);
+
+/// Locks a set so that nobody else changes it, until the end of the (sub)transaction.
 std::optional<pg::Refusal> lock_to_create(const Policy &policy);
-std::optional<pg::Refusal> lock_to_retire(const Policy &policy);
 
 /// Creates a partition, and logs it.  std::nullopt if it is not needed any more.  The set is locked.
 std::optional<Done> create_partition(const Policy &policy, const Range &range);
 
-/// Retires an expired partition as the policy says, and logs it.  std::nullopt if that is not right any more.  The set
-/// is locked.
-std::optional<Done> retire_partition(const Policy &policy, Oid partition, Moment cutoff);
-
-/// What create_partition() and retire_partition() would do now.
+/// What create_partition() would do now.
 Done plan_creation(const Set &set, const Blueprint &blueprint, const Range &range);
-Done plan_retirement(const Policy &policy, Oid partition);
-
-/// "detach" or "drop".
-const char *retirement_action(const Policy &policy);
 
 } // namespace warden::partition

@@ -1,6 +1,7 @@
 #include "partition/work.hpp"
 
 #include "partition/hold.hpp"
+#include "partition/retention.hpp"
 
 #include "pg/names.hpp"
 #include "pg/security.hpp"
@@ -45,6 +46,7 @@ std::optional<Work> find_work(const Policy &policy, std::optional<std::size_t> l
 		return std::nullopt;
 	}
 	Work work{policy, examine(policy), {}};
+	work.set.window.cutoff = find_cutoff(policy, work.set);
 	const std::size_t each = locks_per_partition(policy.parent);
 	const std::size_t limit = locks ? *locks / each : most_tasks;
 	std::vector<Range> missing = work.set.missing(limit + 1);
@@ -56,7 +58,7 @@ std::optional<Work> find_work(const Policy &policy, std::optional<std::size_t> l
 		work.tasks.push_back({.action = "create", .range = range});
 	}
 	for (const Oid partition : expired) {
-		work.tasks.push_back({.action = retirement_action(policy), .range = {}, .partition = partition});
+		work.tasks.push_back({.action = name_of(policy.retention.way), .range = {}, .partition = partition});
 	}
 	work.locks = work.tasks.size() * each;
 	return work;
@@ -72,13 +74,13 @@ std::optional<Refusal> lock_set(const Work &work, const Task &task) {
 
 std::optional<Done> perform(const Work &work, const Task &task) {
 	return task.range ? create_partition(work.policy, *task.range)
-	                      : retire_partition(work.policy, task.partition, work.set.window.cutoff);
+	                  : retire_partition(work.policy, task.partition, work.set.window.cutoff);
 }
 
 Done plan(const Work &work, const Task &task) {
 	const PinnedSettings settings;
 	return task.range ? plan_creation(work.set, read_blueprint(work.policy, work.set.bounds), *task.range)
-	                      : plan_retirement(work.policy, task.partition);
+	                  : plan_retirement(work.policy, task.partition);
 }
 
 } // namespace warden::partition

@@ -4,7 +4,7 @@
 #pragma once
 
 #include "partition/set.hpp"
-#include "partition/steps.hpp"
+#include "partition/retire.hpp"
 
 namespace warden::partition {
 

@@ -175,9 +175,9 @@ TEST(Irregular, LaterRunsOnlyContinue) {
 	Random random(9);
 	for (int i = 0; i < 10'000; ++i) {
 		const Case it = random_case(random);
-		const auto [now, horizon, cutoff, oldest] = it.window;
+		const auto [now, horizon, cutoff, oldest, is_known] = it.window;
 		const auto all = with(it.existing, missing_ranges(it.existing, it.calendar, it.window, many));
-		const Window next{now + (horizon - now) / 2, horizon + microseconds_per_day, cutoff, oldest};
+		const Window next{now + (horizon - now) / 2, horizon + microseconds_per_day, cutoff, oldest, is_known};
 		for (const Range &range : missing_ranges(all, it.calendar, next, many)) {
 			ASSERT_GE(range.lower, covered_until(all, now)) << "in run " << i << described(it);
 		}

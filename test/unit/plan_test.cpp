@@ -225,6 +225,34 @@ TEST(DefaultAhead, IsFourStepsOrUpToAWeek) {
 	}
 }
 
+TEST(Cutoff, LeavesSoManyThatHaveEnded) {
+	const auto existing = chain({"2026-01-01", "2026-01-02", "2026-01-03", "2026-01-04", "2026-01-05"});
+	const Moment now = at("2026-01-04 12:00");
+	EXPECT_EQ(cutoff_by_count(existing, now, 1), at("2026-01-03"));
+	EXPECT_EQ(cutoff_by_count(existing, now, 2), at("2026-01-02"));
+	EXPECT_EQ(cutoff_by_count(existing, now, 3), beginning);
+	EXPECT_EQ(cutoff_by_count(existing, at("2026-01-04"), 2), at("2026-01-02"));
+	EXPECT_EQ(cutoff_by_count(existing, at("2025-01-01"), 1), beginning);
+	EXPECT_EQ(cutoff_by_count({}, now, 1), beginning);
+	EXPECT_EQ(cutoff_by_count(chain({"MINVALUE", "2026-01-02", "2026-01-03"}), now, 1), at("2026-01-02"));
+	EXPECT_EQ(cutoff_by_count(chain({"MINVALUE", "MAXVALUE"}), now, 1), beginning);
+}
+
+TEST(Cutoff, LeavesSoManyBytes) {
+	const auto existing = chain({"2026-01-01", "2026-01-02", "2026-01-03", "2026-01-04", "2026-01-05"});
+	const std::vector<std::int64_t> sizes{100, 50, 0, 200};
+	const Moment now = at("2026-01-04 12:00");
+	EXPECT_EQ(cutoff_by_size(existing, sizes, now, 350), beginning);
+	EXPECT_EQ(cutoff_by_size(existing, sizes, now, 349), at("2026-01-02"));
+	EXPECT_EQ(cutoff_by_size(existing, sizes, now, 250), at("2026-01-02"));
+	EXPECT_EQ(cutoff_by_size(existing, sizes, now, 200), at("2026-01-03"));
+	// what is in use stays
+	EXPECT_EQ(cutoff_by_size(existing, sizes, now, 1), at("2026-01-04"));
+	EXPECT_EQ(cutoff_by_size(existing, sizes, at("2025-01-01"), 1), beginning);
+	EXPECT_EQ(cutoff_by_size({}, {}, now, 1), beginning);
+	EXPECT_EQ(cutoff_by_size(chain({"2026-01-01", "MAXVALUE"}), {1000}, now, 1), beginning);
+}
+
 } // namespace
 
 } // namespace warden::partition

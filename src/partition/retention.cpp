@@ -1,0 +1,134 @@
+#include "partition/retention.hpp"
+
+#include "partition/hold.hpp"
+#include "partition/order.hpp"
+#include "pg/names.hpp"
+#include "pg/security.hpp"
+#include "pg/spi.hpp"
+#include "pg/transaction.hpp"
+
+#include <algorithm>
+
+extern "C" {
+#include "utils/acl.h"
+}
+
+namespace warden::partition {
+
+using namespace pg;
+
+namespace {
+
+constexpr int most_links = 8; // of sets that take each other along
+
+// $1 the parent.
+constinit Statement select_sizes{R"(
+SELECT h.inhrelid, sum(pg_total_relation_size(t.relid))::bigint
+FROM pg_inherits h, pg_partition_tree(h.inhrelid) t
+WHERE h.inhparent = $1 AND t.isleaf
+GROUP BY h.inhrelid
+ORDER BY h.inhrelid)"};
+
+// $1 the parent, $2 its key: what the key refers to, among the columns of foreign keys to other tables.
+constinit Statement select_referred{R"(
+SELECT f.confrelid, referred.attname::text
+FROM pg_constraint f, unnest(f.conkey, f.confkey) k (own, other)
+JOIN pg_attribute a ON a.attnum = k.own
+JOIN pg_attribute referred ON referred.attnum = k.other
+WHERE f.contype = 'f' AND f.conrelid = $1 AND f.conparentid = 0 AND f.confrelid <> $1
+  AND a.attrelid = f.conrelid AND a.attname = $2 AND referred.attrelid = f.confrelid)"};
+
+constinit Statement select_references{R"(
+SELECT f.conrelid, f.confrelid
+FROM warden.partition_policies p
+JOIN pg_constraint f ON f.conrelid = p.parent
+JOIN warden.partition_policies q ON q.parent = f.confrelid
+WHERE f.contype = 'f')"};
+
+struct Size {
+	Oid partition;
+	std::int64_t bytes;
+};
+
+/// What is held cannot leave, so it does not count: nothing younger leaves in its place.
+Moment cutoff_of_size(const Policy &policy, const Set &set, std::int64_t bytes) {
+	std::vector<Size> sizes;
+	{
+		const AsExtension owner;
+		Spi spi;
+		for (const auto &[partition, size] : spi.query_latest<Oid, int64>(select_sizes, policy.parent)) {
+			sizes.push_back({partition, size});
+		}
+	}
+	const std::vector<Oid> held = held_partitions();
+	std::erase_if(sizes, [&](const Size &size) { return std::ranges::binary_search(held, size.partition); });
+	std::vector<std::int64_t> in_order;
+	for (const Oid partition : set.bounds.oids) {
+		const auto found = std::ranges::lower_bound(sizes, partition, {}, &Size::partition);
+		in_order.push_back(found != sizes.end() && found->partition == partition ? found->bytes : 0);
+	}
+	return cutoff_by_size(set.bounds.ranges, in_order, set.window.now, bytes);
+}
+
+Moment find_cutoff(const Policy &policy, const Set &set, int links);
+
+/// What partitions of the set the other one takes along, if the owner of that one may say so, and keys of the one are
+/// keys of the other.
+Moment paired_cutoff(const Policy &policy, const Set &set, const Policy &other, int links) {
+	if (other.retention.references != Retention::References::Pair ||
+	    !call(has_privs_of_role, owner_of(other.parent), owner_of(policy.parent))) {
+		return beginning;
+	}
+	const Set referred = examine(other);
+	const bool is_alike =
+		referred.bounds.key.type == set.bounds.key.type && referred.bounds.key.notation == set.bounds.key.notation;
+	return is_alike ? find_cutoff(other, referred, links - 1) : beginning;
+}
+
+Moment find_cutoff(const Policy &policy, const Set &set, int links) {
+	Moment cutoff = set.window.cutoff;
+	if (policy.retention.bytes && set.window.is_known) {
+		cutoff = std::max(cutoff, cutoff_of_size(policy, set, *policy.retention.bytes));
+	}
+	Spi spi;
+	for (const auto &[table, column] :
+	     spi.query_latest<Oid, std::string_view>(select_referred, policy.parent, set.bounds.key.column)) {
+		for (const Policy &other : links > 0 ? read_policies(table) : std::vector<Policy>()) {
+			// What is wrong with the other set is told when that one is maintained.
+			std::ignore = attempt([&] {
+				const OpenRelation relation(table, AccessShareLock);
+				if (read_key(relation, other.notation).column == column) {
+					cutoff = std::max(cutoff, paired_cutoff(policy, set, other, links));
+				}
+			});
+		}
+	}
+	return cutoff;
+}
+
+} // namespace
+
+Moment find_cutoff(const Policy &policy, const Set &set) {
+	return find_cutoff(policy, set, most_links);
+}
+
+std::vector<Policy> in_order(std::vector<Policy> policies) {
+	std::vector<Reference> references;
+	{
+		const AsExtension owner;
+		Spi spi;
+		for (const auto &[referring, referred] : spi.query_latest<Oid, Oid>(select_references)) {
+			references.emplace_back(referring, referred);
+		}
+	}
+	std::vector<Table> tables;
+	tables.reserve(policies.size());
+	for (const Policy &policy : policies) {
+		tables.push_back(policy.parent);
+	}
+	tables = by_references(tables, references);
+	std::ranges::sort(policies, {}, [&](const Policy &policy) { return std::ranges::find(tables, policy.parent); });
+	return policies;
+}
+
+} // namespace warden::partition

@@ -1,0 +1,209 @@
+#include "partition/retire.hpp"
+
+#include "partition/hold.hpp"
+#include "partition/references.hpp"
+#include "pg/names.hpp"
+#include "pg/security.hpp"
+#include "pg/spi.hpp"
+#include "pg/transaction.hpp"
+
+extern "C" {
+#include "catalog/namespace.h"
+#include "catalog/partition.h"
+#include "catalog/pg_class.h"
+#include "catalog/pg_namespace.h"
+#include "utils/acl.h"
+#include "utils/lsyscache.h"
+#include "utils/syscache.h"
+}
+
+namespace warden::partition {
+
+using namespace pg;
+
+namespace {
+
+/// DROP is for the owner of the partition, who need not be that of the parent, or of its schema; other ways to take it
+/// elsewhere are for its owner alone.
+void check_removable(Oid role, Oid partition, Retention::Way way) {
+	const bool may_drop =
+		way == Retention::Way::Drop && call([&] {
+			const HeapTuple schema = SearchSysCache1(NAMESPACEOID, ObjectIdGetDatum(get_rel_namespace(partition)));
+			const Oid schema_owner = HeapTupleIsValid(schema)
+		                                 ? reinterpret_cast<Form_pg_namespace>(GETSTRUCT(schema))->nspowner
+		                                 : InvalidOid;
+			if (HeapTupleIsValid(schema)) {
+				ReleaseSysCache(schema);
+			}
+			return OidIsValid(schema_owner) && has_privs_of_role(role, schema_owner);
+		});
+	const Oid owner = owner_of(partition);
+	if (!may_drop && !call(has_privs_of_role, role, owner)) {
+		throw Error(ERRCODE_INSUFFICIENT_PRIVILEGE,
+		            format("must be owner of partition %s", qualified_name(partition).c_str()))
+			.with_detail("It is retired as the owner of its parent, and has another one.")
+			.with_hint("Use ALTER TABLE ... OWNER TO on the partition.");
+	}
+}
+
+/// One that a foreign key refers to cannot be dropped before it is detached.
+bool is_detached(const Policy &policy, Oid partition) {
+	const Retention &retention = policy.retention;
+	return retention.way != Retention::Way::Drop ||
+	       (retention.references != Retention::References::Skip && is_referenced(partition));
+}
+
+// $1 the table: it and its indexes, which change the schema with it.
+constinit Statement select_names{R"(
+SELECT 'TABLE', c.relnamespace::oid, n.nspname::text, c.relname::text
+FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = $1
+UNION ALL
+SELECT 'INDEX', c.relnamespace, n.nspname, c.relname
+FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid JOIN pg_namespace n ON n.oid = c.relnamespace
+WHERE i.indrelid = $1)"};
+
+/// The statements that put a table into the archive, under names that are free there.
+void add_move(const Policy &policy, Oid partition, std::vector<std::string> &statements) {
+	const std::string &schema = policy.retention.schema.value_or("");
+	const Oid archive = call(get_namespace_oid, schema.c_str(), false);
+	const std::string quoted = call([&] { return quote_identifier(schema.c_str()); });
+	std::string table;
+	Spi spi;
+	for (const auto &[kind, own_schema, schema_name, relation] :
+	     spi.query_latest<std::string_view, Oid, std::string_view, std::string_view>(select_names, partition)) {
+		if (own_schema == archive) {
+			return;
+		}
+		const std::string name(relation);
+		const std::string free = is_name_taken(name, archive) ? free_name(name, "_1", {own_schema, archive}) : name;
+		const std::string prefix = "ALTER " + std::string(kind) + " ";
+		if (free != name) {
+			statements.push_back(prefix + qualified_name(std::string(schema_name), name) + " RENAME TO " +
+			                     call([&] { return quote_identifier(free.c_str()); }));
+		}
+		if (table.empty()) {
+			table = qualified_name(std::string(schema_name), free);
+		}
+	}
+	statements.push_back("ALTER TABLE " + table + " SET SCHEMA " + quoted);
+}
+
+std::vector<std::string> retirement(const Policy &policy, Oid partition) {
+	const std::string name = qualified_name(partition);
+	std::vector<std::string> statements;
+	if (is_detached(policy, partition)) {
+		statements.push_back("ALTER TABLE " + qualified_name(policy.parent) + " DETACH PARTITION " + name);
+	}
+	if (policy.retention.way == Retention::Way::Drop) {
+		const bool foreign = call(get_rel_relkind, partition) == RELKIND_FOREIGN_TABLE;
+		statements.push_back((foreign ? "DROP FOREIGN TABLE " : "DROP TABLE ") + name);
+	} else if (policy.retention.way == Retention::Way::Archive) {
+		add_move(policy, partition, statements);
+	}
+	return statements;
+}
+
+/// The locks that the statements take beside those on the set.  One who is detached and then dropped locks even those
+/// that it refers to itself.
+void lock_peers(const Policy &policy, Oid partition) {
+	if (!is_detached(policy, partition)) {
+		return;
+	}
+	const bool drops = policy.retention.way == Retention::Way::Drop;
+	for (const Peer &peer : find_peers(OpenRelation(policy.parent, NoLock))) {
+		lock_now(peer.table, peer.refers_to_us || drops ? AccessExclusiveLock : ShareRowExclusiveLock);
+	}
+}
+
+/// Whether the statements reached the table that they were made for.
+bool has_left(const Policy &policy, Oid partition) {
+	switch (policy.retention.way) {
+	case Retention::Way::Drop:
+		return !relation_exists(partition);
+	case Retention::Way::Detach:
+		return !relation_exists(partition) || !range_of(policy, partition);
+	case Retention::Way::Archive:
+		return relation_exists(partition) && !range_of(policy, partition) &&
+		       call(get_rel_namespace, partition) ==
+		           call(get_namespace_oid, policy.retention.schema.value_or("").c_str(), true);
+	}
+	return false;
+}
+
+} // namespace
+
+void check_retirement(const Policy &policy, Oid partition) {
+	const PinnedSettings settings;
+	if (!relation_exists(partition) || !owns(policy.parent)) {
+		return;
+	}
+	if (find_detaching(policy.parent) == partition) {
+		throw Error(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
+		            format("partition %s is being detached", qualified_name(partition).c_str()))
+			.with_detail("A DETACH CONCURRENTLY was interrupted.")
+			.with_hint("Use ALTER TABLE ... DETACH PARTITION ... FINALIZE.");
+	}
+	const Oid owner = owner_of(policy.parent);
+	const bool detached = is_detached(policy, partition);
+	if (policy.retention.way != Retention::Way::Detach) {
+		check_removable(owner, partition, policy.retention.way);
+	}
+	if (policy.retention.way == Retention::Way::Drop) {
+		check_dependents(partition, detached);
+	}
+	if (detached) {
+		const AsOwner scope(owner);
+		check_references(partition);
+	}
+}
+
+std::optional<Refusal> lock_to_retire(const Policy &policy) {
+	bool will_last = false;
+	// In a subtransaction, so that what is not enough is let go at once.
+	const auto error = attempt([&] {
+		const PinnedSettings settings;
+		if (const auto refusal = take_lock(policy.parent, AccessExclusiveLock)) {
+			will_last = refusal->will_last;
+			throw Error(refusal->error);
+		}
+		const Oid default_partition = call(get_default_partition_oid, policy.parent);
+		if (OidIsValid(default_partition)) {
+			lock_tree_now(default_partition, AccessExclusiveLock);
+		}
+	});
+	return error ? std::optional(Refusal{*error, will_last}) : std::nullopt;
+}
+
+std::optional<Done> retire_partition(const Policy &policy, Oid partition, Moment cutoff) {
+	const PinnedSettings settings;
+	if (!relation_exists(partition) || !is_unchanged(policy)) {
+		return std::nullopt;
+	}
+	lock_tree_now(partition, AccessExclusiveLock);
+	const std::optional<Range> range = range_of(policy, partition);
+	if (!range || range->upper > cutoff || is_held(partition)) {
+		return std::nullopt;
+	}
+	lock_peers(policy, partition);
+	Done done{qualified_name(partition), ""};
+	const std::vector<std::string> statements = retirement(policy, partition);
+	done.command = join(statements);
+	{
+		const AsOwner owner(owner_of(policy.parent));
+		Spi spi;
+		for (const std::string &statement : statements) {
+			spi.execute(statement.c_str());
+		}
+	}
+	if (!has_left(policy, partition)) {
+		throw renamed_meanwhile(policy.parent);
+	}
+	log_step(policy.parent, done.partition, name_of(policy.retention.way), done.command);
+	return done;
+}
+
+Done plan_retirement(const Policy &policy, Oid partition) {
+	return {qualified_name(partition), join(retirement(policy, partition))};
+}
+
+} // namespace warden::partition
