@@ -128,11 +128,12 @@ REVOKE EXECUTE ON FUNCTION
 
 -- For the views: what a catalogue query cannot say, because bounds are not readable there but as text.
 CREATE FUNCTION warden.partition_bounds(parent regclass)
-    RETURNS TABLE (partition regclass, kind text, lower_bound text, upper_bound text, expires_at timestamptz)
+    RETURNS TABLE (partition regclass, kind text, lower_bound text, upper_bound text, expires_at timestamptz,
+                   reason text)
     LANGUAGE c STABLE STRICT PARALLEL UNSAFE ROWS 50 AS 'MODULE_PATHNAME';
 CREATE FUNCTION warden.partition_coverage(parent regclass)
     RETURNS TABLE (covered_until timestamptz, covered_to text, numbers_left bigint, partitions bigint,
-                   default_partition regclass)
+                   default_partition regclass, next_step text, next_step_at timestamptz)
     LANGUAGE c STABLE STRICT PARALLEL UNSAFE ROWS 1 AS 'MODULE_PATHNAME';
 
 -- Functions and not subqueries of the views, because the planner thinks of thousands of partitions and would compile.
@@ -160,6 +161,7 @@ CREATE VIEW warden.partition_sets WITH (security_invoker = true) AS
            b.numbers_left,
            b.partitions,
            warden.partition_rows(b.default_partition) AS default_rows,
+           b.next_step, b.next_step_at,
            s.last_success, s.last_error, s.last_error_at, s.blocked_by
     FROM warden.partition_policies p
     JOIN pg_class parent_class ON parent_class.oid = p.parent
@@ -172,10 +174,12 @@ CREATE VIEW warden.partitions WITH (security_invoker = true) AS
            warden.partition_rows(b.partition) AS estimated_rows,
            warden.partition_bytes(b.partition) AS bytes,
            b.expires_at,
-           (SELECT reason FROM warden.partition_holds h WHERE h.partition = b.partition) AS held
+           h.reason AS held,
+           CASE WHEN h.reason IS NULL THEN b.reason ELSE 'it is held' END AS reason
     FROM warden.partition_policies p
     JOIN pg_class parent_class ON parent_class.oid = p.parent
-    CROSS JOIN LATERAL warden.partition_bounds(p.parent::regclass) b;
+    CROSS JOIN LATERAL warden.partition_bounds(p.parent::regclass) b
+    LEFT JOIN LATERAL (SELECT reason FROM warden.partition_holds WHERE partition = b.partition LIMIT 1) h ON true;
 
 GRANT SELECT ON warden.partition_sets, warden.partitions TO PUBLIC;
 
@@ -211,14 +215,14 @@ $$Creates what is missing and retires what has expired, of one set or (parent nu
 Returns a row for everything that was done, planned (dry_run), blocked (detail: by whom), failed (detail: SQLSTATE and message) or skipped; none when there is nothing to do: then it writes nothing and takes no lock above ACCESS SHARE. One set's failure does not stop the others.
 Errors: 42704 not managed, 42501 not the owner. Locks until the end of the transaction: SHARE UPDATE EXCLUSIVE on the parent, ACCESS EXCLUSIVE on the default partition and SHARE ROW EXCLUSIVE on tables that foreign keys join with it to create; ACCESS EXCLUSIVE on parent, default and partition, and to detach on tables that refer to it, to retire. None is waited for longer than warden.lock_timeout, and none while another that others notice is held.$$;
 COMMENT ON FUNCTION warden.partition_bounds(regclass) IS
-    'Partitions of a managed set, whatever their bounds. kind: range, default, or detaching (a DETACH CONCURRENTLY that was interrupted). Bounds are written in the set''s time zone. expires_at: when retention may take it; null if never. No rows for a table that is not managed, or of which the caller is neither in pg_monitor nor has the rights of the owner. Locks the table in ACCESS SHARE mode.';
+    'Partitions of a managed set, whatever their bounds. kind: range, default, or detaching (a DETACH CONCURRENTLY that was interrupted). Bounds are written in the set''s time zone. expires_at: when retention may take it by its age; null if never. reason: why it is still there. No rows for a table that is not managed, or of which the caller is neither in pg_monitor nor has the rights of the owner. Locks the table in ACCESS SHARE mode.';
 COMMENT ON FUNCTION warden.partition_coverage(regclass) IS
-    'From now to covered_until a managed set has a partition for every row (null: not even now, or a set of numbers; infinity: up to MAXVALUE); covered_to: the same as a key; numbers_left: how many numbers after the last that the sequence behind the key has given out (null: there is none); the number of its partitions, the default one included; and the default partition. No rows for a table that is not managed, or of which the caller is neither in pg_monitor nor has the rights of the owner. Locks the table in ACCESS SHARE mode.';
+    'From now to covered_until a managed set has a partition for every row (null: not even now, or a set of numbers; infinity: up to MAXVALUE); covered_to: the same as a key; numbers_left: how many numbers after the last that the sequence behind the key has given out (null: there is none); the number of its partitions, the default one included; the default partition; and what of a set of time is due next, and when, as far as the bounds tell. No rows for a table that is not managed, or of which the caller is neither in pg_monitor nor has the rights of the owner. Locks the table in ACCESS SHARE mode.';
 COMMENT ON FUNCTION warden.partition_rows(regclass) IS
     'Estimate of the rows in a partition and all below it: by ANALYZE or by the cumulative statistics, whichever is more.';
 COMMENT ON FUNCTION warden.partition_bytes(regclass) IS
     'Bytes of a partition and all below it, with indexes and TOAST. Locks each in ACCESS SHARE mode.';
 COMMENT ON VIEW warden.partition_sets IS
-    'One row a set: its policy, of which every, ahead, keep and anchor are in the columns ..._number if it is of numbers; covered_to: the first key without a partition, as it is written; covered_until and runs_out_in: when rows stop having a partition (runs_out_in is null if never, or if the set is of numbers); numbers_left: how many numbers that is from the last that the sequence behind the key has given out (null: of time, without such a sequence, or never); partitions; default_rows: estimate of the rows in the default partition; last_success: when maintenance last did something and nothing went wrong; last_error: SQLSTATE and message of the last maintenance, null if it succeeded; blocked_by: who held the lock.';
+    'One row a set: its policy, of which every, ahead, keep and anchor are in the columns ..._number if it is of numbers; covered_to: the first key without a partition, as it is written; covered_until and runs_out_in: when rows stop having a partition (runs_out_in is null if never, or if the set is of numbers); numbers_left: how many numbers that is from the last that the sequence behind the key has given out (null: of time, without such a sequence, or never); partitions; default_rows: estimate of the rows in the default partition; next_step: what is due next (create, or how one leaves) and next_step_at: when, of a set of time (null: nothing, or it depends on sizes); last_success: when maintenance last did something and nothing went wrong; last_error: SQLSTATE and message of the last maintenance, null if it succeeded; blocked_by: who held the lock.';
 COMMENT ON VIEW warden.partitions IS
-    'One row a partition: kind (range, default, detaching), bounds in the set''s time zone, estimated_rows, bytes with indexes and TOAST, expires_at: when retention may take it (null: never); held: why it stays all the same.';
+    'One row a partition: kind (range, default, detaching), bounds in the set''s time zone, estimated_rows, bytes with indexes and TOAST, expires_at: when retention may take it by its age (null: never); held: why it stays all the same; reason: why it is still there.';

@@ -69,11 +69,13 @@ void Progress::fail(const Work &work, const Task &task, const Error &error) {
 	failed(error, task.action, describe(work, task));
 	// A range whose rows are in the default partition does not keep the others from being created; what else keeps one
 	// partition from being created would keep the next.  What keeps one from being retired is its own.
+	lacks_partitions_ |= task.creates();
 	creation_stopped_ |= task.creates() && error.sqlstate != ERRCODE_CHECK_VIOLATION;
 }
 
 void Progress::refuse(const Work &work, const Task &task, const Refusal &refusal) {
 	failed(refusal.error, task.action, describe(work, task));
+	lacks_partitions_ |= task.creates();
 	stopped_ = true;
 }
 

@@ -35,6 +35,9 @@ public:
 
 	bool goes_on_with(const Task &task) const { return !stopped_ && !(task.creates() && creation_stopped_); }
 
+	/// Whether something could not be created.
+	bool lacks_partitions() const { return lacks_partitions_; }
+
 	void record() const { write_state(policy_, state_); }
 	const std::vector<Outcome> &outcomes() const { return outcomes_; }
 
@@ -44,6 +47,7 @@ private:
 	std::vector<Outcome> outcomes_;
 	bool stopped_ = false;
 	bool creation_stopped_ = false;
+	bool lacks_partitions_ = false;
 };
 
 } // namespace warden::partition

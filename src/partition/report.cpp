@@ -1,6 +1,5 @@
 // report.cpp - What the views of partition.sql cannot read from the catalogue by themselves.
-#include "partition/position.hpp"
-#include "partition/set.hpp"
+#include "partition/outlook.hpp"
 
 #include "pg/names.hpp"
 #include "pg/result_set.hpp"
@@ -57,31 +56,27 @@ Timestamptz instant_of(Moment moment, const Key &key, const Zone &zone) {
 	return {moment >= infinity ? DT_NOEND : moment <= minus_infinity ? DT_NOBEGIN : from_key(moment, key, zone)};
 }
 
-/// By the sequence alone: a look at a set reads no row of a user's.
-std::optional<Moment> last_number(const Policy &policy, const Bounds &bounds) {
-	std::optional<Moment> number;
-	std::ignore = attempt([&] { number = sequence_position(policy.parent, bounds.key); });
-	return number;
+std::optional<Timestamptz> instant_or_never(Moment moment, const Key &key, const Zone &zone) {
+	return moment == end ? std::nullopt : std::optional(instant_of(moment, key, zone));
 }
 
-/// Where the first gap is, if it is not known how far the set has come.
-std::optional<Moment> first_gap(const std::vector<Range> &ranges) {
-	return ranges.empty() ? std::nullopt : std::optional(covered_until(ranges, ranges.front().lower));
-}
-
-std::optional<Timestamptz> expiry(const Policy &policy, const Range &range, const Key &key, const Zone &zone) {
-	if (!policy.retention.keep || !is_finite(range.upper) || policy.is_of_numbers()) {
-		return std::nullopt;
+/// Nor because the files of a partition cannot be looked at just now.
+std::vector<std::string> reasons_or_none(const Policy &policy, const Bounds &bounds, const Outlook &outlook,
+                                         const Zone &zone) {
+	std::vector<std::string> reasons;
+	if (const auto error = attempt([&] { reasons = reasons_to_stay(policy, bounds, outlook, zone); })) {
+		reasons.assign(bounds.ranges.size(), error->message);
 	}
-	return instant_of(add(range.upper, *policy.retention.keep, key_zone(key, zone)), key, zone);
+	return reasons;
 }
 
 } // namespace
 
-/// partition_bounds(parent regclass) returns table (partition, kind, lower_bound, upper_bound, expires_at)
+/// partition_bounds(parent regclass) returns table (partition, kind, lower_bound, upper_bound, expires_at, reason)
 PG_FUNCTION(partition_bounds) {
 	const auto parent = argument<Oid>(fcinfo, 0);
-	ResultSet<Oid, std::string, std::optional<std::string>, std::optional<std::string>, std::optional<Timestamptz>>
+	ResultSet<Oid, std::string, std::optional<std::string>, std::optional<std::string>, std::optional<Timestamptz>,
+	          std::optional<std::string>>
 		rows(fcinfo);
 	const auto policy = visible_policy(parent);
 	if (!policy) {
@@ -90,6 +85,8 @@ PG_FUNCTION(partition_bounds) {
 	const Zone zone = zone_or_utc(*policy);
 	const Bounds bounds = bounds_or_none(*policy);
 	const PinnedSettings settings;
+	const Outlook outlook = look_ahead(*policy, bounds, zone);
+	const std::vector<std::string> reasons = reasons_or_none(*policy, bounds, outlook, zone);
 	const Oid detaching = find_detaching(parent);
 	for (size_t i = 0; i < bounds.ranges.size(); ++i) {
 		const Range &range = bounds.ranges[i];
@@ -98,19 +95,21 @@ PG_FUNCTION(partition_bounds) {
 		rows.add(bounds.oids[i], bounds.oids[i] == detaching ? "detaching" : "range",
 		         show_bound(range.lower, between ? Side::Upper : Side::Lower, bounds.key, zone),
 		         show_bound(range.upper, between ? Side::Lower : Side::Upper, bounds.key, zone),
-		         expiry(*policy, range, bounds.key, zone));
+		         instant_or_never(expiry(*policy, range, key_zone(bounds.key, zone)), bounds.key, zone), reasons[i]);
 	}
 	if (OidIsValid(bounds.default_partition)) {
-		rows.add(bounds.default_partition, "default", std::nullopt, std::nullopt, std::nullopt);
+		rows.add(bounds.default_partition, "default", std::nullopt, std::nullopt, std::nullopt,
+		         "it is the default partition");
 	}
 	PG_RETURN_NULL();
 }
 
 /// partition_coverage(parent regclass) returns table (covered_until, covered_to, numbers_left, partitions,
-/// default_partition)
+/// default_partition, next_step, next_step_at)
 PG_FUNCTION(partition_coverage) {
 	const auto parent = argument<Oid>(fcinfo, 0);
-	ResultSet<std::optional<Timestamptz>, std::optional<std::string>, std::optional<int64>, int64, std::optional<Oid>>
+	ResultSet<std::optional<Timestamptz>, std::optional<std::string>, std::optional<int64>, int64, std::optional<Oid>,
+	          std::optional<std::string>, std::optional<Timestamptz>>
 		rows(fcinfo);
 	const auto policy = visible_policy(parent);
 	if (!policy) {
@@ -119,16 +118,18 @@ PG_FUNCTION(partition_coverage) {
 	const Zone zone = zone_or_utc(*policy);
 	const Bounds bounds = bounds_or_none(*policy);
 	const bool numbers = policy->is_of_numbers();
-	const std::optional<Moment> now = numbers ? last_number(*policy, bounds) : key_now(bounds.key, zone);
-	const std::optional<Moment> covered =
-		now ? std::optional(covered_until(bounds.ranges, *now)) : first_gap(bounds.ranges);
+	const PinnedSettings settings;
+	const Outlook outlook = look_ahead(*policy, bounds, zone);
+	const auto &[now, covered, next_action, next_due] = outlook;
 	const bool is_covered = covered && covered != now;
 	const bool has_default = OidIsValid(bounds.default_partition);
 	rows.add(is_covered && !numbers ? std::optional(instant_of(*covered, bounds.key, zone)) : std::nullopt,
 	         is_covered ? std::optional(show_bound(*covered, Side::Upper, bounds.key, zone)) : std::nullopt,
 	         is_covered && numbers && now && is_finite(*covered) ? std::optional(*covered - *now - 1) : std::nullopt,
 	         static_cast<int64>(bounds.ranges.size()) + (has_default ? 1 : 0),
-	         has_default ? std::optional(bounds.default_partition) : std::nullopt);
+	         has_default ? std::optional(bounds.default_partition) : std::nullopt,
+	         next_action != nullptr ? std::optional<std::string>(next_action) : std::nullopt,
+	         instant_or_never(next_due, bounds.key, zone));
 	PG_RETURN_NULL();
 }
 

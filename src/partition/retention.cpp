@@ -72,17 +72,13 @@ Moment cutoff_of_size(const Policy &policy, const Set &set, std::int64_t bytes) 
 
 Moment find_cutoff(const Policy &policy, const Set &set, int links);
 
-/// What partitions of the set the other one takes along, if the owner of that one may say so, and keys of the one are
-/// keys of the other.
-Moment paired_cutoff(const Policy &policy, const Set &set, const Policy &other, int links) {
+/// What partitions of the set the other one takes along, if the owner of that one may say so.
+Moment paired_cutoff(const Policy &policy, const Policy &other, int links) {
 	if (other.retention.references != Retention::References::Pair ||
 	    !call(has_privs_of_role, owner_of(other.parent), owner_of(policy.parent))) {
 		return beginning;
 	}
-	const Set referred = examine(other);
-	const bool is_alike =
-		referred.bounds.key.type == set.bounds.key.type && referred.bounds.key.notation == set.bounds.key.notation;
-	return is_alike ? find_cutoff(other, referred, links - 1) : beginning;
+	return find_cutoff(other, examine(other), links - 1);
 }
 
 Moment find_cutoff(const Policy &policy, const Set &set, int links) {
@@ -97,8 +93,10 @@ Moment find_cutoff(const Policy &policy, const Set &set, int links) {
 			// What is wrong with the other set is told when that one is maintained.
 			std::ignore = attempt([&] {
 				const OpenRelation relation(table, AccessShareLock);
-				if (read_key(relation, other.notation).column == column) {
-					cutoff = std::max(cutoff, paired_cutoff(policy, set, other, links));
+				const Key key = read_key(relation, other.notation);
+				if (key.column == column && key.type == set.bounds.key.type &&
+				    key.notation == set.bounds.key.notation) {
+					cutoff = std::max(cutoff, paired_cutoff(policy, other, links));
 				}
 			});
 		}

@@ -46,13 +46,6 @@ void check_removable(Oid role, Oid partition, Retention::Way way) {
 	}
 }
 
-/// One that a foreign key refers to cannot be dropped before it is detached.
-bool is_detached(const Policy &policy, Oid partition) {
-	const Retention &retention = policy.retention;
-	return retention.way != Retention::Way::Drop ||
-	       (retention.references != Retention::References::Skip && is_referenced(partition));
-}
-
 // $1 the table: it and its indexes, which change the schema with it.
 constinit Statement select_names{R"(
 SELECT 'TABLE', c.relnamespace::oid, n.nspname::text, c.relname::text
@@ -91,7 +84,7 @@ void add_move(const Policy &policy, Oid partition, std::vector<std::string> &sta
 std::vector<std::string> retirement(const Policy &policy, Oid partition) {
 	const std::string name = qualified_name(partition);
 	std::vector<std::string> statements;
-	if (is_detached(policy, partition)) {
+	if (is_detached_first(policy, partition)) {
 		statements.push_back("ALTER TABLE " + qualified_name(policy.parent) + " DETACH PARTITION " + name);
 	}
 	if (policy.retention.way == Retention::Way::Drop) {
@@ -106,7 +99,7 @@ std::vector<std::string> retirement(const Policy &policy, Oid partition) {
 /// The locks that the statements take beside those on the set.  One who is detached and then dropped locks even those
 /// that it refers to itself.
 void lock_peers(const Policy &policy, Oid partition) {
-	if (!is_detached(policy, partition)) {
+	if (!is_detached_first(policy, partition)) {
 		return;
 	}
 	const bool drops = policy.retention.way == Retention::Way::Drop;
@@ -132,27 +125,41 @@ bool has_left(const Policy &policy, Oid partition) {
 
 } // namespace
 
+/// One that a foreign key refers to cannot be dropped otherwise.
+bool is_detached_first(const Policy &policy, Oid partition) {
+	const Retention &retention = policy.retention;
+	return retention.way != Retention::Way::Drop ||
+	       (retention.references != Retention::References::Skip && is_referenced(partition));
+}
+
+std::optional<Error> find_hindrance(const Policy &policy, Oid partition) {
+	const PinnedSettings settings;
+	return attempt([&] {
+		if (find_detaching(policy.parent) == partition) {
+			throw Error(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
+			            format("partition %s is being detached", qualified_name(partition).c_str()))
+				.with_detail("A DETACH CONCURRENTLY was interrupted.")
+				.with_hint("Use ALTER TABLE ... DETACH PARTITION ... FINALIZE.");
+		}
+		if (policy.retention.way != Retention::Way::Detach) {
+			check_removable(owner_of(policy.parent), partition, policy.retention.way);
+		}
+		if (policy.retention.way == Retention::Way::Drop) {
+			check_dependents(partition, is_detached_first(policy, partition));
+		}
+	});
+}
+
 void check_retirement(const Policy &policy, Oid partition) {
 	const PinnedSettings settings;
 	if (!relation_exists(partition) || !owns(policy.parent)) {
 		return;
 	}
-	if (find_detaching(policy.parent) == partition) {
-		throw Error(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
-		            format("partition %s is being detached", qualified_name(partition).c_str()))
-			.with_detail("A DETACH CONCURRENTLY was interrupted.")
-			.with_hint("Use ALTER TABLE ... DETACH PARTITION ... FINALIZE.");
+	if (const auto hindrance = find_hindrance(policy, partition)) {
+		throw Error(*hindrance);
 	}
-	const Oid owner = owner_of(policy.parent);
-	const bool detached = is_detached(policy, partition);
-	if (policy.retention.way != Retention::Way::Detach) {
-		check_removable(owner, partition, policy.retention.way);
-	}
-	if (policy.retention.way == Retention::Way::Drop) {
-		check_dependents(partition, detached);
-	}
-	if (detached) {
-		const AsOwner scope(owner);
+	if (is_detached_first(policy, partition)) {
+		const AsOwner scope(owner_of(policy.parent));
 		check_references(partition);
 	}
 }

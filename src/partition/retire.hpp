@@ -8,8 +8,15 @@
 
 namespace warden::partition {
 
-/// Looks, before any lock is asked for, whether a partition can be retired: the errors of check_dependents() and
-/// check_references(), 42501 if it has another owner, 55000 if a DETACH CONCURRENTLY of it was interrupted.
+/// What of the catalogue keeps a partition from being retired: the errors of check_dependents(), 42501 if it has
+/// another owner, 55000 if a DETACH CONCURRENTLY of it was interrupted.  Runs no code of the table's owner.
+std::optional<Error> find_hindrance(const Policy &policy, Oid partition);
+
+/// Whether a partition is detached before it goes, so that no row may refer to it.
+bool is_detached_first(const Policy &policy, Oid partition);
+
+/// Looks, before any lock is asked for, whether a partition can be retired: the errors of find_hindrance() and
+/// check_references().
 void check_retirement(const Policy &policy, Oid partition);
 
 /// Locks a set so that partitions can leave it, until the end of the (sub)transaction: the parent, and the default

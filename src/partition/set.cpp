@@ -1,6 +1,5 @@
 #include "partition/set.hpp"
 
-#include "partition/position.hpp"
 #include "pg/zone.hpp"
 
 #include <algorithm>
@@ -20,8 +19,7 @@ Moment boundary(Moment anchor, const Key &key, const Zone &zone) {
 // Of numbers that nobody has used many partitions are left out: a sequence was set far ahead.
 constexpr std::int64_t most_partitions_behind = 100;
 
-Window window_of_numbers(const Policy &policy, const Bounds &bounds) {
-	const Position position = find_position(policy.parent, bounds, policy.anchor);
+Window window_of_numbers(const Policy &policy, const Position &position) {
 	const Zone none = no_zone();
 	const Span behind{.microseconds = policy.every.microseconds > end / most_partitions_behind
 	                                      ? end
@@ -34,9 +32,8 @@ Window window_of_numbers(const Policy &policy, const Bounds &bounds) {
 }
 
 Window window_of_time(const Policy &policy, const Bounds &bounds, const Zone &zone) {
-	const Zone calendar_zone = key_zone(bounds.key, zone);
 	const Moment now = key_now(bounds.key, zone);
-	return {.now = now, .horizon = add(now, policy.ahead, calendar_zone), .cutoff = beginning};
+	return {.now = now, .horizon = add(now, policy.ahead, key_zone(bounds.key, zone)), .cutoff = beginning};
 }
 
 /// What the policy says of age and number.  Of a gap nothing is filled that would leave at once.
@@ -57,6 +54,12 @@ void limit(Window &window, const Retention &retention, const Bounds &bounds, con
 } // namespace
 
 Set examine(const Policy &policy, Bounds bounds) {
+	const Position position =
+		policy.is_of_numbers() ? find_position(policy.parent, bounds, policy.anchor) : Position{0, true};
+	return examine(policy, std::move(bounds), position);
+}
+
+Set examine(const Policy &policy, Bounds bounds, const Position &position) {
 	const std::optional<Step> step = step_of(policy.every);
 	if (!step) {
 		throw Error(ERRCODE_INVALID_PARAMETER_VALUE, "the policy's interval is not in one unit")
@@ -64,7 +67,7 @@ Set examine(const Policy &policy, Bounds bounds) {
 	}
 	const Zone zone = server_zone(policy.timezone);
 	const bool numbers = policy.is_of_numbers();
-	Window window = numbers ? window_of_numbers(policy, bounds) : window_of_time(policy, bounds, zone);
+	Window window = numbers ? window_of_numbers(policy, position) : window_of_time(policy, bounds, zone);
 	window.horizon = std::min(window.horizon, bounds.key.domain.last == last_moment ? end : bounds.key.domain.last + 1);
 	const Moment anchor = numbers ? policy.anchor : boundary(policy.anchor, bounds.key, zone);
 	const Calendar calendar(*step, anchor, key_zone(bounds.key, zone));

@@ -3,6 +3,7 @@
 
 #include "partition/bounds.hpp"
 #include "partition/policy.hpp"
+#include "partition/position.hpp"
 
 namespace warden::partition {
 
@@ -22,7 +23,8 @@ struct Set {
 /// Looks at a set, with no lock but ACCESS SHARE on its table.  Errors: those of read_bounds() and server_zone().
 Set examine(const Policy &policy);
 
-/// The same for bounds that are at hand.
+/// The same for bounds that are at hand; and for a set of numbers that has come to a position that is known.
 Set examine(const Policy &policy, Bounds bounds);
+Set examine(const Policy &policy, Bounds bounds, const Position &position);
 
 } // namespace warden::partition

@@ -3,6 +3,7 @@
 #include "partition/maintenance.hpp"
 
 #include "partition/hold.hpp"
+#include "partition/outlook.hpp"
 
 #include "pg/names.hpp"
 #include "pg/security.hpp"
@@ -89,6 +90,9 @@ void maintain_step_by_step(const Procedure &procedure, const Policy &policy) {
 		}
 	}
 	progress.record();
+	if (progress.lacks_partitions()) {
+		std::ignore = attempt([&] { warn_of_end(policy); });
+	}
 	procedure.commit();
 }
 
