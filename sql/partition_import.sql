@@ -118,7 +118,7 @@ SELECT * FROM warden.partition_import_pg_partman(dry_run => true);
 SELECT DISTINCT mode FROM pg_locks WHERE locktype = 'relation' AND relation::regclass::text ~ '^import';
 COMMIT;
 SELECT count(*) = :partitions AS as_before FROM import.partitions;
-SELECT parent FROM warden.partition_policies;
+SELECT parent FROM warden.partition_sets WHERE parent::text ~ '^import';
 SELECT count(*) FROM "Part'man "" $x".part_config WHERE automatic_maintenance = 'off';
 BEGIN READ ONLY;
 SELECT * FROM warden.partition_import_pg_partman();
@@ -145,7 +145,7 @@ GRANT EXECUTE ON FUNCTION warden.partition_by_time TO regress_import_partman;
 SET ROLE regress_import_partman;
 SELECT parent, status, detail FROM warden.partition_import_pg_partman() WHERE status <> 'skipped';
 RESET ROLE;
-SELECT parent FROM warden.partition_policies;
+SELECT parent FROM warden.partition_sets WHERE parent::text ~ '^import';
 GRANT UPDATE ON ALL TABLES IN SCHEMA "Part'man "" $x" TO regress_import_partman;
 SET ROLE regress_import_partman;
 SELECT parent, status, detail FROM warden.partition_import_pg_partman() WHERE status <> 'skipped';
@@ -164,7 +164,7 @@ ALTER TABLE "Part'man "" $x".part_config DISABLE TRIGGER rob;
 SELECT parent, status, regexp_replace(detail, 'They have .*', '...)') AS detail
 FROM warden.partition_import_pg_partman() WHERE status <> 'skipped';
 SELECT parent, every, ahead, keep, on_expiry, timezone, key_format, every_number, ahead_number, keep_number
-FROM warden.partition_policies ORDER BY parent::regclass::text COLLATE "C";
+FROM warden.partition_sets WHERE parent::text ~ '^import' ORDER BY parent::text COLLATE "C";
 SELECT parent_table FROM "Part'man "" $x".part_config WHERE automatic_maintenance = 'off' ORDER BY parent_table COLLATE "C";
 
 -- again: nothing new; and what was switched on again has two masters
@@ -181,7 +181,7 @@ SELECT command, status, detail FROM warden.partition_import_pg_partman() WHERE p
 SELECT action, count(*) FROM warden.partition_maintain('import.days') GROUP BY action;
 SELECT * FROM warden.partition_maintain('import.full');
 
-SELECT count(warden.partition_unmanage(parent::regclass)) FROM warden.partition_policies;
+SELECT count(warden.partition_unmanage(parent)) FROM warden.partition_sets WHERE parent::text ~ '^import';
 SET allow_system_table_mods = on;
 DELETE FROM pg_extension WHERE extname = 'pg_partman';
 RESET allow_system_table_mods;

@@ -77,10 +77,10 @@ ALTER TABLE partman.part_config DROP async_partitioning_in_progress, DROP detach
 SELECT parent, status, detail FROM warden.partition_import_pg_partman();
 SELECT parent_table, automatic_maintenance FROM partman.part_config ORDER BY parent_table COLLATE "C";
 SELECT parent, every, ahead, keep, on_expiry, key_format, every_number, ahead_number, keep_number
-FROM warden.partition_policies ORDER BY parent::regclass::text COLLATE "C";
-SELECT * FROM warden.partition_maintain();
+FROM warden.partition_sets WHERE parent::text ~ '^import' ORDER BY parent::text COLLATE "C";
+SELECT m.* FROM warden.partition_sets s, warden.partition_maintain(s.parent) m WHERE s.parent::text ~ '^import';
 
-SELECT count(warden.partition_unmanage(parent::regclass)) FROM warden.partition_policies;
+SELECT count(warden.partition_unmanage(parent)) FROM warden.partition_sets WHERE parent::text ~ '^import';
 SET allow_system_table_mods = on;
 DELETE FROM pg_extension WHERE extname = 'pg_partman';
 RESET allow_system_table_mods;

@@ -27,14 +27,13 @@ bool is_integer(Oid type) {
 }
 
 bool is_of_numbers(const PartmanSet &set) {
-	return !set.epoch && (is_integer(*set.key_type) || *set.key_type == NUMERICOID);
+	return !set.epoch && (is_integer(set.key_type) || set.key_type == NUMERICOID);
 }
 
 /// Whether keys are encoded as partition_by_time() has it: pg_partman's function may be in any schema.
-bool is_uuidv7(const PartmanSet &set) {
+bool is_uuidv7(Oid key_type, const std::string &encoder) {
 	constexpr std::string_view function = "uuid7_time_encoder";
-	const std::string_view encoder = *set.encoder;
-	return set.key_type == UUIDOID && encoder.ends_with(function) &&
+	return key_type == UUIDOID && encoder.ends_with(function) &&
 	       (encoder.size() == function.size() || encoder[encoder.size() - function.size() - 1] == '.');
 }
 
@@ -72,15 +71,15 @@ std::optional<std::string> obstacle(const PartmanSet &set, const Partman &partma
 	if (set.is_subpartitioned) {
 		return "its partitions are partitioned themselves, which new ones would not be";
 	}
-	if (!set.key_type) {
+	if (!OidIsValid(set.key_type)) {
 		return "its partition key is an expression";
 	}
-	if (set.encoder && !is_uuidv7(set)) {
+	if (set.encoder && !is_uuidv7(set.key_type, *set.encoder)) {
 		return format("its keys are written by a function, %s", set.encoder->c_str());
 	}
 	if (set.retention && !expiry(set)) {
 		return format("its expired partitions move to schema \"%s\", which on_expiry cannot do yet",
-		              set.retention_schema->c_str());
+		              set.retention_schema.value_or("").c_str());
 	}
 	return std::nullopt;
 }
@@ -120,8 +119,8 @@ std::optional<std::string> key_format(const PartmanSet &set) {
 std::string declaration_of(const PartmanSet &set) {
 	std::string text = is_of_numbers(set) ? "warden.partition_by_number(" : "warden.partition_by_time(";
 	text += quoted_literal(qualified_name(set.parent)) + ", " + lengths(set);
-	if (set.retention) {
-		text += ", " + *expiry(set);
+	if (const auto on_expiry = expiry(set); set.retention && on_expiry) {
+		text += ", " + *on_expiry;
 	}
 	if (const auto format = key_format(set)) {
 		text += ", key_format => " + quoted_literal(*format);

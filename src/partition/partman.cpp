@@ -17,13 +17,13 @@ namespace {
 // others lack.
 constexpr std::string_view select_sets_of = R"(
 SELECT s.parent_table, s.config::text, coalesce(t.oid, 0), coalesce(t.relispartition, false), p.partstrat::text,
-       a.atttypid, config ->> 'partition_interval', (config ->> 'premake')::bigint,
+       coalesce(a.atttypid, 0), config ->> 'partition_interval', (config ->> 'premake')::bigint,
        config ->> 'retention', config ->> 'retention_schema', (config ->> 'retention_keep_table')::boolean,
        nullif(config ->> 'epoch', 'none'), config ->> 'time_encoder', config ->> 'automatic_maintenance' = 'on',
        s.is_subpartitioned,
        (config ->> 'undo_in_progress')::boolean OR config ->> 'async_partitioning_in_progress' IS NOT NULL,
        concat_ws('; ',
-           'new partitions will not have these indexes of the template table: ' || x.names,
+           'partitions made from now on lack these indexes of the template table: ' || x.names,
            'old partitions get no constraints on these columns: '
                || nullif(translate(config ->> 'constraint_cols', '[]"', ''), ''),
            CASE WHEN (config ->> 'retention_keep_table')::boolean AND NOT (config ->> 'retention_keep_index')::boolean
@@ -31,9 +31,9 @@ SELECT s.parent_table, s.config::text, coalesce(t.oid, 0), coalesce(t.relisparti
            CASE WHEN (config ->> 'detach_before_drop')::boolean AND NOT (config ->> 'retention_keep_table')::boolean
                THEN 'a partition that is dropped is not detached before' END,
            CASE WHEN (config ->> 'drop_cascade_fk')::boolean THEN 'no foreign key is ever dropped' END,
-           'new partitions are not added to publications: ' || translate(config ->> 'publications', '[]"', ''),
+           'partitions are not added to publications: ' || translate(config ->> 'publications', '[]"', ''),
            'a subscription is not refreshed: ' || (config ->> 'subscription_refresh'),
-           'names of new partitions will not have the prefix ' || nullif(config ->> 'child_table_prefix', '_p'),
+           'names of partitions are not made with the prefix ' || nullif(config ->> 'child_table_prefix', '_p'),
            CASE WHEN (config ->> 'jobmon')::boolean AND EXISTS (SELECT FROM pg_extension WHERE extname = 'pg_jobmon')
                THEN 'nothing is told to pg_jobmon' END)
 FROM (SELECT c.parent_table, to_jsonb(c) AS config, b.sub_parent IS NOT NULL AS is_subpartitioned FROM )";
@@ -88,8 +88,8 @@ std::vector<PartmanSet> Partman::read_sets() const {
 	std::vector<PartmanSet> sets;
 	for (const auto &[name, row, parent, is_partition, strategy, key_type, every, premake, retention, retention_schema,
 	                  keeps_table, epoch, encoder, is_automatic, is_subpartitioned, is_moving, losses] :
-	     spi.query<Text, Text, Oid, bool, OptionalText, std::optional<Oid>, Text, int64, OptionalText, OptionalText,
-	               bool, OptionalText, OptionalText, bool, bool, bool, Text>(sql.c_str())) {
+	     spi.query<Text, Text, Oid, bool, OptionalText, Oid, Text, int64, OptionalText, OptionalText, bool,
+	               OptionalText, OptionalText, bool, bool, bool, Text>(sql.c_str())) {
 		sets.push_back({.name = std::string(name),
 		                .row = std::string(row),
 		                .parent = parent,

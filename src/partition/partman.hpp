@@ -21,7 +21,7 @@ struct PartmanSet {
 	Oid parent;       ///< InvalidOid if there is no such table
 	bool is_partition;
 	std::optional<std::string> strategy; ///< of pg_partitioned_table
-	std::optional<Oid> key_type;         ///< of the first column, unless it is an expression
+	Oid key_type;                        ///< of the first column; InvalidOid for an expression
 
 	std::string every;
 	std::int64_t premake;

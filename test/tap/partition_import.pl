@@ -112,9 +112,10 @@ is($node->safe_psql('postgres', q{SELECT count(*) FROM warden.partition_maintain
 
 # The way back: version 4 reads the names of partitions.
 my $renames = $node->safe_psql('postgres', q{
-	SELECT format('ALTER TABLE %s RENAME TO %I;', partition, to_char(lower_bound::timestamptz, '"days_p"YYYY_MM_DD'))
-	FROM warden.partitions WHERE parent = 'days'::regclass AND kind = 'range'
-		AND partition::text <> to_char(lower_bound::timestamptz, '"days_p"YYYY_MM_DD')});
+	SELECT format('ALTER TABLE %s RENAME TO %I;', b.partition, name)
+	FROM partman.part_config s, warden.partitions b,
+		LATERAL (SELECT 'days_p' || to_char(b.lower_bound::timestamptz, s.datetime_string)) n (name)
+	WHERE s.parent_table = 'public.days' AND b.parent = 'days'::regclass AND b.kind = 'range' AND b.partition::text <> name});
 like($renames, qr/^ALTER TABLE days_p\d{8} RENAME TO days_p\d{4}_\d\d_\d\d;$/, 'ours has one name of its own') if $major < 5;
 $node->safe_psql('postgres', ($major < 5 ? $renames : '') . q{
 	SELECT warden.partition_unmanage('days');
