@@ -118,13 +118,17 @@ CREATE FUNCTION warden.partition_release(partition regclass) RETURNS void
 CREATE FUNCTION warden.partition_maintain(parent regclass DEFAULT NULL, dry_run boolean DEFAULT false)
     RETURNS TABLE (parent regclass, partition text, action text, status text, command text, detail text)
     LANGUAGE c VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE AS 'MODULE_PATHNAME';
+CREATE FUNCTION warden.partition_import_pg_partman(dry_run boolean DEFAULT false)
+    RETURNS TABLE (parent regclass, command text, status text, detail text)
+    LANGUAGE c VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE AS 'MODULE_PATHNAME';
 REVOKE EXECUTE ON FUNCTION
     warden.partition_by_time,
     warden.partition_by_number,
     warden.partition_unmanage(regclass),
     warden.partition_hold(regclass, text),
     warden.partition_release(regclass),
-    warden.partition_maintain(regclass, boolean) FROM PUBLIC;
+    warden.partition_maintain(regclass, boolean),
+    warden.partition_import_pg_partman(boolean) FROM PUBLIC;
 
 -- For the views: what a catalogue query cannot say, because bounds are not readable there but as text.
 CREATE FUNCTION warden.partition_bounds(parent regclass)
@@ -214,6 +218,12 @@ COMMENT ON FUNCTION warden.partition_maintain(regclass, boolean) IS
 $$Creates what is missing and retires what has expired, of one set or (parent null) of all whose owner's rights the caller has, in one transaction. CALL warden.maintain() does the same in a transaction for each partition, and so holds locks for milliseconds only: prefer it.
 Returns a row for everything that was done, planned (dry_run), blocked (detail: by whom), failed (detail: SQLSTATE and message) or skipped; none when there is nothing to do: then it writes nothing and takes no lock above ACCESS SHARE. One set's failure does not stop the others.
 Errors: 42704 not managed, 42501 not the owner. Locks until the end of the transaction: SHARE UPDATE EXCLUSIVE on the parent, ACCESS EXCLUSIVE on the default partition and SHARE ROW EXCLUSIVE on tables that foreign keys join with it to create; ACCESS EXCLUSIVE on parent, default and partition, and to detach on tables that refer to it, to retire. None is waited for longer than warden.lock_timeout, and none while another that others notice is held.$$;
+COMMENT ON FUNCTION warden.partition_import_pg_partman(boolean) IS
+$$Takes over the sets of pg_partman 4 and 5: declares each as its row in part_config says and sets automatic_maintenance to off there, both or neither. A set that cannot be taken over stays with pg_partman.
+Partitions stay as they are. every: partition_interval; ahead: premake times that; keep: retention; on_expiry: detach if retention_keep_table, else drop; key_format by epoch and time_encoder. dry_run: only report.
+Returns a row for each row of part_config. command: the declaration, to be run as it is or changed. status: imported, planned (dry_run), skipped, failed. detail: how many partitions were made and how many the next maintenance retires, and settings that have no like here; else why not.
+Works as the caller: he needs the privileges to read part_config and part_config_sub and to update part_config, and the rights of a table's owner for its set to be taken over.
+Errors: 55000 pg_partman is not in this database, or its table part_config has a trigger, which would run with the caller's rights; 42501 no privilege to read. Locks until the end of the transaction: the rows of part_config that are changed, and those of partition_by_time() and partition_by_number(); of a set after one in which something was done, only such as are free. dry_run: ACCESS SHARE.$$;
 COMMENT ON FUNCTION warden.partition_bounds(regclass) IS
     'Partitions of a managed set, whatever their bounds. kind: range, default, or detaching (a DETACH CONCURRENTLY that was interrupted). Bounds are written in the set''s time zone. expires_at: when retention may take it by its age; null if never. reason: why it is still there. No rows for a table that is not managed, or of which the caller is neither in pg_monitor nor has the rights of the owner. Locks the table in ACCESS SHARE mode.';
 COMMENT ON FUNCTION warden.partition_coverage(regclass) IS
