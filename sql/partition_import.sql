@@ -72,6 +72,7 @@ CREATE TABLE import.lists (id int NOT NULL) PARTITION BY LIST (id);
 CREATE TABLE import.deep (at timestamptz NOT NULL, id int NOT NULL) PARTITION BY RANGE (at);
 CREATE TABLE import.deep_0 PARTITION OF import.deep DEFAULT PARTITION BY RANGE (id);
 CREATE TABLE import.expression (at timestamp NOT NULL) PARTITION BY RANGE (date_trunc('day', at));
+CREATE SCHEMA import_attic;
 CREATE TABLE import.moved (LIKE import.days) PARTITION BY RANGE (at);
 CREATE TABLE import.manual (LIKE import.days) PARTITION BY RANGE (at);
 CREATE TABLE import.undone (LIKE import.days) PARTITION BY RANGE (at);
@@ -102,7 +103,7 @@ UPDATE part_config SET (retention, retention_keep_table, drop_cascade_fk, public
 UPDATE part_config SET (epoch, premake) = ('seconds', 2) WHERE parent_table = 'import.seconds';
 UPDATE part_config SET (retention, template_table, constraint_cols) = ('1000', 'import.template', '{kind}')
     WHERE parent_table = 'import.ids';
-UPDATE part_config SET (retention, retention_schema) = ('1 day', 'attic') WHERE parent_table = 'import.moved';
+UPDATE part_config SET (retention, retention_schema) = ('1 day', 'import_attic') WHERE parent_table = 'import.moved';
 UPDATE part_config SET retention_schema = 'attic' WHERE parent_table = 'import.full';
 UPDATE part_config SET automatic_maintenance = 'off' WHERE parent_table = 'import.manual';
 UPDATE part_config SET undo_in_progress = true WHERE parent_table = 'import.undone';
@@ -186,7 +187,7 @@ SET allow_system_table_mods = on;
 DELETE FROM pg_extension WHERE extname = 'pg_partman';
 RESET allow_system_table_mods;
 SET client_min_messages = warning;
-DROP SCHEMA "Part'man "" $x", import CASCADE;
+DROP SCHEMA "Part'man "" $x", import, import_attic CASCADE;
 DROP FUNCTION make_partitions;
 REVOKE ALL ON FUNCTION warden.partition_import_pg_partman, warden.partition_by_time FROM regress_import_partman;
 DROP ROLE regress_import_partman;

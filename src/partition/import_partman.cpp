@@ -37,10 +37,10 @@ bool is_uuidv7(Oid key_type, const std::string &encoder) {
 	       (encoder.size() == function.size() || encoder[encoder.size() - function.size() - 1] == '.');
 }
 
-/// What happens to an expired partition; std::nullopt for what on_expiry does not have.
-std::optional<std::string> expiry(const PartmanSet &set) {
+/// What happens to an expired partition.
+std::string expiry(const PartmanSet &set) {
 	if (set.retention_schema) {
-		return std::nullopt;
+		return "on_expiry => 'archive', archive_schema => " + quoted_literal(*set.retention_schema);
 	}
 	return std::string("on_expiry => ") + (set.keeps_table ? "'detach'" : "'drop'");
 }
@@ -76,10 +76,6 @@ std::optional<std::string> obstacle(const PartmanSet &set, const Partman &partma
 	}
 	if (set.encoder && !is_uuidv7(set.key_type, *set.encoder)) {
 		return format("its keys are written by a function, %s", set.encoder->c_str());
-	}
-	if (set.retention && !expiry(set)) {
-		return format("its expired partitions move to schema \"%s\", which on_expiry cannot do yet",
-		              set.retention_schema.value_or("").c_str());
 	}
 	return std::nullopt;
 }
@@ -119,8 +115,8 @@ std::optional<std::string> key_format(const PartmanSet &set) {
 std::string declaration_of(const PartmanSet &set) {
 	std::string text = is_of_numbers(set) ? "warden.partition_by_number(" : "warden.partition_by_time(";
 	text += quoted_literal(qualified_name(set.parent)) + ", " + lengths(set);
-	if (const auto on_expiry = expiry(set); set.retention && on_expiry) {
-		text += ", " + *on_expiry;
+	if (set.retention) {
+		text += ", " + expiry(set);
 	}
 	if (const auto format = key_format(set)) {
 		text += ", key_format => " + quoted_literal(*format);
