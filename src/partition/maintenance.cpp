@@ -118,6 +118,9 @@ std::vector<Outcome> maintain_in_transaction(const Policy &policy, Mode mode, st
 				plan_tasks(progress, *work);
 				break;
 			}
+			if (work->unknown) {
+				progress.failed(*work->unknown, "maintain");
+			}
 			if (!work->is_all) {
 				progress.more();
 			}

@@ -89,6 +89,10 @@ void maintain_step_by_step(const Procedure &procedure, const Policy &policy) {
 			}
 		}
 	}
+	if (work && work->unknown) {
+		progress.failed(*work->unknown, "maintain");
+		warn(policy, "maintain", *work->unknown);
+	}
 	progress.record();
 	if (progress.lacks_partitions()) {
 		std::ignore = attempt([&] { warn_of_end(policy); });

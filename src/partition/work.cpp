@@ -46,7 +46,8 @@ std::optional<Work> find_work(const Policy &policy, std::optional<std::size_t> l
 		return std::nullopt;
 	}
 	Work work{policy, examine(policy), {}};
-	work.set.window.cutoff = find_cutoff(policy, work.set);
+	// A file that cannot be looked at must not keep partitions from being created.
+	work.unknown = attempt([&] { work.set.window.cutoff = find_cutoff(policy, work.set); });
 	const std::size_t each = locks_per_partition(policy.parent);
 	const std::size_t limit = locks ? *locks / each : most_tasks;
 	std::vector<Range> missing = work.set.missing(limit + 1);
