@@ -24,7 +24,7 @@ struct Work {
 	std::vector<Task> tasks;
 	std::size_t locks = 0;             ///< that they will hold, about
 	bool is_all = true;                ///< otherwise more is due than these tasks
-	std::optional<Error> unknown = {}; ///< why it is not known what has expired by its size
+	std::optional<Error> unknown; ///< why it is not known what has expired by its size
 };
 
 /// What is due of a set, as far as one transaction may hold the locks for it (std::nullopt: a transaction for each

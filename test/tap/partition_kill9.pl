@@ -72,6 +72,8 @@ sub maintain_until_killed
 
 sub wait_for_server
 {
+	my ($offset) = @_;
+	$node->wait_for_log(qr/all server processes terminated; reinitializing/, $offset);
 	my $tries = 0;
 	while (system('pg_isready', '-q', '-d', $node->connstr('postgres')) != 0)
 	{
@@ -125,12 +127,13 @@ sub kill_one
 		$node->start;
 		return;
 	}
+	my $offset = -s $node->logfile;
 	if ($pid eq '' || !kill(9, $pid))
 	{
 		$node->restart; # it has ended by itself in the same moment
 		return;
 	}
-	wait_for_server();
+	wait_for_server($offset);
 	return;
 }
 
