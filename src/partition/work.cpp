@@ -45,7 +45,7 @@ std::optional<Work> find_work(const Policy &policy, std::optional<std::size_t> l
 	if (!relation_exists(policy.parent)) {
 		return std::nullopt;
 	}
-	Work work{policy, examine(policy), {}};
+	Work work{.policy = policy, .set = examine(policy), .tasks = {}, .unknown = {}};
 	// A file that cannot be looked at must not keep partitions from being created.
 	work.unknown = attempt([&] { work.set.window.cutoff = find_cutoff(policy, work.set); });
 	const std::size_t each = locks_per_partition(policy.parent);
