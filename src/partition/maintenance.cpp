@@ -37,13 +37,6 @@ struct Work {
 	bool is_all = true;    ///< otherwise more is due than these tasks
 };
 
-/// The locks that a new or dropped partition keeps until the transaction ends: on itself, its TOAST table and that
-/// one's index, its indexes; and some more for what is beside them.
-std::size_t locks_per_partition(Oid parent) {
-	const OpenRelation table(parent, NoLock);
-	return 6 + static_cast<std::size_t>(call([&] { return list_length(RelationGetIndexList(table.get())); }));
-}
-
 /// The partitions that have expired, but for those that somebody holds.
 std::vector<Oid> find_expired(const Set &set) {
 	const auto count = static_cast<std::ptrdiff_t>(set.expired());
@@ -105,15 +98,6 @@ Done plan(const Work &work, const Task &task) {
 
 std::string sqlstate_and_message(const Error &error) {
 	return format("%s: %s", call(unpack_sql_state, error.sqlstate), error.what());
-}
-
-Outcome failure(const Error &error, const char *action) {
-	const bool blocked = is_blocked(error);
-	std::string detail = blocked ? error.message : sqlstate_and_message(error);
-	if (!error.detail.empty()) {
-		detail += (detail.ends_with('.') ? " " : ". ") + error.detail;
-	}
-	return {std::nullopt, action, blocked ? "blocked" : "failed", std::nullopt, detail};
 }
 
 /// The work on one set: the outcomes so far, and what to record of them.
@@ -341,6 +325,20 @@ void maintain_step_by_step(const Procedure &procedure, const Policy &policy) {
 
 std::size_t locks_of_a_transaction() {
 	return static_cast<std::size_t>(max_locks_per_xact) * static_cast<std::size_t>(MaxConnections) / 2;
+}
+
+std::size_t locks_per_partition(Oid parent) {
+	const OpenRelation table(parent, NoLock);
+	return 6 + static_cast<std::size_t>(call([&] { return list_length(RelationGetIndexList(table.get())); }));
+}
+
+Outcome failure(const Error &error, const char *action) {
+	const bool blocked = is_blocked(error);
+	std::string detail = blocked ? error.message : sqlstate_and_message(error);
+	if (!error.detail.empty()) {
+		detail += (detail.ends_with('.') ? " " : ". ") + error.detail;
+	}
+	return {std::nullopt, action, blocked ? "blocked" : "failed", std::nullopt, detail};
 }
 
 std::vector<Outcome> maintain_in_transaction(const Policy &policy, Mode mode, std::size_t &locks) {
