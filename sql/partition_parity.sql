@@ -46,13 +46,30 @@ CREATE TABLE whole_foreign_owner (at timestamptz, id int NOT NULL, gone int, t t
 ALTER TABLE whole_foreign_owner DROP gone;
 ALTER TABLE whole ATTACH PARTITION whole_foreign_owner FOR VALUES FROM (700) TO (800);
 SELECT * FROM differences('whole');
-SELECT DISTINCT partition, lock, reason FROM warden.partition_differences('whole') ORDER BY 1, 2;
+-- the lock that is said is the one that is taken
+CREATE FUNCTION lock_of(command text, partition regclass) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE taken text;
+BEGIN
+    EXECUTE command;
+    SELECT mode INTO taken FROM pg_locks
+    WHERE pid = pg_backend_pid() AND relation = partition AND mode <> 'AccessShareLock'
+    ORDER BY array_position('{AccessExclusiveLock,ShareRowExclusiveLock,ShareUpdateExclusiveLock}', mode) LIMIT 1;
+    RAISE 'undo';
+EXCEPTION WHEN raise_exception THEN
+    RETURN taken;
+END $$;
+CREATE FUNCTION locks(parent regclass) RETURNS TABLE (command text, lock text, says text) LANGUAGE sql AS $$
+    SELECT d.command, l.lock, d.lock FROM warden.partition_differences(parent) d, lock_of(d.command, d.partition) AS l (lock)
+    WHERE d.reason IS NULL $$;
+SELECT lock, count(*) FROM locks('whole') GROUP BY 1 ORDER BY 1;
+SELECT * FROM locks('whole') WHERE lock IS DISTINCT FROM says;
 SELECT * FROM align('whole', dry_run => true);
 SELECT count(*) FROM differences('whole');
 SELECT * FROM align('whole');
 SELECT * FROM warden.partition_differences();
 SELECT * FROM align('whole');
-SELECT relname, relowner::regrole, relacl FROM pg_class WHERE relname ~ '^whole_(by_hand|foreign_owner)$' ORDER BY 1;
+SELECT relname, relowner::regrole, replace(relacl::text, 'm/', '/') AS acl -- but for MAINTAIN, of PostgreSQL 17
+FROM pg_class WHERE relname ~ '^whole_(by_hand|foreign_owner)$' ORDER BY 1;
 SELECT action, command FROM warden.partition_log WHERE partition = 'parity.whole_by_hand' AND command ~ '^GRANT' ORDER BY 2;
 
 -- what the parent has lost, a partition loses: here the partitions have more
@@ -68,7 +85,15 @@ REVOKE INSERT (n) ON whole FROM "regress_warden Other";
 GRANT DELETE ON whole TO regress_warden_owner;
 RESET ROLE;
 SELECT property, expected, actual, command FROM differences('whole') WHERE partition = 'whole_p0'::regclass;
+SELECT * FROM locks('whole') WHERE lock IS DISTINCT FROM says;
 SELECT * FROM align('whole');
+SELECT * FROM warden.partition_differences('whole');
+-- a privilege of the whole table hides that of a column, and takes it along
+SET ROLE regress_warden_owner;
+REVOKE ALL (t) ON whole_p0 FROM "regress_warden Other";
+GRANT INSERT ON whole_p0 TO "regress_warden Other";
+RESET ROLE;
+SELECT status, command FROM warden.partition_align('whole');
 SELECT * FROM warden.partition_differences('whole');
 -- not so comments and statistics, of which a partition may have more
 COMMENT ON COLUMN whole.n IS NULL;
@@ -94,6 +119,7 @@ SELECT count(*) FROM warden.partition_by_number('toastless', 100, ahead => 100,
 SELECT * FROM warden.partition_differences('toastless');
 SELECT count(*) FROM warden.partition_by_number('toastless', 100, ahead => 100, storage_parameters => '{}');
 SELECT partition, command, lock FROM warden.partition_differences('toastless');
+SELECT * FROM locks('toastless') WHERE lock IS DISTINCT FROM says;
 SELECT * FROM align('toastless');
 SELECT count(*) FROM warden.partition_by_number('toastless', 100, ahead => 100, storage_parameters => NULL);
 ALTER TABLE toastless_p0 SET (fillfactor = 50);

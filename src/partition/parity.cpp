@@ -36,6 +36,7 @@ struct Difference {
 	std::optional<std::string> reason; ///< why it is not for us to mend
 
 	bool is_owner() const { return property == "owner"; }
+	bool operator==(const Difference &other) const = default;
 };
 
 using Differences = std::span<const Difference>;
@@ -68,6 +69,7 @@ std::vector<Difference> find_differences(Oid parent, std::optional<Oid> partitio
 	                                                                                            parent, *partition)
 				  : spi.query_latest<Oid, std::string_view, std::string_view, Text, Text, Text>(find_of_set, parent);
 	std::vector<Difference> differences;
+	differences.reserve(rows.size());
 	for (const auto &[oid, name, property, command, lock, reason] : rows) {
 		differences.push_back({.partition = oid,
 		                       .name = std::string(name),
@@ -155,18 +157,28 @@ private:
 		holds_lock_ = true;
 	}
 
-	/// What has come up since, and takes a stronger lock than we have, is for the next time.
+	/// A new owner, or a REVOKE, changes other privileges: so it looks again until there is nothing new.  What has come
+	/// up since, and takes a stronger lock than we have, is for the next time.
 	void align_locked(Oid partition, LOCKMODE mode) {
-		std::vector<Difference> due = find_differences(parent_, partition);
-		if (!due.empty() && due.front().is_owner() && due.front().lock <= mode) {
-			change_owner(due.front());
-			due = find_differences(parent_, partition);
-		}
-		const Oid owner = owner_of(parent_);
-		for (const Difference &difference : due) {
-			if (!difference.is_owner() && difference.lock <= mode) {
-				mend(difference, owner);
+		std::vector<Difference> tried;
+		for (;;) {
+			std::vector<Difference> due = find_differences(parent_, partition);
+			std::erase_if(due, [&](const Difference &difference) {
+				return difference.lock > mode || std::ranges::find(tried, difference) != tried.end();
+			});
+			if (due.empty()) {
+				return;
 			}
+			if (due.front().is_owner()) {
+				due.resize(1);
+				change_owner(due.front());
+			} else {
+				const Oid owner = owner_of(parent_);
+				for (const Difference &difference : due) {
+					mend(difference, owner);
+				}
+			}
+			std::ranges::move(due, std::back_inserter(tried));
 		}
 	}
 
@@ -192,21 +204,23 @@ private:
 	}
 
 	void run(const Difference &difference, Oid role) const {
+		const std::string statement = difference.command.value_or("");
 		{
 			const AsOwner scope(role);
-			Spi().execute(difference.command->c_str());
+			Spi().execute(statement.c_str());
 		}
 		// The lock is on the table, and the command has its name: somebody may rename its schema under us.
-		if (qualified_name(difference.partition) != difference.name) {
+		if (qualified_name(difference.partition) != difference.name ||
+		    (difference.is_owner() && owner_of(difference.partition) != owner_of(parent_))) {
 			throw Error(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
 			            format("another table than %s was reached by its name", difference.name.c_str()))
 				.with_detail("Its schema was renamed in the same moment.");
 		}
-		log_step(parent_, difference.name, action, *difference.command);
+		log_step(parent_, difference.name, action, statement);
 	}
 
 	void skip(const Difference &difference) {
-		add(difference, "skipped", difference.property + ": " + *difference.reason);
+		add(difference, "skipped", difference.property + ": " + difference.reason.value_or(""));
 	}
 
 	void fail(const Difference &difference, const Error &error) {

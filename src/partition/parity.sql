@@ -11,21 +11,21 @@ CREATE FUNCTION warden.partition_storage_parameters(options text[])
                                      ELSE quote_literal(parts[3]) END
         FROM unnest(options) option,
              regexp_match(option, '^(toast[.])?([^=]*)=(.*)$') parts,
-             LATERAL (SELECT concat(parts[1], quote_ident(parts[2])) AS name) n;
+             LATERAL (SELECT concat(parts[1], quote_ident(parts[2])) AS name) n
+        WHERE parts IS NOT NULL;
     END;
 
 -- A name that is free for an object beside a partition: that of the partition, cut as needed, and a suffix.
 CREATE FUNCTION warden.partition_free_name(partition oid, suffix text) RETURNS text
     LANGUAGE sql STABLE STRICT PARALLEL SAFE
     BEGIN ATOMIC
-        SELECT format('%I.%I', c.relnamespace::regnamespace::name, cut.name)
+        SELECT format('%s.%I', c.relnamespace::regnamespace, cut.name)
         FROM pg_class c,
-             generate_series(0, 9999) n,
-             LATERAL (SELECT left(c.relname, characters) || suffix || coalesce('_' || nullif(n, 0), '') AS name
-                      FROM generate_series(1, length(c.relname)) characters
-                      WHERE octet_length(left(c.relname, characters) || suffix || coalesce('_' || nullif(n, 0), ''))
-                            <= current_setting('max_identifier_length')::int
-                      ORDER BY characters DESC LIMIT 1) cut
+             generate_series(0, 99) n,
+             LATERAL (SELECT suffix || coalesce('_' || nullif(n, 0), '') AS ending) e,
+             -- The type cuts between two characters.
+             LATERAL (SELECT substr((repeat('x', octet_length(ending)) || c.relname)::name, octet_length(ending) + 1)
+                             || ending AS name) cut
         WHERE c.oid = partition
           AND NOT EXISTS (SELECT FROM pg_class other
                           WHERE other.relname = cut.name::name AND other.relnamespace = c.relnamespace)
@@ -60,7 +60,7 @@ CREATE FUNCTION warden.partition_properties(relation oid, target oid, options te
                'ALTER TABLE ', format(' ALTER COLUMN %I RESET (%s)', attname, parts[1]),
                'ShareUpdateExclusiveLock', false, NULL, NULL
         FROM pg_attribute, unnest(attoptions) option, regexp_match(option, '^(n_distinct[^=]*)=(.*)$') parts
-        WHERE attrelid = relation AND attnum > 0 AND NOT attisdropped -- other options are the server's own notes
+        WHERE attrelid = relation AND attnum > 0 AND NOT attisdropped AND parts IS NOT NULL -- others are the server's own notes
         UNION ALL
         -- An index of a partition is known by that of the parent.
         SELECT 3, 'replica identity', '',
@@ -179,11 +179,11 @@ CREATE FUNCTION warden.partition_properties(relation oid, target oid, options te
                       format(E';\nALTER TABLE %I.%I ADD CONSTRAINT %I ', own.name[1], t.relname, own.name[2])
                       || CASE k.contype WHEN 'p' THEN 'PRIMARY KEY' WHEN 'u' THEN 'UNIQUE' END
                       || format(' USING INDEX %I', own.name[2]),
-                      format(E';\nALTER INDEX %I.%I ATTACH PARTITION %I.%I', x.relnamespace::regnamespace::name,
-                             x.relname, own.name[1], own.name[2])),
+                      format(E';\nALTER INDEX %s.%I ATTACH PARTITION %I.%I', x.relnamespace::regnamespace, x.relname,
+                             own.name[1], own.name[2])),
                NULL, NULL, CASE WHEN k.oid IS NULL THEN 'ShareUpdateExclusiveLock' ELSE 'AccessExclusiveLock' END,
                true, NULL,
-               'An index cannot be built without locking writers out in a transaction block; one that is there already only needs to be attached.'
+               'To build it without locking writers out is not for a transaction block. One that is there already only needs to be attached.'
         FROM (SELECT i.*, row_number() OVER (ORDER BY indexrelid) AS n FROM pg_index i
               WHERE indrelid = relation AND NOT indisvalid AND NOT indisexclusion) i
         JOIN pg_class x ON x.oid = i.indexrelid
@@ -191,7 +191,7 @@ CREATE FUNCTION warden.partition_properties(relation oid, target oid, options te
         LEFT JOIN pg_constraint k ON k.conindid = i.indexrelid AND k.conrelid = relation AND k.contype IN ('p', 'u'),
              parse_ident(warden.partition_free_name(target, '_idx' || n)) own (name),
              LATERAL (SELECT pg_get_indexdef(i.indexrelid) AS definition,
-                             format(' ON ONLY %I.%I USING ', r.relnamespace::regnamespace::name, r.relname) AS table_name
+                             format(' ON ONLY %s.%I USING ', r.relnamespace::regnamespace, r.relname) AS table_name
                       FROM pg_class r WHERE r.oid = relation) d
         WHERE NOT EXISTS (SELECT FROM pg_inherits h JOIN pg_index l ON l.indexrelid = h.inhrelid
                           WHERE h.inhparent = i.indexrelid AND l.indrelid = target)
@@ -215,7 +215,7 @@ CREATE FUNCTION warden.partition_properties(relation oid, target oid, options te
                       JOIN pg_class sibling ON sibling.oid = h.inhrelid
                       WHERE own.inhrelid = target AND sibling.relkind = 'r' AND sibling.relpersistence = 'p')
         UNION ALL
-        SELECT 33, concat(format('security label by %I', provider), format(' on column %I', attname)), '', label,
+        SELECT 33, concat(format('security label by %I', provider), ' on column ' || quote_ident(attname)), '', label,
                format('SECURITY LABEL FOR %I ON %s ', provider, CASE objsubid WHEN 0 THEN 'TABLE' ELSE 'COLUMN' END),
                concat('.' || quote_ident(attname), format(' IS %L', label)),
                format('SECURITY LABEL FOR %I ON %s ', provider, CASE objsubid WHEN 0 THEN 'TABLE' ELSE 'COLUMN' END),
@@ -231,13 +231,13 @@ CREATE FUNCTION warden.partition_differences(parent regclass DEFAULT NULL)
     LANGUAGE sql STABLE CALLED ON NULL INPUT PARALLEL SAFE
     BEGIN ATOMIC
         SELECT t.oid::regclass, p.oid::regclass, d.property, d.expected, d.actual,
-               d.verb || coalesce(d.items || ' ON ', '') || format('%I.%I', n.nspname, p.relname) || d.tail, d.lock,
+               d.verb || coalesce(d.items || ' ON ', '') || format('%s.%I', p.relnamespace::regnamespace, p.relname) || d.tail,
+               d.lock,
                coalesce(d.reason, CASE WHEN d.tail IS NULL THEN 'The partition has no such index.' END)
         FROM warden.partition_policies policy
         JOIN pg_class t ON t.oid = policy.parent
         JOIN pg_inherits h ON h.inhparent = t.oid AND NOT h.inhdetachpending
         JOIN pg_class p ON p.oid = h.inhrelid
-        JOIN pg_namespace n ON n.oid = p.relnamespace
         CROSS JOIN LATERAL (
             SELECT step, property, lock,
                    string_agg(expected, ', ' ORDER BY item) AS expected, string_agg(actual, ', ' ORDER BY item) AS actual,
