@@ -19,6 +19,13 @@ SELECT partition, status FROM warden.partition_align('placed');
 SELECT relation::regclass, mode FROM pg_locks
 WHERE pid = pg_backend_pid() AND relation::regclass::text ~ '^placed' AND mode <> 'AccessShareLock';
 COMMIT;
+-- an access method, which a parent has from PostgreSQL 17 on
+BEGIN;
+CREATE ACCESS METHOD regress_warden_method TYPE TABLE HANDLER heap_tableam_handler;
+UPDATE pg_class SET relam = (SELECT oid FROM pg_am WHERE amname = 'regress_warden_method') WHERE oid = 'placed'::regclass;
+SELECT property, expected, actual, command, reason FROM warden.partition_differences('placed')
+WHERE property = 'access method';
+ROLLBACK;
 -- unlogged ones are odd beside others, not if all are
 CREATE TABLE fast (id int, t text) PARTITION BY RANGE (id);
 CREATE UNLOGGED TABLE fast_p0 PARTITION OF fast FOR VALUES FROM (0) TO (100);

@@ -43,8 +43,8 @@ WHERE c.oid = $1)"};
 constinit Statement properties_query{R"(
 SELECT before, after FROM (
     SELECT step, property, before || coalesce(string_agg(nullif(item, ''), ', ' ORDER BY item) || ' ON ', '') AS before, after
-    FROM warden.partition_properties($1, NULL, NULL) p
-    WHERE NOT copied AND after IS NOT NULL
+    FROM warden.partition_properties($1, NULL) p
+    WHERE after IS NOT NULL
     GROUP BY step, property, p.before, after
     UNION ALL
     SELECT DISTINCT 6, '', 'REVOKE ALL ON ',
@@ -56,7 +56,7 @@ ORDER BY step, property, after)"};
 
 // $1 the parent, $2 the partition.
 constinit Statement identity_query{R"(
-SELECT before, after FROM warden.partition_properties($1, $2::regclass, NULL)
+SELECT before, after FROM warden.partition_properties($1, $2::regclass)
 WHERE property = 'replica identity' AND after IS NOT NULL)"};
 
 // The newest partition that is a table: what is above it may be a foreign table, or partitioned itself.

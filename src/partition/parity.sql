@@ -34,31 +34,25 @@ CREATE FUNCTION warden.partition_free_name(partition oid, suffix text) RETURNS t
         ORDER BY n LIMIT 1;
     END;
 
--- What a table has that its partitions should have, one row a property that is not the default, and the statements that
--- give it to a partition ("target") and take it away: before and after its name, and before that the items that one
--- statement can have several of, with ON. A new partition is made by those that are not "copied" by CREATE TABLE
--- (LIKE), ATTACH PARTITION or by who makes it; an existing one is compared with its parent by all of them, and aligned
--- by those that have no "reason" why not. "options" are in the place of the storage parameters that a parent cannot have.
-CREATE FUNCTION warden.partition_properties(relation oid, target oid, options text[])
+-- What a table has that a new partition is given by statements, one row a property that is not the default; and those
+-- statements, which give it to a partition ("target") and take it away: before and after its name, and before that the
+-- items of which one statement can have several, with ON.
+CREATE FUNCTION warden.partition_properties(relation oid, target oid)
     RETURNS TABLE (step int, property text, item text, value text, before text, after text, undo text, undo_after text,
-                   lock text, copied boolean, granted_by text, reason text)
+                   lock text, granted_by text, reason text)
     LANGUAGE sql STABLE CALLED ON NULL INPUT PARALLEL SAFE ROWS 10
     BEGIN ATOMIC
-        SELECT 0, 'owner', '', pg_get_userbyid(relowner)::text,
-               'ALTER TABLE ', ' OWNER TO ' || relowner::regrole, NULL, NULL, 'AccessExclusiveLock', true, NULL, NULL
-        FROM pg_class WHERE oid = relation
-        UNION ALL
         SELECT 1, format('statistics target of column %I', attname), '', attstattarget::text,
                'ALTER TABLE ', format(' ALTER COLUMN %I SET STATISTICS %s', attname, attstattarget),
                'ALTER TABLE ', format(' ALTER COLUMN %I SET STATISTICS -1', attname),
-               'ShareUpdateExclusiveLock', false, NULL, NULL
+               'ShareUpdateExclusiveLock', NULL, NULL
         FROM pg_attribute
         WHERE attrelid = relation AND attnum > 0 AND NOT attisdropped AND attstattarget >= 0 -- NULL from PostgreSQL 17 on
         UNION ALL
         SELECT 2, format('%s of column %I', parts[1], attname), '', parts[2],
                'ALTER TABLE ', format(' ALTER COLUMN %I SET (%s)', attname, option),
                'ALTER TABLE ', format(' ALTER COLUMN %I RESET (%s)', attname, parts[1]),
-               'ShareUpdateExclusiveLock', false, NULL, NULL
+               'ShareUpdateExclusiveLock', NULL, NULL
         FROM pg_attribute, unnest(attoptions) option, regexp_match(option, '^(n_distinct[^=]*)=(.*)$') parts
         WHERE attrelid = relation AND attnum > 0 AND NOT attisdropped AND parts IS NOT NULL -- others are the server's own notes
         UNION ALL
@@ -72,26 +66,26 @@ CREATE FUNCTION warden.partition_properties(relation oid, target oid, options te
                   || (SELECT quote_ident(c.relname)
                       FROM pg_inherits l JOIN pg_index li ON li.indexrelid = l.inhrelid JOIN pg_class c ON c.oid = l.inhrelid
                       WHERE l.inhparent = i.indexrelid AND li.indrelid = target) END,
-               'ALTER TABLE ', ' REPLICA IDENTITY DEFAULT', 'AccessExclusiveLock', false, NULL, NULL
+               'ALTER TABLE ', ' REPLICA IDENTITY DEFAULT', 'AccessExclusiveLock', NULL, NULL
         FROM pg_class r
         LEFT JOIN pg_index i ON i.indrelid = r.oid AND i.indisreplident
         LEFT JOIN pg_inherits h ON h.inhrelid = i.indexrelid
         WHERE r.oid = relation AND relreplident <> 'd'
         UNION ALL
         SELECT 4, 'row-level security', '', 'enabled', 'ALTER TABLE ', ' ENABLE ROW LEVEL SECURITY',
-               'ALTER TABLE ', ' DISABLE ROW LEVEL SECURITY', 'AccessExclusiveLock', false, NULL, 
+               'ALTER TABLE ', ' DISABLE ROW LEVEL SECURITY', 'AccessExclusiveLock', NULL, 
                CASE WHEN relation = target THEN 'It would show more to those who may read the partition itself.' END
         FROM pg_class WHERE oid = relation AND relrowsecurity
         UNION ALL
         SELECT 5, 'row-level security of the owner', '', 'forced', 'ALTER TABLE ', ' FORCE ROW LEVEL SECURITY',
-               'ALTER TABLE ', ' NO FORCE ROW LEVEL SECURITY', 'AccessExclusiveLock', false, NULL, 
+               'ALTER TABLE ', ' NO FORCE ROW LEVEL SECURITY', 'AccessExclusiveLock', NULL, 
                CASE WHEN relation = target THEN 'It would show more to those who may read the partition itself.' END
         FROM pg_class WHERE oid = relation AND relforcerowsecurity
         UNION ALL
         SELECT 7, concat('privileges of ', grantee, ' on column ' || attname),
                concat(privilege_type, ' (' || attname || ')'), concat(privilege_type, grant_option),
                'GRANT ', concat(' TO ', grantee, grant_option), 'REVOKE ', ' FROM ' || grantee,
-               NULL, false, granted_by, NULL
+               NULL, granted_by, NULL
         FROM (SELECT g.attname, g.privilege_type, CASE g.grantee WHEN 0 THEN 'PUBLIC' ELSE g.grantee::regrole::text END,
                      CASE WHEN bool_or(g.is_grantable) THEN ' WITH GRANT OPTION' END,
                      string_agg(DISTINCT g.grantor::regrole::text, ', ') FILTER (WHERE g.grantor <> g.relowner)
@@ -104,15 +98,28 @@ CREATE FUNCTION warden.partition_properties(relation oid, target oid, options te
               GROUP BY 1, 2, 3) g (attname, privilege_type, grantee, grant_option, granted_by)
         UNION ALL
         SELECT 8, 'privileges of the owner', a.privilege_type, 'not ' || a.privilege_type,
-               'REVOKE ', ' FROM ' || relowner::regrole, 'GRANT ', ' TO ' || relowner::regrole, NULL, false, NULL, NULL
+               'REVOKE ', ' FROM ' || relowner::regrole, 'GRANT ', ' TO ' || relowner::regrole, NULL, NULL, NULL
         FROM pg_class, aclexplode(acldefault('r', relowner)) a
         WHERE oid = relation AND a.grantee = relowner AND relacl IS NOT NULL
-          AND a.privilege_type NOT IN (SELECT g.privilege_type FROM aclexplode(relacl) g WHERE g.grantee = relowner)
+          AND a.privilege_type NOT IN (SELECT g.privilege_type FROM aclexplode(relacl) g WHERE g.grantee = relowner);
+    END;
+
+-- The same of what a new partition has by itself: as CREATE TABLE (LIKE) copies it, ATTACH PARTITION brings it, or its
+-- maker is its owner. An existing one may have lost it, or not been made so. "options" are in place of the storage
+-- parameters, which a parent cannot have.
+CREATE FUNCTION warden.partition_copied_properties(relation oid, target oid, options text[])
+    RETURNS TABLE (step int, property text, item text, value text, before text, after text, undo text, undo_after text,
+                   lock text, granted_by text, reason text)
+    LANGUAGE sql STABLE CALLED ON NULL INPUT PARALLEL SAFE ROWS 10
+    BEGIN ATOMIC
+        SELECT 0, 'owner', '', pg_get_userbyid(relowner)::text,
+               'ALTER TABLE ', ' OWNER TO ' || relowner::regrole, NULL, NULL, 'AccessExclusiveLock', NULL, NULL
+        FROM pg_class WHERE oid = relation
         UNION ALL
         SELECT 9, 'storage parameter ' || o.name, '', o.value,
                'ALTER TABLE ', format(' SET (%s)', o.setting), 'ALTER TABLE ', format(' RESET (%s)', o.name),
                CASE o.name WHEN 'user_catalog_table' THEN 'AccessExclusiveLock' ELSE 'ShareUpdateExclusiveLock' END,
-               true, NULL, NULL
+               NULL, NULL
         FROM pg_class c
         LEFT JOIN pg_class toast ON toast.oid = c.reltoastrelid
         JOIN pg_class t ON t.oid = target,
@@ -122,7 +129,7 @@ CREATE FUNCTION warden.partition_properties(relation oid, target oid, options te
         UNION ALL
         SELECT 10, format('storage of column %I', attname), '', s.storage,
                'ALTER TABLE ', format(' ALTER COLUMN %I SET STORAGE %s', attname, upper(s.storage)), NULL, NULL,
-               'AccessExclusiveLock', true, NULL, NULL
+               'AccessExclusiveLock', NULL, NULL
         FROM pg_attribute
         JOIN (VALUES ('p'::"char", 'plain'), ('e', 'external'), ('m', 'main'), ('x', 'extended')) s (letter, storage)
             ON s.letter = attstorage
@@ -131,21 +138,21 @@ CREATE FUNCTION warden.partition_properties(relation oid, target oid, options te
         SELECT 11, format('compression of column %I', attname), '', m.method,
                'ALTER TABLE ', format(' ALTER COLUMN %I SET COMPRESSION %s', attname, m.method),
                'ALTER TABLE ', format(' ALTER COLUMN %I SET COMPRESSION DEFAULT', attname),
-               'AccessExclusiveLock', true, NULL, NULL
+               'AccessExclusiveLock', NULL, NULL
         FROM pg_attribute
         JOIN (VALUES ('p'::"char", 'pglz'), ('l', 'lz4')) m (letter, method) ON m.letter = attcompression
         WHERE attrelid = relation AND attnum > 0 AND NOT attisdropped
         UNION ALL
         SELECT 12, format('comment on column %I', attname), '', description,
                'COMMENT ON COLUMN ', format('.%I IS %L', attname, description), NULL, NULL,
-               'ShareUpdateExclusiveLock', true, NULL, NULL
+               'ShareUpdateExclusiveLock', NULL, NULL
         FROM pg_description JOIN pg_attribute ON attrelid = objoid AND attnum = objsubid
         WHERE objoid = relation AND classoid = 'pg_class'::regclass AND objsubid > 0
         UNION ALL
         SELECT 13, concat('extended statistics ', '(' || kinds || ') ', 'ON ', columns), '', 'exist',
                concat('CREATE STATISTICS ', CASE WHEN relation <> target THEN warden.partition_free_name(target, '_stat' || n) END,
                       ' (' || kinds || ')', ' ON ', columns, ' FROM '), '', NULL, NULL,
-               'ShareUpdateExclusiveLock', true, NULL, NULL
+               'ShareUpdateExclusiveLock', NULL, NULL
         FROM (SELECT row_number() OVER (ORDER BY stxname, oid) AS n,
                      (SELECT string_agg(kind, ', ' ORDER BY kind)
                       FROM (VALUES ('d'::"char", 'ndistinct'), ('f', 'dependencies'), ('m', 'mcv')) k (letter, kind)
@@ -161,7 +168,7 @@ CREATE FUNCTION warden.partition_properties(relation oid, target oid, options te
         -- A trigger of a partition is known by that of the parent.
         SELECT 20, format('trigger %I', model.tgname), '', s.value,
                'ALTER TABLE ', format(' %s TRIGGER %I', s.verb, clone.tgname), NULL, NULL,
-               'ShareRowExclusiveLock', true, NULL, NULL
+               'ShareRowExclusiveLock', NULL, NULL
         FROM pg_trigger clone
         JOIN pg_trigger model ON model.oid = clone.tgparentid
         JOIN pg_trigger t ON t.oid = CASE WHEN relation = target THEN clone.oid ELSE model.oid END
@@ -182,7 +189,7 @@ CREATE FUNCTION warden.partition_properties(relation oid, target oid, options te
                       format(E';\nALTER INDEX %s.%I ATTACH PARTITION %I.%I', x.relnamespace::regnamespace, x.relname,
                              own.name[1], own.name[2])),
                NULL, NULL, CASE WHEN k.oid IS NULL THEN 'ShareUpdateExclusiveLock' ELSE 'AccessExclusiveLock' END,
-               true, NULL,
+               NULL,
                'To build it without locking writers out is not for a transaction block. One that is there already only needs to be attached.'
         FROM (SELECT i.*, row_number() OVER (ORDER BY indexrelid) AS n FROM pg_index i
               WHERE indrelid = relation AND NOT indisvalid AND NOT indisexclusion) i
@@ -197,17 +204,17 @@ CREATE FUNCTION warden.partition_properties(relation oid, target oid, options te
                           WHERE h.inhparent = i.indexrelid AND l.indrelid = target)
         UNION ALL
         SELECT 30, 'tablespace', '', spcname::text, 'ALTER TABLE ', ' SET TABLESPACE ' || quote_ident(spcname), NULL, NULL,
-               'AccessExclusiveLock', true, NULL, 'It copies the table under that lock.'
+               'AccessExclusiveLock', NULL, 'It copies the table under that lock.'
         FROM pg_class c JOIN pg_tablespace s ON s.oid = c.reltablespace WHERE c.oid = relation
         UNION ALL
         -- Of a partitioned table from PostgreSQL 17 on.
         SELECT 31, 'access method', '', amname::text, 'ALTER TABLE ', ' SET ACCESS METHOD ' || quote_ident(amname), NULL, NULL,
-               'AccessExclusiveLock', true, NULL, 'It rewrites the table and its indexes under that lock.'
+               'AccessExclusiveLock', NULL, 'It rewrites the table and its indexes under that lock.'
         FROM pg_class c JOIN pg_am a ON a.oid = c.relam WHERE c.oid = relation
         UNION ALL
         -- A parent cannot say; so one partition may not be unlike the others.
         SELECT 32, 'persistence', '', 'unlogged', NULL, NULL, 'ALTER TABLE ', ' SET LOGGED',
-               'AccessExclusiveLock', true, NULL, 'It rewrites the table and its indexes under that lock.'
+               'AccessExclusiveLock', NULL, 'It rewrites the table and its indexes under that lock.'
         FROM pg_class c
         WHERE c.oid = relation AND relation = target AND relpersistence = 'u'
           AND EXISTS (SELECT FROM pg_inherits own
@@ -220,7 +227,7 @@ CREATE FUNCTION warden.partition_properties(relation oid, target oid, options te
                concat('.' || quote_ident(attname), format(' IS %L', label)),
                format('SECURITY LABEL FOR %I ON %s ', provider, CASE objsubid WHEN 0 THEN 'TABLE' ELSE 'COLUMN' END),
                concat('.' || quote_ident(attname), ' IS NULL'),
-               'ShareUpdateExclusiveLock', true, NULL, 'What a label permits is known to its provider.'
+               'ShareUpdateExclusiveLock', NULL, 'What a label permits is known to its provider.'
         FROM pg_seclabel LEFT JOIN pg_attribute ON attrelid = objoid AND attnum = objsubid AND objsubid > 0
         WHERE objoid = relation AND classoid = 'pg_class'::regclass;
     END;
@@ -248,8 +255,13 @@ CREATE FUNCTION warden.partition_differences(parent regclass DEFAULT NULL)
                               WHEN loses THEN a.undo ELSE e.before END AS verb,
                          CASE WHEN loses OR loses_option THEN a.undo_after ELSE e.after END AS tail,
                          coalesce('Granted by ' || kept_by || ', who alone can revoke it.', e.reason, a.reason) AS reason
-                  FROM warden.partition_properties(t.oid, p.oid, policy.storage_parameters) e
-                  FULL JOIN warden.partition_properties(p.oid, p.oid, NULL) a USING (step, property, item)
+                  FROM (SELECT * FROM warden.partition_properties(t.oid, p.oid)
+                        UNION ALL
+                        SELECT * FROM warden.partition_copied_properties(t.oid, p.oid, policy.storage_parameters)) e
+                  FULL JOIN (SELECT * FROM warden.partition_properties(p.oid, p.oid)
+                             UNION ALL
+                             SELECT * FROM warden.partition_copied_properties(p.oid, p.oid, NULL)) a
+                      USING (step, property, item)
                   CROSS JOIN LATERAL (
                       SELECT e.value IS NULL AS loses,
                              coalesce(step = 7 AND a.value = e.value || ' WITH GRANT OPTION', false) AS loses_option) l
@@ -278,10 +290,12 @@ COMMENT ON FUNCTION warden.partition_storage_parameters(text[]) IS
     'Storage parameters that are written like pg_class.reloptions, "toast." before those of a TOAST table: name, value as the server keeps it, and how WITH () and SET () want both.';
 COMMENT ON FUNCTION warden.partition_free_name(oid, text) IS
     'Qualified name in the schema of a table that is free for an index or a statistics object: that of the table, cut as needed, and the suffix; then _1, _2 ... Null if there is no such table.';
-COMMENT ON FUNCTION warden.partition_properties(oid, oid, text[]) IS
-$$What a table has that its partitions should have, or what a partition has of that: one row a property that is not the default. For warden.partition_differences() and for the making of new partitions.
-relation: the table. target: the partition that the statements are for; the same as relation for the properties of the partition itself, null for one that does not exist yet. options: storage parameters in place of those of relation.
-before and after: the statement that gives the property, around the partition's name, where item, of which one statement can have several, goes after "before" and has ON after it; undo and undo_after: the one that takes it away, null if to have it is of no concern; lock: what it locks the partition with; copied: a new partition has it without a statement; granted_by: other roles than the owner by which it was granted; reason: why partition_align() leaves it alone.$$;
+COMMENT ON FUNCTION warden.partition_properties(oid, oid) IS
+$$What a table has that a new partition is given by statements, or what a partition has of that: one row a property that is not the default. For the making of partitions, and for warden.partition_differences().
+relation: the table. target: the partition that the statements are for; the same as relation for the properties of the partition itself, null for one that does not exist yet.
+before and after: the statement that gives the property, around the partition's name, where item, of which one statement can have several, goes after "before" and has ON after it; undo and undo_after: the one that takes it away, null if to have it is of no concern; lock: what it locks the partition with; granted_by: other roles than the owner by which it was granted; reason: why partition_align() leaves it alone.$$;
+COMMENT ON FUNCTION warden.partition_copied_properties(oid, oid, text[]) IS
+    'Like partition_properties(), what a new partition has without a further statement: owner, what CREATE TABLE (LIKE) copies, what comes with the attachment. options: storage parameters in place of those of relation.';
 COMMENT ON FUNCTION warden.partition_differences(regclass) IS
 $$What the partitions of a managed set, or (parent null) of all sets, have unlike their parent and policy, one row a property: what is expected and what is there (null: the default, or none), the command that mends it, the lock on the partition that it takes (null: none, as for GRANT), and reason: why partition_align() leaves it alone (null: it does not).
 Compared are: owner, privileges of tables and columns (by whomever granted; while the owner is another one, not at all), replica identity, the switches of row-level security, statistics targets, n_distinct, storage, compression and comments of columns, extended statistics, the state of row triggers, storage parameters if the policy declares them; and, with a reason, tablespace and access method if the parent has one, unlogged partitions beside others, missing indexes below an index of the parent, security labels. No row is no difference.
