@@ -19,6 +19,9 @@ SELECT partition, status FROM warden.partition_align('placed');
 SELECT relation::regclass, mode FROM pg_locks
 WHERE pid = pg_backend_pid() AND relation::regclass::text ~ '^placed' AND mode <> 'AccessShareLock';
 COMMIT;
+-- nor does it keep what is milder from being done
+COMMENT ON COLUMN placed.t IS 'text';
+SELECT partition, status, command, detail FROM warden.partition_align('placed');
 -- an access method, which a parent has from PostgreSQL 17 on
 BEGIN;
 CREATE ACCESS METHOD regress_warden_method TYPE TABLE HANDLER heap_tableam_handler;

@@ -35,7 +35,8 @@ LEFT JOIN LATERAL (
     SELECT string_agg(setting, ', ') AS options
     FROM warden.partition_storage_parameters(
         coalesce($3::text[],
-                 newest.reloptions || (SELECT array_agg('toast.' || option) FROM unnest(toast.reloptions) option)))) o ON true
+                 newest.reloptions
+                 || (SELECT array_agg('toast.' || option) FROM unnest(toast.reloptions) option)))) o ON true
 WHERE c.oid = $1)"};
 
 // $1 the parent.  What CREATE TABLE (LIKE) does not copy, in the order to apply it.  The ACL of the partition becomes

@@ -164,7 +164,8 @@ private:
 		for (;;) {
 			std::vector<Difference> due = find_differences(parent_, partition);
 			std::erase_if(due, [&](const Difference &difference) {
-				return difference.lock > mode || std::ranges::find(tried, difference) != tried.end();
+				return (difference.lock > mode && !difference.reason) ||
+				       std::ranges::find(tried, difference) != tried.end();
 			});
 			if (due.empty()) {
 				return;

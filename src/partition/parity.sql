@@ -54,7 +54,7 @@ CREATE FUNCTION warden.partition_properties(relation oid, target oid)
                'ALTER TABLE ', format(' ALTER COLUMN %I RESET (%s)', attname, parts[1]),
                'ShareUpdateExclusiveLock', NULL, NULL
         FROM pg_attribute, unnest(attoptions) option, regexp_match(option, '^(n_distinct[^=]*)=(.*)$') parts
-        WHERE attrelid = relation AND attnum > 0 AND NOT attisdropped AND parts IS NOT NULL -- others are the server's own notes
+        WHERE attrelid = relation AND attnum > 0 AND NOT attisdropped AND parts IS NOT NULL -- others are the server's own
         UNION ALL
         -- An index of a partition is known by that of the parent.
         SELECT 3, 'replica identity', '',
@@ -124,7 +124,8 @@ CREATE FUNCTION warden.partition_copied_properties(relation oid, target oid, opt
         LEFT JOIN pg_class toast ON toast.oid = c.reltoastrelid
         JOIN pg_class t ON t.oid = target,
              warden.partition_storage_parameters(
-                 coalesce(options, c.reloptions || (SELECT array_agg('toast.' || option) FROM unnest(toast.reloptions) option))) o
+                 coalesce(options, c.reloptions || (SELECT array_agg('toast.' || option)
+                                                    FROM unnest(toast.reloptions) option))) o
         WHERE c.oid = relation AND (t.reltoastrelid <> 0 OR o.name !~ '^toast[.]')
         UNION ALL
         SELECT 10, format('storage of column %I', attname), '', s.storage,
@@ -150,7 +151,8 @@ CREATE FUNCTION warden.partition_copied_properties(relation oid, target oid, opt
         WHERE objoid = relation AND classoid = 'pg_class'::regclass AND objsubid > 0
         UNION ALL
         SELECT 13, concat('extended statistics ', '(' || kinds || ') ', 'ON ', columns), '', 'exist',
-               concat('CREATE STATISTICS ', CASE WHEN relation <> target THEN warden.partition_free_name(target, '_stat' || n) END,
+               concat('CREATE STATISTICS ',
+                      CASE WHEN relation <> target THEN warden.partition_free_name(target, '_stat' || n) END,
                       ' (' || kinds || ')', ' ON ', columns, ' FROM '), '', NULL, NULL,
                'ShareUpdateExclusiveLock', NULL, NULL
         FROM (SELECT row_number() OVER (ORDER BY stxname, oid) AS n,
@@ -182,7 +184,8 @@ CREATE FUNCTION warden.partition_copied_properties(relation oid, target oid, opt
                CASE WHEN t.relkind = 'r' THEN
                    concat('CREATE ', CASE WHEN i.indisunique THEN 'UNIQUE ' END, 'INDEX CONCURRENTLY ',
                           quote_ident(own.name[2]), ' ON ') END,
-               concat(substr(d.definition, position(d.table_name IN d.definition) + length(d.table_name) - length(' USING ')),
+               concat(substr(d.definition,
+                             position(d.table_name IN d.definition) + length(d.table_name) - length(' USING ')),
                       format(E';\nALTER TABLE %I.%I ADD CONSTRAINT %I ', own.name[1], t.relname, own.name[2])
                       || CASE k.contype WHEN 'p' THEN 'PRIMARY KEY' WHEN 'u' THEN 'UNIQUE' END
                       || format(' USING INDEX %I', own.name[2]),
@@ -190,7 +193,7 @@ CREATE FUNCTION warden.partition_copied_properties(relation oid, target oid, opt
                              own.name[1], own.name[2])),
                NULL, NULL, CASE WHEN k.oid IS NULL THEN 'ShareUpdateExclusiveLock' ELSE 'AccessExclusiveLock' END,
                NULL,
-               'To build it without locking writers out is not for a transaction block. One that is there already only needs to be attached.'
+               'To build it and not lock writers out is not for a transaction block. One that is there only needs to be attached.'
         FROM (SELECT i.*, row_number() OVER (ORDER BY indexrelid) AS n FROM pg_index i
               WHERE indrelid = relation AND NOT indisvalid AND NOT indisexclusion) i
         JOIN pg_class x ON x.oid = i.indexrelid
@@ -208,8 +211,8 @@ CREATE FUNCTION warden.partition_copied_properties(relation oid, target oid, opt
         FROM pg_class c JOIN pg_tablespace s ON s.oid = c.reltablespace WHERE c.oid = relation
         UNION ALL
         -- Of a partitioned table from PostgreSQL 17 on.
-        SELECT 31, 'access method', '', amname::text, 'ALTER TABLE ', ' SET ACCESS METHOD ' || quote_ident(amname), NULL, NULL,
-               'AccessExclusiveLock', NULL, 'It rewrites the table and its indexes under that lock.'
+        SELECT 31, 'access method', '', amname::text, 'ALTER TABLE ', ' SET ACCESS METHOD ' || quote_ident(amname), NULL,
+               NULL, 'AccessExclusiveLock', NULL, 'It rewrites the table and its indexes under that lock.'
         FROM pg_class c JOIN pg_am a ON a.oid = c.relam WHERE c.oid = relation
         UNION ALL
         -- A parent cannot say; so one partition may not be unlike the others.
@@ -238,7 +241,8 @@ CREATE FUNCTION warden.partition_differences(parent regclass DEFAULT NULL)
     LANGUAGE sql STABLE CALLED ON NULL INPUT PARALLEL SAFE
     BEGIN ATOMIC
         SELECT t.oid::regclass, p.oid::regclass, d.property, d.expected, d.actual,
-               d.verb || coalesce(d.items || ' ON ', '') || format('%s.%I', p.relnamespace::regnamespace, p.relname) || d.tail,
+               d.verb || coalesce(d.items || ' ON ', '')
+               || format('%s.%I', p.relnamespace::regnamespace, p.relname) || d.tail,
                d.lock,
                coalesce(d.reason, CASE WHEN d.tail IS NULL THEN 'The partition has no such index.' END)
         FROM warden.partition_policies policy
@@ -248,7 +252,8 @@ CREATE FUNCTION warden.partition_differences(parent regclass DEFAULT NULL)
         CROSS JOIN LATERAL (
             SELECT step, property, lock,
                    string_agg(expected, ', ' ORDER BY item) AS expected, string_agg(actual, ', ' ORDER BY item) AS actual,
-                   CASE WHEN p.relkind = 'p' THEN regexp_replace(verb, '^ALTER TABLE ', 'ALTER TABLE ONLY ') ELSE verb END AS verb,
+                   CASE p.relkind WHEN 'p' THEN regexp_replace(verb, '^ALTER TABLE ', 'ALTER TABLE ONLY ')
+                        ELSE verb END AS verb,
                    string_agg(nullif(item, ''), ', ' ORDER BY item) AS items, tail, reason
             FROM (SELECT step, property, item, coalesce(e.lock, a.lock) AS lock, e.value AS expected, a.value AS actual,
                          CASE WHEN kept_by IS NOT NULL THEN NULL WHEN loses_option THEN 'REVOKE GRANT OPTION FOR '
