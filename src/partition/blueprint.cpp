@@ -24,8 +24,7 @@ constinit Statement storage_query{R"(
 SELECT c.relnamespace, n.nspname::text, c.relname::text,
        CASE WHEN newest.relpersistence = 'u' THEN 'UNLOGGED ' ELSE '' END,
        concat(' USING ' || quote_ident(am.amname), ' WITH (' || o.options || ')', ' TABLESPACE ' || quote_ident(t.spcname)),
-       CASE WHEN c.relreplident = 'i' THEN
-           (SELECT indexrelid FROM pg_index WHERE indrelid = c.oid AND indisreplident) END
+       CASE WHEN c.relreplident = 'i' THEN c.oid END
 FROM pg_class c
 JOIN pg_namespace n ON n.oid = c.relnamespace
 LEFT JOIN pg_class newest ON newest.oid = $2
@@ -34,63 +33,33 @@ LEFT JOIN pg_am am ON am.oid = coalesce(nullif(c.relam, 0), newest.relam)
                   AND am.amname <> current_setting('default_table_access_method')
 LEFT JOIN pg_tablespace t ON t.oid = coalesce(nullif(c.reltablespace, 0), newest.reltablespace)
 LEFT JOIN LATERAL (
-    SELECT string_agg(CASE WHEN parts[1] IS NULL THEN quote_ident(parts[2]) ELSE 'toast.' || quote_ident(parts[2]) END
-                      || '=' || CASE WHEN parts[3] ~ '^([0-9]+([.][0-9]+)?|[a-z_]+)$' THEN parts[3]
-                                     ELSE quote_literal(parts[3]) END, ', ') AS options
-    FROM unnest(coalesce($3::text[],
-                         newest.reloptions
-                         || (SELECT array_agg('toast.' || option) FROM unnest(toast.reloptions) option))) parameter,
-         regexp_match(parameter, '^(toast[.])?([^=]*)=(.*)$') parts) o ON true
+    SELECT string_agg(setting, ', ') AS options
+    FROM warden.partition_storage_parameters(
+        coalesce($3::text[],
+                 newest.reloptions
+                 || (SELECT array_agg('toast.' || option) FROM unnest(toast.reloptions) option)))) o ON true
 WHERE c.oid = $1)"};
 
 // $1 the parent.  What CREATE TABLE (LIKE) does not copy, in the order to apply it.  The ACL of the partition becomes
 // that of the parent: what default privileges would add is revoked first, what the owner gave up is revoked last.
 constinit Statement properties_query{R"(
-WITH parent AS (SELECT * FROM pg_class WHERE oid = $1),
-     grants AS (
-         SELECT '' AS attname, a.* FROM parent, aclexplode(relacl) a
-         UNION ALL
-         SELECT quote_ident(t.attname), a.*
-         FROM pg_attribute t, aclexplode(t.attacl) a WHERE t.attrelid = $1 AND NOT t.attisdropped),
-     defaults AS (
-         SELECT DISTINCT a.grantee FROM parent, pg_default_acl d, aclexplode(d.defaclacl) a
-         WHERE d.defaclrole = relowner AND d.defaclobjtype = 'r' AND d.defaclnamespace IN (0, relnamespace)
-           AND a.grantee <> relowner)
 SELECT before, after FROM (
-    SELECT 1, attnum::text, 'ALTER TABLE ', format(' ALTER COLUMN %I SET STATISTICS %s', attname, attstattarget)
-    FROM pg_attribute WHERE attrelid = $1 AND attnum > 0 AND NOT attisdropped AND attstattarget >= 0
+    SELECT step, property, before || coalesce(string_agg(nullif(item, ''), ', ' ORDER BY item) || ' ON ', '') AS before, after
+    FROM warden.partition_properties($1, NULL) p
+    WHERE after IS NOT NULL
+    GROUP BY step, property, p.before, after
     UNION ALL
-    SELECT 2, attnum::text, 'ALTER TABLE ', format(' ALTER COLUMN %I SET (%s)', attname, string_agg(option, ', '))
-    FROM pg_attribute, unnest(attoptions) option
-    WHERE attrelid = $1 AND attnum > 0 AND NOT attisdropped AND option ~ '^n_distinct' -- others are the server's own notes
-    GROUP BY attnum, attname
-    UNION ALL
-    SELECT 3, '', 'ALTER TABLE ', ' REPLICA IDENTITY ' || CASE relreplident WHEN 'f' THEN 'FULL' ELSE 'NOTHING' END
-    FROM parent WHERE relreplident IN ('f', 'n')
-    UNION ALL
-    SELECT 4, '', 'ALTER TABLE ', ' ENABLE ROW LEVEL SECURITY' FROM parent WHERE relrowsecurity
-    UNION ALL
-    SELECT 5, '', 'ALTER TABLE ', ' FORCE ROW LEVEL SECURITY' FROM parent WHERE relforcerowsecurity
-    UNION ALL
-    SELECT 6, '', 'REVOKE ALL ON ', ' FROM ' || CASE grantee WHEN 0 THEN 'PUBLIC' ELSE grantee::regrole::text END
-    FROM defaults
-    UNION ALL
-    SELECT 7, attname,
-           format('GRANT %s ON ', string_agg(privilege_type || CASE attname WHEN '' THEN '' ELSE format(' (%s)', attname) END,
-                                             ', ' ORDER BY privilege_type)),
-           ' TO ' || CASE grantee WHEN 0 THEN 'PUBLIC' ELSE grantee::regrole::text END
-           || CASE WHEN is_grantable THEN ' WITH GRANT OPTION' ELSE '' END
-    FROM (SELECT DISTINCT attname, grantee, privilege_type, is_grantable FROM grants) g, parent
-    WHERE grantee <> relowner OR attname <> ''
-    GROUP BY attname, grantee, is_grantable
-    UNION ALL
-    SELECT 8, '', format('REVOKE %s ON ', string_agg(privilege_type, ', ' ORDER BY privilege_type)),
-           ' FROM ' || relowner::regrole
-    FROM (SELECT relowner, a.privilege_type FROM parent, aclexplode(acldefault('r', relowner)) a
-          WHERE relacl IS NOT NULL AND a.grantee = relowner
-          EXCEPT SELECT relowner, g.privilege_type FROM parent, grants g WHERE g.grantee = relowner AND attname = '') lost
-    GROUP BY relowner
-) property (step, part, before, after) ORDER BY step, part, after)"};
+    SELECT DISTINCT 6, '', 'REVOKE ALL ON ',
+           ' FROM ' || CASE a.grantee WHEN 0 THEN 'PUBLIC' ELSE a.grantee::regrole::text END
+    FROM pg_class parent, pg_default_acl d, aclexplode(d.defaclacl) a
+    WHERE parent.oid = $1 AND d.defaclrole = relowner AND d.defaclobjtype = 'r' AND d.defaclnamespace IN (0, relnamespace)
+      AND a.grantee <> relowner) property
+ORDER BY step, property, after)"};
+
+// $1 the parent, $2 the partition.
+constinit Statement identity_query{R"(
+SELECT before, after FROM warden.partition_properties($1, $2::regclass)
+WHERE property = 'replica identity' AND after IS NOT NULL)"};
 
 // The newest partition that is a table: what is above it may be a foreign table, or partitioned itself.
 Oid newest_table(const Bounds &bounds) {
@@ -147,14 +116,14 @@ Blueprint read_blueprint(const Policy &policy, const Bounds &bounds) {
 	if (storage.empty()) {
 		throw Error(ERRCODE_UNDEFINED_TABLE, format("relation with OID %u does not exist", policy.parent));
 	}
-	const auto &[schema, schema_name, name, persistence, options, replica_index] = storage.front();
+	const auto &[schema, schema_name, name, persistence, options, identified] = storage.front();
 	blueprint.schema = schema;
 	blueprint.schema_name = schema_name;
 	blueprint.parent = name;
 	blueprint.persistence = persistence;
 	blueprint.storage = options;
 	blueprint.has_model = OidIsValid(model);
-	blueprint.replica_index = replica_index.value_or(InvalidOid);
+	blueprint.identified = identified.value_or(InvalidOid);
 	for (const auto &[before, after] :
 	     spi.query_latest<std::string_view, std::string_view>(properties_query, policy.parent)) {
 		blueprint.properties.push_back({std::string(before), std::string(after)});
@@ -179,19 +148,17 @@ Draft draft_partition(const Blueprint &blueprint, const Range &range, const Key 
 }
 
 std::optional<std::string> replica_identity(const Blueprint &blueprint, const std::string &partition) {
-	if (!OidIsValid(blueprint.replica_index)) {
+	if (!OidIsValid(blueprint.identified)) {
 		return std::nullopt;
 	}
 	Spi spi;
-	const auto index = spi.query_latest<std::string_view>(
-		R"(SELECT quote_ident(c.relname)
-		   FROM pg_inherits h JOIN pg_index i ON i.indexrelid = h.inhrelid JOIN pg_class c ON c.oid = h.inhrelid
-		   WHERE h.inhparent = $1 AND i.indrelid = $2::regclass)",
-		blueprint.replica_index, partition);
-	if (index.empty()) {
+	const auto found =
+		spi.query_latest<std::string_view, std::string_view>(identity_query, blueprint.identified, partition);
+	if (found.empty()) {
 		return std::nullopt;
 	}
-	return "ALTER TABLE " + partition + " REPLICA IDENTITY USING INDEX " + std::string(std::get<0>(index.front()));
+	const auto &[before, after] = found.front();
+	return std::string(before) + partition + std::string(after);
 }
 
 } // namespace warden::partition

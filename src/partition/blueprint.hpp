@@ -25,8 +25,8 @@ struct Blueprint {
 	std::string persistence; ///< "UNLOGGED " or nothing
 	std::string storage;     ///< the access method, storage parameters and tablespace of CREATE TABLE
 	std::vector<Statement> properties;
-	bool has_model;    ///< storage is that of the newest partition, and not for the session's settings to say
-	Oid replica_index; ///< the parent's index whose like is the replica identity, or InvalidOid
+	bool has_model; ///< storage is that of the newest partition, and not for the session's settings to say
+	Oid identified; ///< the parent, if an index is its replica identity, or InvalidOid
 };
 
 /// Reads it from the catalogue: the properties from the parent; storage parameters from the policy, else from the

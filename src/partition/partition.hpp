@@ -4,7 +4,8 @@
 // declared), bounds (what exists), position (how far numbers have come), blueprint (what a new partition must look
 // like), references (who refers to one), hold (which are to stay), steps (one DDL step each), maintenance (the
 // sequence, in one transaction or in many), declaration, declare and declare_number (partition_by_time,
-// partition_by_number), partman and import_partman (sets of pg_partman), report (for the views).
+// partition_by_number), parity (what older partitions lack of a new one), partman and import_partman (sets of
+// pg_partman), report (for the views).
 #pragma once
 
 #include "pg/procedure.hpp"

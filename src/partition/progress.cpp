@@ -16,15 +16,6 @@ std::string sqlstate_and_message(const Error &error) {
 	return format("%s: %s", call(unpack_sql_state, error.sqlstate), error.what());
 }
 
-Outcome failure(const Error &error, const char *action) {
-	const bool blocked = is_blocked(error);
-	std::string detail = blocked ? error.message : sqlstate_and_message(error);
-	if (!error.detail.empty()) {
-		detail += (detail.ends_with('.') ? " " : ". ") + error.detail;
-	}
-	return {std::nullopt, action, blocked ? "blocked" : "failed", std::nullopt, detail};
-}
-
 /// What the step that failed would have been; it may be that even this cannot be said.
 std::optional<Done> describe(const Work &work, const Task &task) {
 	std::optional<Done> planned;
@@ -35,6 +26,15 @@ std::optional<Done> describe(const Work &work, const Task &task) {
 }
 
 } // namespace
+
+Outcome failure(const Error &error, const char *action) {
+	const bool blocked = is_blocked(error);
+	std::string detail = blocked ? error.message : sqlstate_and_message(error);
+	if (!error.detail.empty()) {
+		detail += (detail.ends_with('.') ? " " : ". ") + error.detail;
+	}
+	return {std::nullopt, action, blocked ? "blocked" : "failed", std::nullopt, detail};
+}
 
 void Progress::done(const Task &task, const Done &done) {
 	state_.did_something = true;

@@ -8,11 +8,14 @@ namespace warden::partition {
 /// What became of one step, or of a set that could not even be looked at.
 struct Outcome {
 	std::optional<std::string> partition;
-	const char *action; ///< create, detach, drop; maintain: the set as a whole
-	const char *status; ///< done, planned, blocked, failed
+	const char *action; ///< create, detach, drop, archive, align; maintain: the set as a whole
+	const char *status; ///< done, planned, blocked, failed, skipped
 	std::optional<std::string> command;
 	std::optional<std::string> detail;
 };
+
+/// What becomes of a step that an error ended: blocked or failed.
+Outcome failure(const Error &error, const char *action);
 
 /// The outcomes so far, and the state to record.
 class Progress {

@@ -17,13 +17,6 @@ namespace {
 
 constexpr std::size_t most_tasks = 10'000; // for a set in one CALL; the rest is for the next
 
-/// The locks that a new or dropped partition keeps until the transaction ends: on itself, its TOAST table and that
-/// one's index, its indexes; and some more for what is beside them.
-std::size_t locks_per_partition(Oid parent) {
-	const OpenRelation table(parent, NoLock);
-	return 6 + static_cast<std::size_t>(call([&] { return list_length(RelationGetIndexList(table.get())); }));
-}
-
 /// The partitions that have expired, but for those that somebody holds.
 std::vector<Oid> find_expired(const Set &set) {
 	const auto count = static_cast<std::ptrdiff_t>(set.expired());
@@ -36,6 +29,11 @@ std::vector<Oid> find_expired(const Set &set) {
 }
 
 } // namespace
+
+std::size_t locks_per_partition(Oid parent) {
+	const OpenRelation table(parent, NoLock);
+	return 6 + static_cast<std::size_t>(call([&] { return list_length(RelationGetIndexList(table.get())); }));
+}
 
 std::optional<Work> find_work(const Policy &policy, std::optional<std::size_t> locks) {
 	const PinnedSettings settings;

@@ -22,10 +22,14 @@ struct Work {
 	Policy policy;
 	Set set;
 	std::vector<Task> tasks;
-	std::size_t locks = 0;             ///< that they will hold, about
-	bool is_all = true;                ///< otherwise more is due than these tasks
+	std::size_t locks = 0;        ///< that they will hold, about
+	bool is_all = true;           ///< otherwise more is due than these tasks
 	std::optional<Error> unknown; ///< why it is not known what has expired by its size
 };
+
+/// The locks that a partition keeps until the transaction ends: on itself, its TOAST table and that one's index, its
+/// indexes; and some more for what is beside them.  The parent is locked.
+std::size_t locks_per_partition(Oid parent);
 
 /// What is due of a set, as far as one transaction may hold the locks for it (std::nullopt: a transaction for each
 /// step); std::nullopt if its table has been dropped.
