@@ -115,14 +115,6 @@ bool is_taken(const std::string &name, Oid schema) {
 	});
 }
 
-std::string free_name(const Blueprint &blueprint, const std::string &suffix) {
-	std::string name = cut_name(blueprint.parent, suffix);
-	for (int n = 1; is_taken(name, blueprint.schema); ++n) {
-		name = cut_name(blueprint.parent, suffix + format("_%d", n));
-	}
-	return name;
-}
-
 std::string name_suffix(const Range &range, const Key &key, const Calendar &calendar) {
 	if (range.lower == beginning) {
 		return "_first";
@@ -132,6 +124,14 @@ std::string name_suffix(const Range &range, const Key &key, const Calendar &cale
 }
 
 } // namespace
+
+std::string free_name(const Blueprint &blueprint, const std::string &suffix) {
+	std::string name = cut_name(blueprint.parent, suffix);
+	for (int n = 1; is_taken(name, blueprint.schema); ++n) {
+		name = cut_name(blueprint.parent, suffix + format("_%d", n));
+	}
+	return name;
+}
 
 Blueprint read_blueprint(const Policy &policy, const Bounds &bounds) {
 	const Oid model = newest_table(bounds);

@@ -6,6 +6,7 @@
 #pragma once
 
 #include "partition/blueprint.hpp"
+#include "partition/references.hpp"
 #include "partition/set.hpp"
 #include "pg/lock.hpp"
 
@@ -26,6 +27,11 @@ void check_retirement(const Policy &policy, Oid partition);
 std::optional<pg::Refusal> lock_to_create(const Policy &policy);
 std::optional<pg::Refusal> lock_to_retire(const Policy &policy);
 
+/// The locks that ATTACH takes beside that of the parent, all of which others notice.  If one is not free, it is waited
+/// for before any other is held, and those are then taken at once or not at all: so nobody waits for us while we wait,
+/// and a table that is never idle does not keep a partition from being made.
+void lock_to_attach(Oid default_partition, const std::vector<Peer> &peers);
+
 /// Creates a partition, and logs it.  std::nullopt if it is not needed any more.  The set is locked.
 std::optional<Done> create_partition(const Policy &policy, const Range &range);
 
@@ -36,6 +42,9 @@ std::optional<Done> retire_partition(const Policy &policy, Oid partition, Moment
 /// What create_partition() and retire_partition() would do now.
 Done plan_creation(const Set &set, const Blueprint &blueprint, const Range &range);
 Done plan_retirement(const Policy &policy, Oid partition);
+
+/// Statements, for a person to run.
+std::string join(const std::vector<std::string> &statements);
 
 /// "detach" or "drop".
 const char *retirement_action(const Policy &policy);
