@@ -92,21 +92,20 @@ bool is_proven(Relation leaf, Oid further, List *wanted) {
 
 KeySql::KeySql(const OpenRelation &parent, const Key &key, const Zone &zone)
 	: key_(key), zone_(zone), column_(call([&] { return quote_identifier(key.column.c_str()); })) {
-	const Oid collation = call([&] { return RelationGetPartitionKey(parent.get())->partcollation[0]; });
 	// The operators of varchar are those of text, and the collation need not be that of the column.
 	const bool is_varchar = key.type == VARCHAROID;
 	const Oid type = is_varchar ? static_cast<Oid>(TEXTOID) : key.type;
 	type_ = call([&] { return format_type_be(type); });
-	type_ = "::" + type_;
-	if (OidIsValid(collation)) {
-		const std::string name = call([&] { return generate_collation_name(collation); });
-		column_ += is_varchar ? "::text COLLATE " + name : "";
-		type_ += " COLLATE " + name;
+	operand_ = column_ + (is_varchar ? "::" + type_ : "");
+	const PartitionKey partition_key = call(RelationGetPartitionKey, parent.get());
+	if (partition_key->partcollation[0] != partition_key->parttypcoll[0]) {
+		operand_ += " COLLATE ";
+		operand_ += call([&] { return generate_collation_name(partition_key->partcollation[0]); });
 	}
 }
 
 std::string KeySql::bound(Moment moment, Side side) const {
-	return write_bound(moment, side, key_, zone_) + type_;
+	return write_bound(moment, side, key_, zone_) + "::" + type_;
 }
 
 std::string KeySql::is_in(const Range &range) const {
@@ -141,7 +140,7 @@ std::string KeySql::bucket(const std::vector<Moment> &bounds) const {
 	for (const Moment moment : bounds) {
 		list += (list.empty() ? "" : ", ") + bound(moment, Side::Lower);
 	}
-	return "width_bucket(" + column_ + ", ARRAY[" + list + "])";
+	return "width_bucket(" + operand_ + ", ARRAY[" + list + "])";
 }
 
 std::vector<Leaf> find_leaves(Oid parent, Oid default_partition, const Key &key) {

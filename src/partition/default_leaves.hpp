@@ -26,13 +26,14 @@ public:
 
 private:
 	std::string bound(Moment moment, Side side) const;
-	std::string from(Moment moment) const { return column_ + " >= " + bound(moment, Side::Lower); }
-	std::string before(Moment moment) const { return column_ + " < " + bound(moment, Side::Upper); }
+	std::string from(Moment moment) const { return operand_ + " >= " + bound(moment, Side::Lower); }
+	std::string before(Moment moment) const { return operand_ + " < " + bound(moment, Side::Upper); }
 
 	const Key &key_;
 	const Zone &zone_;
 	std::string column_;
-	std::string type_; ///< what a constant is to be followed by
+	std::string operand_; ///< the column, with the type and the collation that the partitions are sorted by
+	std::string type_;    ///< of that
 };
 
 /// A table below a default partition, or that partition itself.

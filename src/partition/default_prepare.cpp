@@ -111,11 +111,12 @@ std::optional<Error> search(Steps &steps, const Work &work, Survey &survey) {
 }
 
 /// What has none of the ranges' rows is validated.  Which ranges have some is looked for if that fails; or first, if
-/// there were some the last time: whoever writes them is not to be refused in every maintenance.
+/// there were more the last time than are seen now: whoever writes them is not to be refused in every maintenance.
 std::optional<Error> prepare(const Procedure &procedure, const Work &work, Survey &survey) {
 	Steps steps(procedure);
 	std::optional<Error> error;
-	if (known_collisions(work.policy.parent) > 0) {
+	const auto seen = static_cast<std::int64_t>(survey.with(ERRCODE_CHECK_VIOLATION).size());
+	if (known_collisions(work.policy.parent) > seen) {
 		error = search(steps, work, survey);
 	}
 	for (int passes = 0; !error && passes < most_passes && !survey.with(errcode_prepare_first).empty(); ++passes) {

@@ -60,9 +60,10 @@ bool is_ahead(const Policy &policy, const Set &set, const Range &range, std::int
 	       range.lower - window.now > notice + reading;
 }
 
-/// By an index: without one each range would cost a scan.
+/// By an index: without one each range would cost a scan.  In a scope of AsOwner, as scan() is.
 void ask_index(const Leaf &leaf, const KeySql &key, const std::vector<Range> &ranges, std::vector<std::int64_t> &rows) {
 	const std::string name = qualified_name(leaf.table);
+	PinnedSettings::set("enable_seqscan", "off"); // whatever statistics there are
 	for (std::size_t i = 0; i < ranges.size(); ++i) {
 		Spi spi;
 		const std::string query = "SELECT count(*) FROM (SELECT 1 FROM " + name + " WHERE " + key.is_in(ranges[i]) +
