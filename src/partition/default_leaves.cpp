@@ -9,6 +9,7 @@
 extern "C" {
 #include "catalog/partition.h"
 #include "catalog/pg_constraint.h"
+#include "catalog/pg_inherits.h"
 #include "commands/tablecmds.h"
 #include "nodes/makefuncs.h"
 #include "optimizer/optimizer.h"
@@ -147,6 +148,11 @@ std::vector<Leaf> find_leaves(Oid parent, Oid default_partition, const Key &key)
 	std::vector<Leaf> leaves;
 	if (!OidIsValid(default_partition)) {
 		return leaves;
+	}
+	// So that whoever is in the way is named.
+	const List *const tree = call(find_all_inheritors, default_partition, NoLock, static_cast<List **>(nullptr));
+	for (int i = 0; i < tree->length; ++i) {
+		lock(tree->elements[i].oid_value, AccessShareLock);
 	}
 	Spi spi;
 	for (const auto &[table, pages, is_indexed] :
