@@ -19,10 +19,11 @@ using namespace pg;
 namespace {
 
 constexpr std::int64_t bytes_per_page = BLCKSZ;
-constexpr std::int64_t most_pages = 8 * 1024 * 1024 / bytes_per_page; // that are read in milliseconds
-constexpr std::int64_t pages_per_second = most_pages * 2;             // of a slow disk
-constexpr Moment shortest_notice = 5 * 60 * microseconds_per_second;  // before a row may be for a range
-constexpr std::int64_t most_counted = 1000;                           // rows, when an index is asked for them
+constexpr std::int64_t megabyte = 1 << 20;
+constexpr std::int64_t most_pages = 8 * megabyte / bytes_per_page; // that are read in milliseconds
+constexpr std::int64_t pages_per_second = most_pages * 2;          // of a slow disk
+constexpr Moment shortest_notice = 300 * microseconds_per_second;  // before a row may be for a range
+constexpr std::int64_t most_counted = 1000;                        // rows, when an index is asked for them
 
 std::string amount(std::int64_t rows) {
 	return rows == 1 ? "a row"
@@ -38,9 +39,9 @@ Error colliding(Oid default_partition, std::int64_t rows, const std::string &con
 }
 
 Error too_long(Oid default_partition, std::int64_t pages, bool is_ahead) {
-	const std::string message = format("to attach it would scan %lld MB of default partition %s under a lock",
-	                                   static_cast<long long>(pages * bytes_per_page / (1024 * 1024)),
-	                                   qualified_name(default_partition).c_str());
+	const std::string message =
+		format("to attach it would scan %lld MB of default partition %s under a lock",
+	           static_cast<long long>(pages * bytes_per_page / megabyte), qualified_name(default_partition).c_str());
 	return is_ahead
 	           ? Error(errcode_prepare_first, message).with_detail("CALL warden.maintain() does it without that scan.")
 	           : Error(errcode_left_out, message)
@@ -140,7 +141,8 @@ void mark_colliding(Survey &survey, const KeySql &key, const std::vector<std::in
 std::vector<Range> Survey::with(int sqlstate) const {
 	std::vector<Range> found;
 	for (std::size_t i = 0; i < ranges.size(); ++i) {
-		if (obstacles[i] && obstacles[i]->sqlstate == sqlstate) {
+		const std::optional<Error> &obstacle = obstacles[i];
+		if (obstacle && obstacle->sqlstate == sqlstate) {
 			found.push_back(ranges[i]);
 		}
 	}

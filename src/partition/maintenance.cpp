@@ -72,8 +72,8 @@ void plan_tasks(Progress &progress, const Work &work) {
 	const auto obstacles = find_obstacles(work);
 	for (std::size_t i = 0; i < work.tasks.size(); ++i) {
 		const Task &task = work.tasks[i];
-		if (obstacles[i]) {
-			progress.fail(work, task, *obstacles[i]);
+		if (const auto &obstacle = obstacles[i]) {
+			progress.fail(work, task, *obstacle);
 		} else {
 			progress.planned(task, plan(work, task));
 		}
@@ -88,8 +88,8 @@ void declare(Progress &progress, const Work &work) {
 			progress.planned(task, plan(work, task), "by the next maintenance");
 		} else if (!progress.goes_on_with(task)) {
 			continue;
-		} else if (obstacles[i]) {
-			progress.fail(work, task, *obstacles[i]);
+		} else if (const auto &obstacle = obstacles[i]) {
+			progress.fail(work, task, *obstacle);
 		} else {
 			do_task(progress, work, task);
 		}
