@@ -64,10 +64,10 @@ WHERE p.parent = 'events'::regclass AND oid IN ('a_colliding'::regclass, 'b_heal
 SET client_min_messages = error;
 CALL warden.maintain();
 SET client_min_messages = warning;
-SELECT parent, partitions > 1 AS made, last_error FROM warden.partition_sets ORDER BY parent::text;
+SELECT parent, partitions > 1 AS made, colliding, last_error FROM warden.partition_sets ORDER BY parent::text;
 DELETE FROM a_colliding;
 CALL warden.maintain();
-SELECT parent, last_error FROM warden.partition_sets ORDER BY parent::text;
+SELECT parent, colliding, last_error FROM warden.partition_sets ORDER BY parent::text;
 
 -- the settings of the session are its own again; what is wrong with one is said
 SELECT current_setting('search_path') AS path, current_setting('lock_timeout') AS lock_timeout,

@@ -52,7 +52,7 @@ ALTER TABLE k_disowned OWNER TO regress_warden_owner;
 
 SELECT parent, masked(partition) AS partition, action, status, masked(detail) AS detail, count(*)
 FROM warden.partition_maintain() GROUP BY 1, 2, 3, 4, 5 ORDER BY parent::text, status;
-SELECT parent, partitions, last_success IS NOT NULL AS success, last_error, last_error_at IS NOT NULL AS at, blocked_by
+SELECT parent, partitions, last_success IS NOT NULL AS success, colliding, last_error, last_error_at IS NOT NULL AS at, blocked_by
 FROM warden.partition_sets ORDER BY parent::text;
 -- the same again: who is in order is silent, who is not says it again
 SELECT DISTINCT parent::text, action, status FROM warden.partition_maintain() ORDER BY 1, 2, 3;
@@ -67,8 +67,8 @@ ALTER TABLE i_top DETACH PARTITION i_retyped;
 UPDATE warden.partition_policies SET storage_parameters = NULL WHERE parent = 'j_parameter'::regclass;
 SELECT parent, action, status, detail, count(*) FROM warden.partition_maintain()
 GROUP BY 1, 2, 3, 4 ORDER BY parent::text, action;
-SELECT parent, last_error, last_error_at, blocked_by FROM warden.partition_sets
-WHERE last_error IS NOT NULL OR last_error_at IS NOT NULL OR blocked_by IS NOT NULL ORDER BY parent::text;
+SELECT parent, colliding, last_error, last_error_at, blocked_by FROM warden.partition_sets
+WHERE colliding > 0 OR last_error IS NOT NULL OR last_error_at IS NOT NULL OR blocked_by IS NOT NULL ORDER BY parent::text;
 SELECT * FROM warden.partition_maintain();
 -- rows of tables that are gone are taken out
 CALL warden.maintain();
@@ -81,7 +81,7 @@ CREATE TABLE l_partly_rest PARTITION OF l_partly DEFAULT;
 INSERT INTO l_partly VALUES (date_trunc('year', now()) + interval '1 year 1 month');
 SELECT action, status, masked(detail) AS detail, count(*)
 FROM warden.partition_by_time('l_partly', '1 year', ahead => '3 years') GROUP BY 1, 2, 3 ORDER BY status;
-SELECT partitions, last_error FROM warden.partition_sets WHERE parent = 'l_partly'::regclass;
+SELECT partitions, colliding, last_error FROM warden.partition_sets WHERE parent = 'l_partly'::regclass;
 
 -- in a transaction that fails afterwards, nothing has happened
 BEGIN;

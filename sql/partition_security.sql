@@ -102,8 +102,11 @@ SELECT partitions > 1 AS made, last_error FROM warden.partition_sets;
 SELECT drop_partitions();
 SELECT count(*) FROM warden.partition_sets;
 SELECT count(*) FROM warden.partitions;
+SELECT * FROM noted();
+-- to plan looks for rows as the maintenance itself
 SELECT DISTINCT status FROM warden.partition_maintain(dry_run => true);
 SELECT * FROM noted();
+SELECT show_all();
 
 -- an error that looks like a cancel, or like the end of the server, is the set's own
 SET ROLE regress_warden_owner;

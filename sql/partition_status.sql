@@ -108,6 +108,6 @@ SET client_min_messages = error;
 SELECT drop_from(6);
 INSERT INTO short SELECT date_trunc('day', now()) + n * interval '1 day' FROM generate_series(6, 11) n;
 CALL warden.maintain();
-SELECT last_error ~ '^23514' AS colliding, runs_out_in > '5 days' AS half FROM warden.partition_sets;
+SELECT colliding > 0 AS colliding, runs_out_in > '5 days' AS half FROM warden.partition_sets;
 DROP SCHEMA status CASCADE;
 DROP ROLE regress_warden_watcher;

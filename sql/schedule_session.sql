@@ -220,6 +220,7 @@ SELECT current_setting('warden.job_name', true), current_setting('warden.job_sch
 
 SELECT warden.schedule_remove('session');
 REVOKE EXECUTE ON FUNCTION warden.schedule_add, warden.schedule_run FROM regress_warden_alice;
+DROP TABLE pg_temp.schedule_slots; -- or the role might still own it in the next session
 \c -
 CALL session.wait_for('NOT EXISTS (SELECT FROM warden.schedule_processes())'); -- a process takes its temporary tables with it
 SET client_min_messages = warning;

@@ -33,6 +33,10 @@ struct Blueprint {
 /// newest partition that is a table, as the parent has none.
 Blueprint read_blueprint(const Policy &policy, const Bounds &bounds);
 
+/// The parent's name with a suffix, cut to fit, and with a number if that is taken: at this moment no relation or type
+/// of the schema has it.
+std::string free_name(const Blueprint &blueprint, const std::string &suffix);
+
 /// A new partition: its name and what makes it, in order.
 struct Draft {
 	std::string name; ///< unqualified
@@ -41,7 +45,7 @@ struct Draft {
 	std::string attach;
 };
 
-/// Drafts a partition.  Its name is free at this moment: no relation or type of the schema has it.
+/// Drafts a partition.  Its name is a free one.
 Draft draft_partition(const Blueprint &blueprint, const Range &range, const Key &key, const Calendar &calendar);
 
 /// Whether a relation or type of the schema has that name; and one that none of these schemas has: name and suffix, cut

@@ -1,6 +1,8 @@
 // declare.cpp - partition_by_time(): what was asked for is checked whole before anything is written.
 #include "partition/declaration.hpp"
 
+#include "partition/default_prepare.hpp"
+
 #include "pg/lock.hpp"
 #include "pg/names.hpp"
 #include "pg/security.hpp"
@@ -175,6 +177,7 @@ PG_FUNCTION(partition_unmanage) {
 		throw Error(ERRCODE_UNDEFINED_OBJECT, format("table %s is not managed", qualified_name(parent).c_str()))
 			.with_hint("The sets that are managed are in warden.partition_sets.");
 	}
+	clear_default(parent);
 	PG_RETURN_VOID();
 }
 

@@ -1,5 +1,6 @@
 #include "partition/maintenance.hpp"
 
+#include "partition/default_prepare.hpp"
 #include "partition/retention.hpp"
 
 #include "pg/names.hpp"
@@ -32,16 +33,26 @@ void do_task(Progress &progress, const Work &work, const Task &task) {
 	}
 }
 
+std::vector<std::optional<Error>> find_obstacles(const Work &work) {
+	std::vector<std::optional<Error>> obstacles = look_at_default(work);
+	for (std::size_t i = 0; i < work.tasks.size(); ++i) {
+		if (!work.tasks[i].creates()) {
+			obstacles[i] = find_obstacle(work, work.tasks[i]);
+		}
+	}
+	return obstacles;
+}
+
 /// In one transaction locks only add up, so the strongest is taken first: to ask for it after weaker ones is how
 /// deadlocks are made.  If it is not to be had, the creations are done all the same.
 void do_tasks(Progress &progress, const Work &work) {
-	std::vector<std::optional<Error>> obstacles;
+	const auto obstacles = find_obstacles(work);
 	bool retires = false;
-	for (const Task &task : work.tasks) {
-		obstacles.push_back(find_obstacle(work, task));
-		retires |= !task.creates() && !obstacles.back();
+	for (std::size_t i = 0; i < work.tasks.size(); ++i) {
+		retires |= !work.tasks[i].creates() && !obstacles[i];
 	}
 	const std::optional<Refusal> no_retirement = retires ? lock_to_retire(work.policy) : std::nullopt;
+	clear_default(work.policy.parent);
 	for (std::size_t i = 0; i < work.tasks.size(); ++i) {
 		const Task &task = work.tasks[i];
 		if (!progress.goes_on_with(task)) {
@@ -62,8 +73,10 @@ bool is_paired(const Policy &policy) {
 }
 
 void plan_tasks(Progress &progress, const Work &work) {
-	for (const Task &task : work.tasks) {
-		const auto obstacle = find_obstacle(work, task);
+	const auto obstacles = find_obstacles(work);
+	for (std::size_t i = 0; i < work.tasks.size(); ++i) {
+		const Task &task = work.tasks[i];
+		const auto &obstacle = obstacles[i];
 		if (obstacle && !(obstacle->sqlstate == ERRCODE_FOREIGN_KEY_VIOLATION && is_paired(work.policy))) {
 			progress.fail(work, task, *obstacle);
 		} else {
@@ -74,10 +87,16 @@ void plan_tasks(Progress &progress, const Work &work) {
 }
 
 void declare(Progress &progress, const Work &work) {
-	for (const Task &task : work.tasks) {
+	const auto obstacles = look_at_default(work);
+	for (std::size_t i = 0; i < work.tasks.size(); ++i) {
+		const Task &task = work.tasks[i];
 		if (!task.creates()) {
 			progress.planned(task, plan(work, task), "by the next maintenance");
-		} else if (progress.goes_on_with(task)) {
+		} else if (!progress.goes_on_with(task)) {
+			continue;
+		} else if (const auto &obstacle = obstacles[i]) {
+			progress.fail(work, task, *obstacle);
+		} else {
 			do_task(progress, work, task);
 		}
 	}

@@ -155,7 +155,7 @@ void warn_of_end(const Policy &policy) {
 	                                                    show_moment(covered, set.bounds.key, set.zone).c_str());
 	report(WARNING, Error(ERRCODE_WARNING, message)
 	                    .with_detail("What follows could not be created.")
-	                    .with_hint("The reason is in last_error of warden.partition_sets."));
+	                    .with_hint("The reason is in warden.partition_sets."));
 }
 
 } // namespace warden::partition

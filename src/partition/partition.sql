@@ -46,8 +46,21 @@ CREATE TABLE warden.partition_states (
     last_success timestamptz,
     last_error text,
     last_error_at timestamptz,
-    blocked_by text
+    blocked_by text,
+    colliding bigint NOT NULL DEFAULT 0,
+    skipped bigint NOT NULL DEFAULT 0
 );
+
+-- The constraints that maintenance has added for its own time. They are dumped with their tables, so this is as well.
+CREATE TABLE warden.partition_checks (
+    parent warden.relation_reference NOT NULL,
+    partition warden.relation_reference NOT NULL,
+    pid integer NOT NULL,
+    at timestamptz NOT NULL DEFAULT clock_timestamp()
+);
+CREATE UNIQUE INDEX partition_checks_partition ON warden.partition_checks (partition) WHERE partition <> 0::oid;
+SELECT pg_catalog.pg_extension_config_dump('warden.partition_checks',
+    'WHERE EXISTS (SELECT FROM pg_catalog.pg_class WHERE pg_class.oid OPERATOR(pg_catalog.=) partition::pg_catalog.oid)');
 
 -- What was done. Written in the transaction that did it.
 CREATE TABLE warden.partition_log (
@@ -69,11 +82,13 @@ CREATE POLICY visible ON warden.partition_states FOR SELECT USING (
 CREATE POLICY visible ON warden.partition_log FOR SELECT USING (
     pg_has_role('pg_monitor', 'USAGE')
     OR EXISTS (SELECT FROM pg_class c WHERE c.oid = parent AND pg_has_role(c.relowner, 'USAGE')));
-GRANT SELECT ON warden.partition_policies, warden.partition_holds, warden.partition_states, warden.partition_log TO PUBLIC;
+GRANT SELECT ON warden.partition_policies, warden.partition_holds, warden.partition_checks, warden.partition_states,
+    warden.partition_log TO PUBLIC;
 
 -- Those without a key could not be changed where they are published.
 ALTER TABLE warden.partition_policies REPLICA IDENTITY FULL;
 ALTER TABLE warden.partition_holds REPLICA IDENTITY FULL;
+ALTER TABLE warden.partition_checks REPLICA IDENTITY FULL;
 ALTER TABLE warden.partition_log REPLICA IDENTITY FULL;
 
 -- What a subscription brings is about another database.
@@ -83,6 +98,9 @@ ALTER TABLE warden.partition_policies ENABLE REPLICA TRIGGER ignore_replicated;
 CREATE TRIGGER ignore_replicated BEFORE INSERT OR UPDATE OR DELETE ON warden.partition_holds
     FOR EACH ROW EXECUTE FUNCTION warden.ignore_replicated();
 ALTER TABLE warden.partition_holds ENABLE REPLICA TRIGGER ignore_replicated;
+CREATE TRIGGER ignore_replicated BEFORE INSERT OR UPDATE OR DELETE ON warden.partition_checks
+    FOR EACH ROW EXECUTE FUNCTION warden.ignore_replicated();
+ALTER TABLE warden.partition_checks ENABLE REPLICA TRIGGER ignore_replicated;
 CREATE TRIGGER ignore_replicated BEFORE INSERT OR UPDATE OR DELETE ON warden.partition_states
     FOR EACH ROW EXECUTE FUNCTION warden.ignore_replicated();
 ALTER TABLE warden.partition_states ENABLE REPLICA TRIGGER ignore_replicated;
@@ -121,7 +139,11 @@ CREATE FUNCTION warden.partition_maintain(parent regclass DEFAULT NULL, dry_run 
 CREATE FUNCTION warden.partition_import_pg_partman(dry_run boolean DEFAULT false)
     RETURNS TABLE (parent regclass, command text, status text, detail text)
     LANGUAGE c VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE AS 'MODULE_PATHNAME';
+CREATE FUNCTION warden.partition_add_default(parent regclass, dry_run boolean DEFAULT false)
+    RETURNS TABLE (parent regclass, partition text, action text, status text, command text, detail text)
+    LANGUAGE c VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE AS 'MODULE_PATHNAME';
 REVOKE EXECUTE ON FUNCTION
+    warden.partition_add_default(regclass, boolean),
     warden.partition_by_time,
     warden.partition_by_number,
     warden.partition_unmanage(regclass),
@@ -165,6 +187,7 @@ CREATE VIEW warden.partition_sets WITH (security_invoker = true) AS
            b.numbers_left,
            b.partitions,
            warden.partition_rows(b.default_partition) AS default_rows,
+           coalesce(s.colliding, 0) AS colliding, coalesce(s.skipped, 0) AS skipped,
            b.next_step, b.next_step_at,
            s.last_success, s.last_error, s.last_error_at, s.blocked_by
     FROM warden.partition_policies p
@@ -210,13 +233,15 @@ COMMENT ON FUNCTION warden.partition_unmanage(regclass) IS
     'Forgets the policy of a set; its partitions stay as they are. Error 42704 if the table is not managed, 42501 if not the owner. Locks the table in SHARE UPDATE EXCLUSIVE mode.';
 COMMENT ON TABLE warden.partition_holds IS
     'Partitions that partition_hold() keeps from retention: why, who said so, and when. Read the view partitions.';
+COMMENT ON TABLE warden.partition_checks IS
+    'Constraints named pg_warden_no_rows_of_new_partitions, which CALL warden.maintain() adds to a default partition, or a table below it, while it creates partitions: whose set it is of, which table, which process, when. Empty when no maintenance is at work; what one has left that was killed is removed by the next.';
 COMMENT ON FUNCTION warden.partition_hold(regclass, text) IS
     'Keeps a partition of a managed set from being retired, whatever its age, until partition_release(); again with another reason replaces that. Everybody can read the reason. Errors: 42809 not a partition, 42704 its table is not managed, 42501 not the owner of that table, 55P03 it is just being retired. Locks the partition in SHARE UPDATE EXCLUSIVE mode.';
 COMMENT ON FUNCTION warden.partition_release(regclass) IS
     'Lets retention take a partition again that was held. Errors: 42704 it is not held, 42809 not a partition, 42501 not the owner of its table.';
 COMMENT ON FUNCTION warden.partition_maintain(regclass, boolean) IS
 $$Creates what is missing and retires what has expired, of one set or (parent null) of all whose owner's rights the caller has, in one transaction. CALL warden.maintain() does the same in a transaction for each partition, and so holds locks for milliseconds only: prefer it.
-Returns a row for everything that was done, planned (dry_run), blocked (detail: by whom), failed (detail: SQLSTATE and message) or skipped; none when there is nothing to do: then it writes nothing and takes no lock above ACCESS SHARE. One set's failure does not stop the others.
+Returns a row for everything that was done, planned (dry_run), blocked (detail: by whom), failed (detail: SQLSTATE and message), colliding (rows of that range are in the default partition) or skipped (detail: why); none when there is nothing to do: then it writes nothing and takes no lock above ACCESS SHARE. One set's failure does not stop the others. To attach a partition must not scan more than 8 MB of a default partition: it is planned, for CALL warden.maintain() to do without the scan, or skipped if its range is of now or before.
 Errors: 42704 not managed, 42501 not the owner. Locks until the end of the transaction: SHARE UPDATE EXCLUSIVE on the parent, ACCESS EXCLUSIVE on the default partition and SHARE ROW EXCLUSIVE on tables that foreign keys join with it to create; ACCESS EXCLUSIVE on parent, default and partition, and to detach on tables that refer to it, to retire. None is waited for longer than warden.lock_timeout, and none while another that others notice is held.$$;
 COMMENT ON FUNCTION warden.partition_import_pg_partman(boolean) IS
 $$Takes over the sets of pg_partman 4 and 5: declares each as its row in part_config says and sets automatic_maintenance to off there, both or neither. A set that cannot be taken over stays with pg_partman.
@@ -224,6 +249,10 @@ Partitions stay as they are. every: partition_interval; ahead: premake times tha
 Returns a row for each row of part_config. command: the declaration, to be run as it is or changed. status: imported, planned (dry_run), skipped, failed. detail: how many partitions were made and how many the next maintenance retires, and settings that have no like here; else why not.
 Works as the caller: he needs the privileges to read part_config and part_config_sub and to update part_config, and the rights of a table's owner for its set to be taken over.
 Errors: 55000 pg_partman is not in this database, or its table part_config has a trigger, which would run with the caller's rights; 42501 no privilege to read. Locks until the end of the transaction: the rows of part_config that are changed, and those of partition_by_time() and partition_by_number(); of a set after one in which something was done, only such as are free. dry_run: ACCESS SHARE.$$;
+COMMENT ON FUNCTION warden.partition_add_default(regclass, boolean) IS
+$$Gives a managed set a default partition that may have any number of rows: no new partition makes the server scan them. It is partitioned itself: ..._default_late has keys before the oldest partition (or, if there is none, before the current one), ..._default_far those more than 10 years, or 1000 times every, beyond the horizon, each with a CHECK constraint that says so; ..._default_rest has the others and nulls.
+dry_run: only report. Returns one row, as partition_maintain() does.
+Errors: 42704 not managed, 42501 not the owner, 42710 there is a default partition, 22004 an argument is null, 55P03 lock not available within warden.lock_timeout. Locks until the end of the transaction: SHARE UPDATE EXCLUSIVE on the table, SHARE ROW EXCLUSIVE on tables that foreign keys join with it.$$;
 COMMENT ON FUNCTION warden.partition_bounds(regclass) IS
     'Partitions of a managed set, whatever their bounds. kind: range, default, or detaching (a DETACH CONCURRENTLY that was interrupted). Bounds are written in the set''s time zone. expires_at: when retention may take it by its age; null if never. reason: why it is still there. No rows for a table that is not managed, or of which the caller is neither in pg_monitor nor has the rights of the owner. Locks the table in ACCESS SHARE mode.';
 COMMENT ON FUNCTION warden.partition_coverage(regclass) IS
@@ -233,6 +262,6 @@ COMMENT ON FUNCTION warden.partition_rows(regclass) IS
 COMMENT ON FUNCTION warden.partition_bytes(regclass) IS
     'Bytes of a partition and all below it, with indexes and TOAST. Locks each in ACCESS SHARE mode.';
 COMMENT ON VIEW warden.partition_sets IS
-    'One row a set: its policy, of which every, ahead, keep and anchor are in the columns ..._number if it is of numbers; covered_to: the first key without a partition, as it is written; covered_until and runs_out_in: when rows stop having a partition (runs_out_in is null if never, or if the set is of numbers); numbers_left: how many numbers that is from the last that the sequence behind the key has given out (null: of time, without such a sequence, or never); partitions; default_rows: estimate of the rows in the default partition; next_step: what is due next (create, or how one leaves) and next_step_at: when, of a set of time (null: nothing, or it depends on sizes); last_success: when maintenance last did something and nothing went wrong; last_error: SQLSTATE and message of the last maintenance, null if it succeeded; blocked_by: who held the lock.';
+    'One row a set: its policy, of which every, ahead, keep and anchor are in the columns ..._number if it is of numbers; covered_to: the first key without a partition, as it is written; covered_until and runs_out_in: when rows stop having a partition (runs_out_in is null if never, or if the set is of numbers); numbers_left: how many numbers that is from the last that the sequence behind the key has given out (null: of time, without such a sequence, or never); partitions; default_rows: estimate of the rows in the default partition; colliding: how many partitions the last maintenance could not create because the default partition has rows of theirs, and skipped: because it would have been scanned under a lock (partition_maintain(dry_run => true) tells which); next_step: what is due next (create, or how one leaves) and next_step_at: when, of a set of time (null: nothing, or it depends on sizes); last_success: when maintenance last did something and nothing went wrong; last_error: SQLSTATE and message of the last maintenance, null if it succeeded; blocked_by: who held the lock.';
 COMMENT ON VIEW warden.partitions IS
     'One row a partition: kind (range, default, detaching), bounds in the set''s time zone, estimated_rows, bytes with indexes and TOAST, expires_at: when retention may take it by its age (null: never); held: why it stays all the same; reason: why it is still there.';

@@ -28,7 +28,8 @@ struct OwnTables {
 constinit Statement select_policies{R"(
 SELECT parent::oid, key_format, every, ahead, keep, every_number, ahead_number, keep_number, keep_partitions, keep_bytes,
        on_expiry, archive_schema, archive_tablespace, archive_access_method, on_reference, timezone, anchor, anchor_number, storage_parameters::text,
-       EXISTS (SELECT FROM warden.partition_states s WHERE s.parent = p.parent AND s.last_error IS NOT NULL)
+       EXISTS (SELECT FROM warden.partition_states s WHERE s.parent = p.parent 
+               AND (s.last_error IS NOT NULL OR s.colliding + s.skipped > 0))
 FROM warden.partition_policies p
 WHERE $1 IS NULL OR parent = $1
 ORDER BY parent)"};
@@ -58,16 +59,25 @@ constinit Statement find_old_log{
 	"SELECT 1 FROM warden.partition_log WHERE at < now() - $1 * interval '1 minute' LIMIT 1"};
 
 constinit Statement upsert_failure{R"(
-INSERT INTO warden.partition_states (parent, last_error, last_error_at, blocked_by)
-VALUES ($1, $2, clock_timestamp(), $3)
+INSERT INTO warden.partition_states (parent, last_error, last_error_at, blocked_by, colliding, skipped)
+VALUES ($1, $2, clock_timestamp(), $3, $4, $5)
 ON CONFLICT (parent) DO UPDATE
-SET (last_error, last_error_at, blocked_by) = (excluded.last_error, excluded.last_error_at, excluded.blocked_by))"};
+SET (last_error, last_error_at, blocked_by, colliding, skipped)
+    = (excluded.last_error, excluded.last_error_at, excluded.blocked_by, excluded.colliding, excluded.skipped))"};
+
+constinit Statement select_collisions{"SELECT colliding FROM warden.partition_states WHERE parent = $1"};
+
+constinit Statement find_state{R"(
+SELECT 1 FROM warden.partition_states
+WHERE parent = $1 AND last_error IS NULL AND colliding = $2 AND skipped = $3)"};
 
 constinit Statement upsert_success{R"(
-INSERT INTO warden.partition_states (parent, last_success)
-VALUES ($1, clock_timestamp())
+INSERT INTO warden.partition_states (parent, last_success, colliding, skipped)
+VALUES ($1, CASE WHEN $2 THEN clock_timestamp() END, $3, $4)
 ON CONFLICT (parent) DO UPDATE
-SET (last_success, last_error, last_error_at, blocked_by) = (excluded.last_success, NULL, NULL, NULL))"};
+SET (last_success, last_error, last_error_at, blocked_by, colliding, skipped)
+    = (coalesce(excluded.last_success, partition_states.last_success), NULL, NULL, NULL,
+       excluded.colliding, excluded.skipped))"};
 
 std::optional<std::string> own(std::optional<std::string_view> text) {
 	return text ? std::optional<std::string>(*text) : std::nullopt;
@@ -223,16 +233,27 @@ void trim_log() {
 	});
 }
 
+std::int64_t known_collisions(Oid parent) {
+	OwnTables tables;
+	const auto found = tables.spi.query<int64>(select_collisions, parent);
+	return found.empty() ? 0 : std::get<0>(found.front());
+}
+
 void write_state(const Policy &policy, const State &state) {
-	if (!state.did_something && !state.error && !policy.failed) {
+	const std::int64_t collisions =
+		state.postponed > 0 ? std::max(state.colliding, known_collisions(policy.parent)) : state.colliding;
+	const std::int64_t held_back = collisions + state.skipped;
+	if (!state.did_something && !state.error && !policy.failed && held_back == 0) {
 		return;
 	}
 	keep_books([&] {
 		OwnTables tables;
 		if (state.error) {
-			tables.spi.execute(upsert_failure, policy.parent, state.error, state.blocked_by);
-		} else {
-			tables.spi.execute(upsert_success, policy.parent);
+			tables.spi.execute(upsert_failure, policy.parent, state.error, state.blocked_by, collisions, state.skipped);
+		} else if (state.did_something ||
+		           tables.spi.query<int32>(find_state, policy.parent, collisions, state.skipped).empty()) {
+			tables.spi.execute(upsert_success, policy.parent, state.did_something || held_back == 0, collisions,
+			                   state.skipped);
 		}
 	});
 }

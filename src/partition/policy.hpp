@@ -63,7 +63,7 @@ struct Policy {
 	std::string timezone;
 	Moment anchor;
 	std::optional<std::string> storage_parameters; ///< a text[], written out
-	bool failed;                                   ///< its last maintenance ended with an error
+	bool failed;                                   ///< its last maintenance left something to tell
 
 	bool is_of_numbers() const { return notation == Notation::Number; }
 
@@ -99,9 +99,15 @@ void trim_log();
 /// How the maintenance of a set ended.
 struct State {
 	bool did_something = false;
+	std::int64_t colliding = 0;            ///< ranges whose rows are in the default partition
+	std::int64_t skipped = 0;              ///< ranges for which that would have to be scanned
+	std::int64_t postponed = 0;            ///< ranges for which it has not been looked at
 	std::optional<std::string> error;      ///< SQLSTATE: message
 	std::optional<std::string> blocked_by; ///< who held the lock, if that was the error
 };
+
+/// How many ranges had rows in the default partition when it was last looked at.
+std::int64_t known_collisions(Oid parent);
 
 /// Records it, unless nothing was done and nothing has changed.
 void write_state(const Policy &policy, const State &state);

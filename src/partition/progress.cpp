@@ -1,5 +1,7 @@
 #include "partition/progress.hpp"
 
+#include "partition/default_survey.hpp"
+
 #include "pg/transaction.hpp"
 
 extern "C" {
@@ -14,6 +16,21 @@ namespace {
 
 std::string sqlstate_and_message(const Error &error) {
 	return format("%s: %s", call(unpack_sql_state, error.sqlstate), error.what());
+}
+
+/// What becomes of a range whose rows the default partition has, or that it would be scanned for; nullptr of another
+/// error.
+const char *status_in_default(const Error &error) {
+	switch (error.sqlstate) {
+	case ERRCODE_CHECK_VIOLATION:
+		return "colliding";
+	case errcode_prepare_first:
+		return "planned";
+	case errcode_left_out:
+		return "skipped";
+	default:
+		return nullptr;
+	}
 }
 
 /// What the step that failed would have been; it may be that even this cannot be said.
@@ -66,11 +83,33 @@ void Progress::more() {
 }
 
 void Progress::fail(const Work &work, const Task &task, const Error &error) {
+	if (task.creates() && status_in_default(error) != nullptr) {
+		hold_back(work, task, error);
+		return;
+	}
 	failed(error, task.action, describe(work, task));
-	// A range whose rows are in the default partition does not keep the others from being created; what else keeps one
-	// partition from being created would keep the next.  What keeps one from being retired is its own.
 	lacks_partitions_ |= task.creates();
-	creation_stopped_ |= task.creates() && error.sqlstate != ERRCODE_CHECK_VIOLATION;
+	// What keeps one partition from being created would keep the next.  What keeps one from being retired is its own.
+	creation_stopped_ |= task.creates();
+}
+
+bool Progress::is_news(const Error &error) {
+	return error.sqlstate != errcode_prepare_first && error.sqlstate != errcode_left_out;
+}
+
+// The default partition is in the way of a range: not of the others.
+void Progress::hold_back(const Work &work, const Task &task, const Error &error) {
+	lacks_partitions_ |= error.sqlstate == ERRCODE_CHECK_VIOLATION;
+	const auto planned = describe(work, task);
+	std::string text = error.message;
+	for (const std::string &more : {error.detail, error.hint}) {
+		text += more.empty() ? "" : (text.ends_with('.') ? " " : ". ") + more;
+	}
+	outcomes_.push_back({planned ? std::optional(planned->partition) : std::nullopt, task.action,
+	                     status_in_default(error), planned ? std::optional(planned->command) : std::nullopt, text});
+	state_.colliding += error.sqlstate == ERRCODE_CHECK_VIOLATION ? 1 : 0;
+	state_.skipped += error.sqlstate == errcode_left_out ? 1 : 0;
+	state_.postponed += error.sqlstate == errcode_prepare_first ? 1 : 0;
 }
 
 void Progress::refuse(const Work &work, const Task &task, const Refusal &refusal) {

@@ -9,7 +9,7 @@ namespace warden::partition {
 struct Outcome {
 	std::optional<std::string> partition;
 	const char *action; ///< create, detach, drop, archive, align; maintain: the set as a whole
-	const char *status; ///< done, planned, blocked, failed, skipped
+	const char *status; ///< done, planned, blocked, failed, colliding, skipped
 	std::optional<std::string> command;
 	std::optional<std::string> detail;
 };
@@ -30,6 +30,9 @@ public:
 	void fail(const Work &work, const Task &task, const Error &error);
 	void refuse(const Work &work, const Task &task, const pg::Refusal &refusal);
 
+	/// Whether it is worth a warning: not what the default partition only has us wait for.
+	static bool is_news(const Error &error);
+
 	/// The same for the set as a whole, or what else has no task.
 	void failed(const Error &error, const char *action, const std::optional<Done> &planned = std::nullopt);
 
@@ -45,6 +48,8 @@ public:
 	const std::vector<Outcome> &outcomes() const { return outcomes_; }
 
 private:
+	void hold_back(const Work &work, const Task &task, const Error &error);
+
 	const Policy &policy_;
 	State state_;
 	std::vector<Outcome> outcomes_;

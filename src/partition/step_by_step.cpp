@@ -2,6 +2,7 @@
 // milliseconds, and a step that is refused its locks is tried again a moment later.
 #include "partition/maintenance.hpp"
 
+#include "partition/default_prepare.hpp"
 #include "partition/hold.hpp"
 #include "partition/outlook.hpp"
 
@@ -52,26 +53,61 @@ Ending perform_once(Progress &progress, const Work &work, const Task &task) {
 	return ending;
 }
 
-/// Performs a task and commits; again while its locks are not to be had, and may be a moment later.
-void perform_and_commit(const Procedure &procedure, Progress &progress, const Work &work, const Task &task) {
+void tell(Progress &progress, const Work &work, const Task &task, const Error &error) {
+	progress.fail(work, task, error);
+	if (Progress::is_news(error)) {
+		warn(work.policy, task.action, error);
+	}
+}
+
+/// Performs a task and commits; again while its locks are not to be had, and may be a moment later.  A cancel
+/// is left in `stop`.
+void perform_and_commit(const Procedure &procedure, Progress &progress, const Work &work, const Task &task,
+                        std::optional<Error> &stop) {
 	for (int tries = 0;; ++tries) {
-		const Ending ending = perform_once(progress, work, task);
+		Ending ending;
+		auto error = attempt_or_stop(stop, [&] { ending = perform_once(progress, work, task); });
 		procedure.commit();
+		if (error) {
+			stop = error;
+			return;
+		}
 		const bool is_transient =
 			ending.refusal ? !ending.refusal->will_last : task.creates() && ending.error && is_blocked(*ending.error);
 		if (is_transient && tries < lock_retries()) {
-			procedure.pause(lock_retry_delay_ms());
-			continue;
+			error = attempt_or_stop(stop, [&] { procedure.pause(lock_retry_delay_ms()); });
+			if (!error) {
+				continue;
+			}
+			stop = error;
+			return;
 		}
 		if (ending.refusal) {
 			progress.refuse(work, task, *ending.refusal);
 			warn(work.policy, task.action, ending.refusal->error);
 		} else if (ending.error) {
-			progress.fail(work, task, *ending.error);
-			warn(work.policy, task.action, *ending.error);
+			tell(progress, work, task, *ending.error);
 		}
 		return;
 	}
+}
+
+/// What is in a task's way is told; a cancel, after which nothing more is done, returned.
+std::optional<Error> perform_all(const Procedure &procedure, Progress &progress, const Work &work,
+                                 const std::vector<std::optional<Error>> &obstacles) {
+	std::optional<Error> stop;
+	for (std::size_t i = 0; i < work.tasks.size() && !stop; ++i) {
+		const Task &task = work.tasks[i];
+		if (!progress.goes_on_with(task)) {
+			continue;
+		}
+		if (const auto &obstacle = obstacles[i]) {
+			tell(progress, work, task, *obstacle);
+		} else {
+			perform_and_commit(procedure, progress, work, task, stop);
+		}
+	}
+	return stop;
 }
 
 void maintain_step_by_step(const Procedure &procedure, const Policy &policy) {
@@ -81,14 +117,15 @@ void maintain_step_by_step(const Procedure &procedure, const Policy &policy) {
 		progress.failed(*error, "maintain");
 		warn(policy, "maintain", *error);
 	}
-	procedure.commit();
-	if (work) {
-		for (const Task &task : work->tasks) {
-			if (progress.goes_on_with(task)) {
-				perform_and_commit(procedure, progress, *work, task);
-			}
+	if (work && !work->tasks.empty()) {
+		const auto obstacles = prepare_default(procedure, *work);
+		const auto stop = perform_all(procedure, progress, *work, obstacles);
+		clear_default(procedure, policy.parent);
+		if (stop) {
+			throw Error(*stop);
 		}
 	}
+	procedure.commit();
 	if (work && work->unknown) {
 		progress.failed(*work->unknown, "maintain");
 		warn(policy, "maintain", *work->unknown);
@@ -109,6 +146,7 @@ void maintain_all(const Procedure &procedure) {
 	call(PreventCommandIfReadOnly, "warden.maintain()");
 	delete_orphans();
 	delete_old_holds();
+	clear_default(procedure);
 	const std::vector<Policy> policies = own_policies();
 	procedure.commit();
 	for (const Policy &policy : policies) {

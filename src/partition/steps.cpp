@@ -1,5 +1,6 @@
 #include "partition/steps.hpp"
 
+#include "partition/default_survey.hpp"
 #include "partition/references.hpp"
 #include "pg/names.hpp"
 #include "pg/security.hpp"
@@ -28,32 +29,6 @@ bool is_covered(const std::vector<Range> &existing, const Range &range) {
 	return next != existing.end() && next->lower < range.upper;
 }
 
-/// Rows of the default partition that belong into a range make ATTACH fail, after it has scanned them all under the
-/// strongest lock.  So look first, as the owner of that partition, with no lock but that of a query.
-void check_default(Oid default_partition, const Key &key, const Calendar &calendar, const Range &range) {
-	if (!OidIsValid(default_partition)) {
-		return;
-	}
-	const std::string name = qualified_name(default_partition);
-	const std::string column = call([&] { return quote_identifier(key.column.c_str()); });
-	const std::string type = call([&] { return format_type_be(key.type); });
-	const auto bound = [&](Moment moment, Side side) {
-		return write_bound(moment, side, key, calendar.zone()) + "::" + type;
-	};
-	std::string condition = range.lower == beginning ? "" : column + " >= " + bound(range.lower, Side::Lower);
-	if (range.upper != end) {
-		condition += (condition.empty() ? "" : " AND ") + column + " < " + bound(range.upper, Side::Upper);
-	}
-	const AsOwner owner(owner_of(default_partition));
-	Spi spi;
-	if (!spi.query<int32>(("SELECT 1 FROM " + name + " WHERE " + condition + " LIMIT 1").c_str()).empty()) {
-		throw Error(ERRCODE_CHECK_VIOLATION,
-		            format("default partition %s holds rows of the new partition", name.c_str()))
-			.with_detail("They have " + condition + ".")
-			.with_hint("Move them out of the default partition: the others are created meanwhile.");
-	}
-}
-
 struct ParentTable {
 	Oid owner;
 	Bounds bounds;
@@ -78,9 +53,20 @@ void build(const Draft &draft, const Blueprint &blueprint, Oid owner) {
 	}
 }
 
-/// The locks that ATTACH takes beside that of the parent, all of which others notice.  If one is not free, it is waited
-/// for before any other is held, and those are then taken at once or not at all: so nobody waits for us while we wait,
-/// and a table that is never idle does not keep a partition from being made.
+// Adds what it ran to the statements.
+void attach(const Draft &draft, const Blueprint &blueprint, Oid owner, std::vector<std::string> &statements) {
+	const AsOwner scope(owner);
+	Spi spi;
+	spi.execute(draft.attach.c_str());
+	statements.push_back(draft.attach);
+	if (const auto identity = replica_identity(blueprint, draft.qualified_name)) {
+		spi.execute(identity->c_str());
+		statements.push_back(*identity);
+	}
+}
+
+} // namespace
+
 void lock_to_attach(Oid default_partition, const std::vector<Peer> &peers) {
 	Oid busy = InvalidOid;
 	LOCKMODE mode = NoLock;
@@ -104,20 +90,6 @@ void lock_to_attach(Oid default_partition, const std::vector<Peer> &peers) {
 		take_all();
 	}
 }
-
-// Adds what it ran to the statements.
-void attach(const Draft &draft, const Blueprint &blueprint, Oid owner, std::vector<std::string> &statements) {
-	const AsOwner scope(owner);
-	Spi spi;
-	spi.execute(draft.attach.c_str());
-	statements.push_back(draft.attach);
-	if (const auto identity = replica_identity(blueprint, draft.qualified_name)) {
-		spi.execute(identity->c_str());
-		statements.push_back(*identity);
-	}
-}
-
-} // namespace
 
 std::string join(const std::vector<std::string> &statements) {
 	std::string text;
@@ -158,7 +130,7 @@ std::optional<Done> create_partition(const Policy &policy, const Range &range) {
 	}
 	const Oid default_partition = parent.bounds.default_partition;
 	const Set set = examine(policy, std::move(parent.bounds));
-	check_default(default_partition, set.bounds.key, set.calendar, range);
+	check_scan(policy, set, range);
 	const Blueprint blueprint = read_blueprint(policy, set.bounds);
 	const Draft draft = draft_partition(blueprint, range, set.bounds.key, set.calendar);
 	std::vector<std::string> statements = draft.build;

@@ -6,6 +6,7 @@
 #pragma once
 
 #include "partition/blueprint.hpp"
+#include "partition/references.hpp"
 #include "partition/set.hpp"
 #include "pg/lock.hpp"
 
@@ -32,6 +33,11 @@ Error renamed_meanwhile(Oid parent);
 
 /// Locks a set so that nobody else changes it, until the end of the (sub)transaction.
 std::optional<pg::Refusal> lock_to_create(const Policy &policy);
+
+/// The locks that ATTACH takes beside that of the parent, all of which others notice.  If one is not free, it is waited
+/// for before any other is held, and those are then taken at once or not at all: so nobody waits for us while we wait,
+/// and a table that is never idle does not keep a partition from being made.
+void lock_to_attach(Oid default_partition, const std::vector<Peer> &peers);
 
 /// Creates a partition, and logs it.  std::nullopt if it is not needed any more.  The set is locked.
 std::optional<Done> create_partition(const Policy &policy, const Range &range);
