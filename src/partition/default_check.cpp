@@ -3,6 +3,7 @@
 #include "pg/names.hpp"
 #include "pg/security.hpp"
 #include "pg/spi.hpp"
+#include "pg/transaction.hpp"
 
 #include <algorithm>
 
@@ -140,7 +141,7 @@ std::vector<Oid> find_checks(std::optional<Oid> parent) {
 		if (relation_exists(table)) {
 			return !owns(table);
 		}
-		forget_check(table);
+		std::ignore = attempt([&] { forget_check(table); }); // another maintenance may be doing it
 		return true;
 	});
 	return tables;

@@ -60,49 +60,52 @@ void tell(Progress &progress, const Work &work, const Task &task, const Error &e
 	}
 }
 
-/// Performs a task and commits; again while its locks are not to be had, and may be a moment later.  A cancel
-/// is left in `stop`.
+/// Runs something that may fail.  Whatever ends it early is left in `stop`, to be thrown when we have cleaned up.
+template <class F>
+void guard(std::optional<Error> &stop, F &&body) {
+	const auto error = attempt_or_stop(stop, std::forward<F>(body));
+	if (error) {
+		stop = error;
+	}
+}
+
+/// Performs a task and commits; again while its locks are not to be had, and may be a moment later.
 void perform_and_commit(const Procedure &procedure, Progress &progress, const Work &work, const Task &task,
                         std::optional<Error> &stop) {
-	for (int tries = 0;; ++tries) {
+	for (int tries = 0; !stop; ++tries) {
 		Ending ending;
-		auto error = attempt_or_stop(stop, [&] { ending = perform_once(progress, work, task); });
+		guard(stop, [&] { ending = perform_once(progress, work, task); });
 		procedure.commit();
-		if (error) {
-			stop = error;
-			return;
-		}
 		const bool is_transient =
 			ending.refusal ? !ending.refusal->will_last : task.creates() && ending.error && is_blocked(*ending.error);
 		if (is_transient && tries < lock_retries()) {
-			error = attempt_or_stop(stop, [&] { procedure.pause(lock_retry_delay_ms()); });
-			if (!error) {
-				continue;
+			guard(stop, [&] { procedure.pause(lock_retry_delay_ms()); });
+			continue;
+		}
+		guard(stop, [&] {
+			if (ending.refusal) {
+				progress.refuse(work, task, *ending.refusal);
+				warn(work.policy, task.action, ending.refusal->error);
+			} else if (ending.error) {
+				tell(progress, work, task, *ending.error);
 			}
-			stop = error;
-			return;
-		}
-		if (ending.refusal) {
-			progress.refuse(work, task, *ending.refusal);
-			warn(work.policy, task.action, ending.refusal->error);
-		} else if (ending.error) {
-			tell(progress, work, task, *ending.error);
-		}
+		});
 		return;
 	}
 }
 
-/// What is in a task's way is told; a cancel, after which nothing more is done, returned.
+/// The tasks that create, or those that retire.  What is in the way of one is told; a cancel, after which nothing more
+/// is done, returned.
 std::optional<Error> perform_all(const Procedure &procedure, Progress &progress, const Work &work,
-                                 const std::vector<std::optional<Error>> &obstacles) {
+                                 const std::vector<std::optional<Error>> &obstacles, bool creates) {
 	std::optional<Error> stop;
 	for (std::size_t i = 0; i < work.tasks.size() && !stop; ++i) {
 		const Task &task = work.tasks[i];
-		if (!progress.goes_on_with(task)) {
+		if (task.creates() != creates || !progress.goes_on_with(task)) {
 			continue;
 		}
 		if (const auto &obstacle = obstacles[i]) {
-			tell(progress, work, task, *obstacle);
+			guard(stop, [&] { tell(progress, work, task, *obstacle); });
 		} else {
 			perform_and_commit(procedure, progress, work, task, stop);
 		}
@@ -119,8 +122,11 @@ void maintain_step_by_step(const Procedure &procedure, const Policy &policy) {
 	}
 	if (work && !work->tasks.empty()) {
 		const auto obstacles = prepare_default(procedure, *work);
-		const auto stop = perform_all(procedure, progress, *work, obstacles);
+		auto stop = perform_all(procedure, progress, *work, obstacles, true);
 		clear_default(procedure, policy.parent);
+		if (!stop) {
+			stop = perform_all(procedure, progress, *work, obstacles, false);
+		}
 		if (stop) {
 			throw Error(*stop);
 		}
