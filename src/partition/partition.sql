@@ -43,6 +43,15 @@ CREATE TABLE warden.partition_states (
     blocked_by text
 );
 
+-- What is leaving by DETACH CONCURRENTLY, and what retention wants with it. Written in the transaction that makes the
+-- partition pending, deleted in the one that completes the detachment.
+CREATE TABLE warden.partition_departures (
+    partition warden.relation_reference PRIMARY KEY,
+    parent warden.relation_reference NOT NULL,
+    action text NOT NULL,
+    since timestamptz NOT NULL DEFAULT now()
+);
+
 -- What was done. Written in the transaction that did it.
 CREATE TABLE warden.partition_log (
     at timestamptz NOT NULL DEFAULT clock_timestamp(),
@@ -63,7 +72,8 @@ CREATE POLICY visible ON warden.partition_states FOR SELECT USING (
 CREATE POLICY visible ON warden.partition_log FOR SELECT USING (
     pg_has_role('pg_monitor', 'USAGE')
     OR EXISTS (SELECT FROM pg_class c WHERE c.oid = parent AND pg_has_role(c.relowner, 'USAGE')));
-GRANT SELECT ON warden.partition_policies, warden.partition_holds, warden.partition_states, warden.partition_log TO PUBLIC;
+GRANT SELECT ON warden.partition_policies, warden.partition_holds, warden.partition_states, warden.partition_departures,
+    warden.partition_log TO PUBLIC;
 
 -- Those without a key could not be changed where they are published.
 ALTER TABLE warden.partition_policies REPLICA IDENTITY FULL;
@@ -80,6 +90,9 @@ ALTER TABLE warden.partition_holds ENABLE REPLICA TRIGGER ignore_replicated;
 CREATE TRIGGER ignore_replicated BEFORE INSERT OR UPDATE OR DELETE ON warden.partition_states
     FOR EACH ROW EXECUTE FUNCTION warden.ignore_replicated();
 ALTER TABLE warden.partition_states ENABLE REPLICA TRIGGER ignore_replicated;
+CREATE TRIGGER ignore_replicated BEFORE INSERT OR UPDATE OR DELETE ON warden.partition_departures
+    FOR EACH ROW EXECUTE FUNCTION warden.ignore_replicated();
+ALTER TABLE warden.partition_departures ENABLE REPLICA TRIGGER ignore_replicated;
 CREATE TRIGGER ignore_replicated BEFORE INSERT OR UPDATE OR DELETE ON warden.partition_log
     FOR EACH ROW EXECUTE FUNCTION warden.ignore_replicated();
 ALTER TABLE warden.partition_log ENABLE REPLICA TRIGGER ignore_replicated;
@@ -173,6 +186,8 @@ COMMENT ON TABLE warden.partition_policies IS
     'What partition_by_time() and partition_by_number() were told, one row a set; lengths of numbers in the columns ..._number. Read the view partition_sets; change it by calling the function again.';
 COMMENT ON TABLE warden.partition_states IS
     'How the last maintenance of each set ended. Read the view partition_sets.';
+COMMENT ON TABLE warden.partition_departures IS
+    'Partitions that CALL maintain() is taking out of their set by DETACH CONCURRENTLY, or was when that was interrupted: action is what retention does with them then (drop, detach), since when. The next CALL maintain() goes on with them.';
 COMMENT ON TABLE warden.partition_log IS
     'What maintenance did: one row a partition created, detached or dropped, with the statements that were run. Kept for warden.partition_history.';
 COMMENT ON FUNCTION warden.partition_by_time(regclass, interval, interval, interval, text, text, timestamptz, text, text[], boolean) IS

@@ -2,6 +2,7 @@
 // milliseconds, and a step that is refused its locks is tried again a moment later.
 #include "partition/maintenance.hpp"
 
+#include "partition/departure.hpp"
 #include "partition/hold.hpp"
 
 #include "pg/names.hpp"
@@ -27,34 +28,53 @@ void warn(const Policy &policy, const char *action, const Error &error) {
 	report(WARNING, warning);
 }
 
-/// How one task ended in a transaction of its own.
-struct Ending {
-	std::optional<Error> error;
-	std::optional<Refusal> refusal;
-};
-
-Ending perform_once(Progress &progress, const Work &work, const Task &task) {
+Ending perform_in_one(const Work &work, const Task &task) {
 	const ScratchMemory memory;
-	Ending ending{.error = find_obstacle(work, task), .refusal = {}};
-	if (!ending.error) {
-		ending.refusal = lock_set(work, task);
-	}
-	if (!ending.error && !ending.refusal) {
-		std::optional<Done> done;
-		ending.error = attempt([&] { done = perform(work, task); });
-		if (!ending.error && done) {
-			progress.done(task, *done);
-			report(LOG, format("%s partition %s of table %s", task.creates() ? "created" : "retired",
-			                   done->partition.c_str(), qualified_name(work.policy.parent).c_str()));
-		}
+	Ending ending;
+	ending.refusal = lock_set(work, task);
+	if (!ending.refusal) {
+		ending.error = attempt([&] { ending.done = perform(work, task); });
 	}
 	return ending;
+}
+
+/// To retire, the lock of the set is taken if that costs nobody a wait; else the partition leaves without it, if it
+/// can; else the lock is waited for.
+Ending perform_once(const Procedure &procedure, const Work &work, const Task &task) {
+	if (!task.creates() && is_pending(work.policy, task.partition)) {
+		return finalize(work.policy, task.partition);
+	}
+	if (auto error = find_obstacle(work, task)) {
+		return {.done = {}, .error = std::move(error), .refusal = {}};
+	}
+	if (task.retires() && !lock_if_free(work.policy.parent, AccessExclusiveLock) &&
+	    can_depart(work.policy, task.partition)) {
+		if (auto ending = depart(procedure, work.policy, task.partition)) {
+			return *ending;
+		}
+	}
+	return task.finalizes ? Ending{} : perform_in_one(work, task);
+}
+
+void tell(Progress &progress, const Work &work, const Task &task, const Ending &ending) {
+	if (ending.refusal && !task.finalizes) {
+		progress.refuse(work, task, *ending.refusal);
+		warn(work.policy, task.action, ending.refusal->error);
+	} else if (ending.refusal || ending.error) {
+		const Error &error = ending.refusal ? ending.refusal->error : *ending.error;
+		progress.fail(work, task, error);
+		warn(work.policy, task.action, error);
+	} else if (ending.done) {
+		progress.done(task, *ending.done);
+		report(LOG, format("%s partition %s of table %s", task.creates() ? "created" : "retired",
+		                   ending.done->partition.c_str(), qualified_name(work.policy.parent).c_str()));
+	}
 }
 
 /// Performs a task and commits; again while its locks are not to be had, and may be a moment later.
 void perform_and_commit(const Procedure &procedure, Progress &progress, const Work &work, const Task &task) {
 	for (int tries = 0;; ++tries) {
-		const Ending ending = perform_once(progress, work, task);
+		const Ending ending = perform_once(procedure, work, task);
 		procedure.commit();
 		const bool is_transient =
 			ending.refusal ? !ending.refusal->will_last : task.creates() && ending.error && is_blocked(*ending.error);
@@ -62,13 +82,7 @@ void perform_and_commit(const Procedure &procedure, Progress &progress, const Wo
 			procedure.pause(lock_retry_delay_ms());
 			continue;
 		}
-		if (ending.refusal) {
-			progress.refuse(work, task, *ending.refusal);
-			warn(work.policy, task.action, ending.refusal->error);
-		} else if (ending.error) {
-			progress.fail(work, task, *ending.error);
-			warn(work.policy, task.action, *ending.error);
-		}
+		tell(progress, work, task, ending);
 		return;
 	}
 }
@@ -101,6 +115,7 @@ void maintain_all(const Procedure &procedure) {
 	call(PreventCommandIfReadOnly, "warden.maintain()");
 	delete_orphans();
 	delete_old_holds();
+	delete_old_departures();
 	const std::vector<Policy> policies = own_policies();
 	procedure.commit();
 	for (const Policy &policy : policies) {

@@ -32,12 +32,6 @@ std::string join(const std::vector<std::string> &statements) {
 	return text;
 }
 
-/// The policy may have changed while we waited for the lock, which who changes it holds as well; and so may the owner.
-bool is_unchanged(const Policy &policy) {
-	const auto current = read_policies(policy.parent);
-	return !current.empty() && current.front() == policy && owns(policy.parent);
-}
-
 bool is_covered(const std::vector<Range> &existing, const Range &range) {
 	const auto next = std::ranges::upper_bound(existing, range.lower, {}, &Range::upper);
 	return next != existing.end() && next->lower < range.upper;
@@ -165,14 +159,18 @@ void attach(const Draft &draft, const Blueprint &blueprint, Oid owner, std::vect
 	}
 }
 
-// Statements name what they are about, and only tables are locked: somebody may rename a schema under us.
+} // namespace
+
+bool is_unchanged(const Policy &policy) {
+	const auto current = read_policies(policy.parent);
+	return !current.empty() && current.front() == policy && owns(policy.parent);
+}
+
 Error renamed_meanwhile(Oid parent) {
 	return Error(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
 	             format("another table than %s was reached by its name", qualified_name(parent).c_str()))
 	    .with_detail("Its schema was renamed in the same moment.");
 }
-
-} // namespace
 
 const char *retirement_action(const Policy &policy) {
 	return policy.detach ? "detach" : "drop";
@@ -182,12 +180,6 @@ void check_retirement(const Policy &policy, Oid partition) {
 	const PinnedSettings settings;
 	if (!relation_exists(partition) || !owns(policy.parent)) {
 		return;
-	}
-	if (find_detaching(policy.parent) == partition) {
-		throw Error(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
-		            format("partition %s is being detached", qualified_name(partition).c_str()))
-			.with_detail("A DETACH CONCURRENTLY was interrupted.")
-			.with_hint("Use ALTER TABLE ... DETACH PARTITION ... FINALIZE.");
 	}
 	const Oid owner = owner_of(policy.parent);
 	if (policy.detach) {

@@ -17,8 +17,15 @@ struct Done {
 	std::string command;   ///< the statements, for a person to run
 };
 
+/// Whether the policy and the owner are as they were: both may change until the parent is locked, which who changes
+/// them does as well.
+bool is_unchanged(const Policy &policy);
+
+/// Statements name what they are about, and only tables are locked: somebody may rename a schema under us.
+Error renamed_meanwhile(Oid parent);
+
 /// Looks, before any lock is asked for, whether a partition can be retired: the errors of check_dependents() and
-/// check_references(), 42501 if it has another owner, 55000 if a DETACH CONCURRENTLY of it was interrupted.
+/// check_references(), 42501 if it has another owner.
 void check_retirement(const Policy &policy, Oid partition);
 
 /// Locks a set for one kind of step, until the end of the (sub)transaction: the parent, so that nobody else changes the

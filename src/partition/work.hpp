@@ -12,9 +12,12 @@ namespace warden::partition {
 struct Task {
 	const char *action;
 	std::optional<Range> range; ///< to create
-	Oid partition = InvalidOid; ///< to retire
+	Oid partition = InvalidOid; ///< to retire, or one whose DETACH CONCURRENTLY was interrupted
+	bool finalizes = false;     ///< the latter
+	bool has_expired = true;    ///< also of the latter
 
 	bool creates() const { return range.has_value(); }
+	bool retires() const { return !creates() && !finalizes; }
 };
 
 /// What is due of a set.
@@ -24,6 +27,9 @@ struct Work {
 	std::vector<Task> tasks;
 	std::size_t locks = 0; ///< that they will hold, about
 	bool is_all = true;    ///< otherwise more is due than these tasks
+
+	/// What is to be done with a partition that exists; null: nothing.
+	const Task *find(Oid partition) const;
 };
 
 /// What is due of a set, as far as one transaction may hold the locks for it (std::nullopt: a transaction for each
