@@ -227,9 +227,11 @@ bool can_depart(const Policy &policy, Oid partition) {
 	    OidIsValid(find_detaching(policy.parent))) {
 		return false;
 	}
+	const Oid owner = owner_of(policy.parent);
 	const std::vector<Oid> tree = tree_of(partition);
-	return std::ranges::all_of(tree, [](Oid member) {
+	return std::ranges::all_of(tree, [owner](Oid member) {
 		return call(get_rel_relkind, member) != RELKIND_FOREIGN_TABLE &&
+		       call(has_privs_of_role, owner, owner_of(member)) &&
 		       find_peers(OpenRelation(member, AccessShareLock)).empty();
 	});
 }

@@ -22,7 +22,8 @@ struct Ending {
 };
 
 /// Whether a partition can leave by DETACH CONCURRENTLY: its set has no default partition, is not just losing another
-/// one, and no foreign key joins the partition with another table, as that would be locked.
+/// one, no foreign key joins the partition with another table, as that would be locked, and it is the owner's to alter
+/// as a whole: it is given a CHECK.
 bool can_depart(const Policy &policy, Oid partition);
 
 /// Retires an expired partition in a background worker; commits on the way.  Does not begin while a transaction is in
