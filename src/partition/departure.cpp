@@ -39,6 +39,9 @@ constinit Statement find_departure{
 constinit Statement select_departures{"SELECT partition::oid, parent::oid FROM warden.partition_departures"};
 constinit Statement delete_departure{"DELETE FROM warden.partition_departures WHERE partition = $1"};
 
+constinit Statement find_attached{
+	"SELECT 1 FROM pg_inherits WHERE inhrelid = $1 AND inhparent = $2 AND NOT inhdetachpending"};
+
 // How long to wait, while nobody waits for us, for transactions of which none had been open for that long: then it
 // would not have been begun.
 int patience_ms() {
@@ -49,6 +52,10 @@ bool was_begun_by_us(Oid parent, Oid partition, const char *action) {
 	const AsExtension owner;
 	Spi spi;
 	return !spi.query_latest<int32>(find_departure, partition, parent, std::string_view(action)).empty();
+}
+
+bool is_to_be_dropped(const Policy &policy, Oid partition, bool has_expired) {
+	return has_expired && !policy.detach && was_begun_by_us(policy.parent, partition, "drop");
 }
 
 void forget(Oid partition) {
@@ -152,12 +159,8 @@ public:
 		call([&] { UnlockRelationIdForSession(&lock_, ShareUpdateExclusiveLock); });
 	}
 
-	/// Tells why the partition, which has been detached, is still there.
-	void tell() const {
-		if (kept_) {
-			throw Error(*kept_);
-		}
-	}
+	/// Why the partition, which has been detached, is still there.
+	const std::optional<Error> &kept() const { return kept_; }
 
 private:
 	const Order &order_;
@@ -170,10 +173,10 @@ private:
 	std::optional<Error> kept_;
 };
 
-void work_on(const Order &order) {
+std::optional<Error> work_on(const Order &order) {
 	Departure departure(order);
 	Command(order.statement).run(0, [&] { departure.begin(); }, [&](uint64) { departure.end(); });
-	departure.tell();
+	return departure.kept();
 }
 
 // Server code.
@@ -184,8 +187,9 @@ BackgroundWorker describe_departure() {
 }
 
 bool is_attached(const Policy &policy, Oid partition) {
-	return relation_exists(partition) && call(get_rel_relispartition, partition) &&
-	       call(get_partition_parent, partition, true) == policy.parent;
+	const PinnedSettings settings;
+	Spi spi;
+	return !spi.query_latest<int32>(find_attached, partition, policy.parent).empty();
 }
 
 void report_full() {
@@ -195,44 +199,62 @@ void report_full() {
 	           .with_hint("Consider increasing max_worker_processes."));
 }
 
-void finalize_now(const Policy &policy, Oid partition, const EarlySnapshot &snapshot, Ending &ending) {
-	if (!relation_exists(partition) || !is_pending(policy, partition) || !is_unchanged(policy)) {
-		return;
+// With the parent locked.
+Ending finalize_now(const Policy &policy, Oid partition, const EarlySnapshot &snapshot) {
+	if (!is_pending(policy, partition) || !is_unchanged(policy)) {
+		return {};
 	}
 	const std::optional<Work> work = find_work(policy, std::nullopt);
 	const Task *const task = work ? work->find(partition) : nullptr;
 	if (task == nullptr) {
-		return;
+		return {};
 	}
-	const bool drops = task->has_expired && !policy.detach && was_begun_by_us(policy.parent, partition, "drop");
+	const bool drops = is_to_be_dropped(policy, partition, task->has_expired);
 	const bool detaches = was_begun_by_us(policy.parent, partition, "detach");
 	lock_tree_now(partition, AccessExclusiveLock);
 	for (const Peer &peer : find_peers(OpenRelation(partition, NoLock))) {
 		lock_now(peer.table, peer.refers_to_us ? AccessExclusiveLock : ShareRowExclusiveLock);
 	}
-	Done done = plan_finalization(policy, partition);
+	Done done{qualified_name(partition), detach_command(policy, partition, " FINALIZE")};
 	{
 		const AsOwner owner(owner_of(policy.parent));
 		snapshot.execute(done.command);
 	}
-	ending.error = conclude(policy, partition, drops ? "drop" : detaches ? "detach" : "finalize", done);
-	ending.done = done;
+	const auto kept = conclude(policy, partition, drops ? "drop" : detaches ? "detach" : "finalize", done);
+	return {.done = done, .error = kept, .refusal = {}};
+}
+
+Ending try_to_finalize(const Policy &policy, Oid partition) {
+	const PinnedSettings settings;
+	const EarlySnapshot snapshot;
+	// Perhaps it is the worker of another maintenance.
+	std::optional<Refusal> refusal = find_holder(partition, AccessExclusiveLock);
+	if (!refusal) {
+		refusal = snapshot.find_long_holder();
+	}
+	if (!refusal) {
+		snapshot.outlast_others(patience_ms());
+		refusal = take_lock(policy.parent, ShareUpdateExclusiveLock);
+	}
+	return refusal ? Ending{.done = {}, .error = {}, .refusal = refusal} : finalize_now(policy, partition, snapshot);
 }
 
 } // namespace
 
 bool can_depart(const Policy &policy, Oid partition) {
 	const PinnedSettings settings;
-	if (!relation_exists(partition) || OidIsValid(call(get_default_partition_oid, policy.parent)) ||
-	    OidIsValid(find_detaching(policy.parent))) {
+	const auto is_there = [](Oid relation) {
+		return lock_if_free(relation, AccessShareLock) && relation_exists(relation);
+	};
+	if (!is_there(policy.parent) || !is_there(partition) ||
+	    OidIsValid(call(get_default_partition_oid, policy.parent)) || OidIsValid(find_detaching(policy.parent))) {
 		return false;
 	}
 	const Oid owner = owner_of(policy.parent);
 	const std::vector<Oid> tree = tree_of(partition);
-	return std::ranges::all_of(tree, [owner](Oid member) {
-		return call(get_rel_relkind, member) != RELKIND_FOREIGN_TABLE &&
-		       call(has_privs_of_role, owner, owner_of(member)) &&
-		       find_peers(OpenRelation(member, AccessShareLock)).empty();
+	return std::ranges::all_of(tree, [&](Oid member) {
+		return is_there(member) && call(get_rel_relkind, member) != RELKIND_FOREIGN_TABLE &&
+		       call(has_privs_of_role, owner, owner_of(member)) && find_peers(OpenRelation(member, NoLock)).empty();
 	});
 }
 
@@ -258,9 +280,9 @@ std::optional<Ending> depart(const Procedure &procedure, const Policy &policy, O
 	if (is_pending(policy, partition)) {
 		return finalize(policy, partition);
 	}
-	ending.error = report.error;
 	if (!is_attached(policy, partition)) {
-		return ending;
+		ending.error = report.error;
+		return report.done ? ending : Ending{}; // or it was somebody else
 	}
 	if (!report.started) {
 		report_full();
@@ -272,8 +294,7 @@ std::optional<Ending> depart(const Procedure &procedure, const Policy &policy, O
 	if (!report.error || report.error->sqlstate == ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE) {
 		return std::nullopt;
 	}
-	ending.done.reset();
-	return ending;
+	return Ending{.done = {}, .error = report.error, .refusal = {}};
 }
 
 bool is_pending(const Policy &policy, Oid partition) {
@@ -282,28 +303,24 @@ bool is_pending(const Policy &policy, Oid partition) {
 }
 
 Ending finalize(const Policy &policy, Oid partition) {
-	const PinnedSettings settings;
-	const EarlySnapshot snapshot;
 	Ending ending;
-	ending.refusal = snapshot.find_long_holder();
-	if (!ending.refusal) {
-		snapshot.outlast_others(patience_ms());
-		ending.refusal = take_lock(policy.parent, ShareUpdateExclusiveLock);
-	}
-	if (ending.refusal) {
+	const auto error = attempt([&] { ending = try_to_finalize(policy, partition); });
+	if (!error) {
 		return ending;
 	}
-	if (const auto error = attempt([&] { finalize_now(policy, partition, snapshot, ending); })) {
-		if (is_blocked(*error)) {
-			return {.done = {}, .error = {}, .refusal = Refusal{*error, false}};
-		}
-		return {.done = {}, .error = error, .refusal = {}};
+	if (is_blocked(*error)) {
+		return {.done = {}, .error = {}, .refusal = Refusal{*error, false}};
 	}
-	return ending;
+	// Somebody else may have been first.
+	return {.done = {}, .error = is_pending(policy, partition) ? error : std::nullopt, .refusal = {}};
 }
 
-Done plan_finalization(const Policy &policy, Oid partition) {
-	return {qualified_name(partition), detach_command(policy, partition, " FINALIZE")};
+Done plan_finalization(const Policy &policy, Oid partition, bool has_expired) {
+	Done done{qualified_name(partition), detach_command(policy, partition, " FINALIZE")};
+	if (is_to_be_dropped(policy, partition, has_expired)) {
+		done.command += ";\n" + plan_retirement(policy, partition).command;
+	}
+	return done;
 }
 
 void delete_old_departures() {

@@ -37,8 +37,8 @@ bool is_pending(const Policy &policy, Oid partition);
 /// Completes the detachment of one, and drops it if that is what retention began it for and still wants.
 Ending finalize(const Policy &policy, Oid partition);
 
-/// What finalize() would do.
-Done plan_finalization(const Policy &policy, Oid partition);
+/// What finalize() would do with a partition, which has expired or not.
+Done plan_finalization(const Policy &policy, Oid partition, bool has_expired);
 
 /// Forgets the departures of partitions that somebody else has finalized or dropped.
 void delete_old_departures();

@@ -93,7 +93,7 @@ std::optional<Done> perform(const Work &work, const Task &task) {
 Done plan(const Work &work, const Task &task) {
 	const PinnedSettings settings;
 	if (task.finalizes) {
-		return plan_finalization(work.policy, task.partition);
+		return plan_finalization(work.policy, task.partition, task.has_expired);
 	}
 	return task.range ? plan_creation(work.set, read_blueprint(work.policy, work.set.bounds), *task.range)
 	                  : plan_retirement(work.policy, task.partition);

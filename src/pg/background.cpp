@@ -27,8 +27,9 @@ struct Shared {
 	int statement_timeout_ms;
 	int our_lock_timeout_ms; // the caller's warden.lock_timeout
 	bool arrived;
-	bool finished;
-	int sqlstate; // of an error, else 0
+	bool done;
+	bool finished; // done, or with an error
+	int sqlstate;  // of an error, else 0
 	char message[most_text];
 	char detail[most_text];
 	char hint[most_text];
@@ -148,7 +149,7 @@ Report run_in_background(BackgroundWorker worker, const Order &order) {
 	});
 	call([&] { run_and_wait(worker, segment); });
 	const Shared &shared = *call(shared_in, segment);
-	Report report{shared.arrived, std::nullopt};
+	Report report{.started = shared.arrived, .done = shared.done, .error = {}};
 	if (report.started) {
 		report.error = error_in(shared);
 	}
@@ -156,7 +157,7 @@ Report run_in_background(BackgroundWorker worker, const Order &order) {
 	return report;
 }
 
-void serve(Datum argument, void (*work)(const Order &)) {
+void serve(Datum argument, std::optional<Error> (*work)(const Order &)) {
 	accept_signals();
 	dsm_segment *const segment = dsm_attach(DatumGetUInt32(argument));
 	if (segment == nullptr) {
@@ -168,16 +169,18 @@ void serve(Datum argument, void (*work)(const Order &)) {
 			[&] { BackgroundWorkerInitializeConnectionByOid(shared.database, InvalidOid, BGWORKER_BYPASS_ALLOWCONN); });
 		shared.arrived = true;
 		const MemoryScope memory(TopMemoryContext);
-		const auto error = survive([&] {
+		std::optional<Error> told;
+		const auto raised = survive([&] {
 			call([&] { settle(shared); });
 			const Order order{shared.role,
 			                  {shared.subjects[0], shared.subjects[1]},
 			                  shared.statement,
 			                  shared.lock_timeout_ms,
 			                  shared.statement_timeout_ms};
-			work(order);
+			told = work(order);
+			shared.done = true;
 		});
-		if (error) {
+		if (const auto &error = raised ? raised : told) {
 			call([&] {
 				put(shared.message, error->message);
 				put(shared.detail, error->detail);

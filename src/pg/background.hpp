@@ -23,7 +23,8 @@ struct Order {
 
 /// What became of it.
 struct Report {
-	bool started; ///< otherwise there is no room for a worker: nothing was done
+	bool started; ///< otherwise there is no room for a worker
+	bool done;    ///< the work came to its end
 	std::optional<Error> error;
 };
 
@@ -34,7 +35,8 @@ struct Report {
 /// a lock on the subjects, and without a snapshot, which is checked.
 Report run_in_background(BackgroundWorker worker, const Order &order);
 
-/// The worker's side: does the work as the role that is ordered, outside of any transaction, and ends the process.
-void serve(Datum argument, void (*work)(const Order &));
+/// The worker's side: does the work as the role that is ordered, outside of any transaction, and ends the process. What
+/// it returns is to be told to who ordered it although it is done.
+void serve(Datum argument, std::optional<Error> (*work)(const Order &));
 
 } // namespace warden::pg

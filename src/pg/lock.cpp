@@ -128,6 +128,16 @@ std::optional<Refusal> find_long_holder(Oid relation, LOCKMODE mode) {
 	return refusal_by(relation, find_holders(relation, mode));
 }
 
+std::optional<Refusal> find_holder(Oid relation, LOCKMODE mode) {
+	if (lock_if_free(relation, mode)) {
+		call(UnlockRelationOid, relation, mode);
+		return std::nullopt;
+	}
+	const Holders holders = find_holders(relation, mode);
+	return Refusal{not_available(format("could not obtain lock on %s", qualified_name(relation).c_str()), holders),
+	               holders.longest_open_ms > int64{10} * timeout_ms};
+}
+
 bool lock_if_free(Oid relation, LOCKMODE mode) {
 	return call(ConditionalLockRelationOid, relation, mode);
 }

@@ -24,6 +24,9 @@ std::optional<Refusal> take_lock(Oid relation, LOCKMODE mode);
 /// Who keeps such a lock from being had and will go on doing so: a look, which asks for no lock.
 std::optional<Refusal> find_long_holder(Oid relation, LOCKMODE mode);
 
+/// Who keeps such a lock from being had at this moment.
+std::optional<Refusal> find_holder(Oid relation, LOCKMODE mode);
+
 /// Takes a lock if nobody is in the way, until the end of the (sub)transaction.  Looks at nothing else.
 bool lock_if_free(Oid relation, LOCKMODE mode);
 

@@ -194,7 +194,7 @@ ok($node->poll_query_until('postgres', "SELECT count(*) = 0 FROM pg_stat_activit
 is($node->safe_psql('postgres', $pending), 'app.events_old', 'the partition is left pending');
 is($node->safe_psql('postgres', q{SELECT action, status, detail FROM warden.partition_maintain()}),
 	'finalize|planned|CALL warden.maintain() does it.', 'which partition_maintain() tells of');
-is($node->safe_psql('postgres', q{SELECT command FROM warden.partition_maintain(dry_run => true)}), "$detach FINALIZE", 'with what will be done');
+is($node->safe_psql('postgres', q{SELECT command FROM warden.partition_maintain(dry_run => true)}), "$detach FINALIZE;\nDROP TABLE app.events_old", 'with what will be done');
 # An old snapshot of whatever table is looked for, as the server would wait for it.
 my $old = $node->background_psql('postgres');
 my $old_pid = $old->query_safe('BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT pg_backend_pid()');
@@ -218,12 +218,19 @@ is_over('terminated');
 $reader->query_safe('COMMIT');
 $reader->quit;
 
+# Those whose server has crashed.
+sub bury_clients
+{
+	$_->{run}->finish for $maintenance, $reader;
+	return;
+}
+
 # The worker is killed, and the server crashes with it; or the server is.
 sub kill_worker
 {
 	my $worker_pid = $node->safe_psql('postgres', "SELECT pid FROM pg_stat_activity WHERE $worker");
 	kill 'KILL', $worker_pid;
-	$maintenance->{run}->finish;
+	bury_clients();
 	$node->poll_query_until('postgres', 'SELECT true');
 	return;
 }
@@ -231,7 +238,7 @@ sub kill_worker
 sub kill_server
 {
 	$node->stop('immediate');
-	$maintenance->{run}->finish;
+	bury_clients();
 	$node->start;
 	return;
 }
@@ -241,7 +248,6 @@ for my $way ([ 'the worker is killed', \&kill_worker ], [ 'the server is killed'
 	make_set($node);
 	($reader, $maintenance) = start_detachment();
 	$disturb->();
-	eval { $reader->{run}->finish };
 	is($node->safe_psql('postgres', $pending), 'app.events_old', "$name: it is pending");
 	is($node->safe_psql('postgres', 'SELECT partition::regclass, parent::regclass, action FROM warden.partition_departures'),
 		'app.events_old|app.events|drop', "$name: and written down");
@@ -259,7 +265,6 @@ for my $way ([ 'held', q{SELECT warden.partition_hold('app.events_old', 'mine')}
 	make_set($node);
 	($reader, $maintenance) = start_detachment();
 	kill_server();
-	eval { $reader->{run}->finish };
 	$node->safe_psql('postgres', $command);
 	is_deeply([ $node->psql('postgres', $call) ], [ 0, '', '' ], "$name: the next maintenance finalizes");
 	is(exists_old(), 't', "$name: and does not drop");
@@ -280,7 +285,6 @@ $reader->query_safe('COMMIT');
 make_set($node);
 ($reader, $maintenance) = start_detachment();
 kill_server();
-eval { $reader->{run}->finish };
 $node->safe_psql('postgres', "$detach FINALIZE");
 is_deeply([ $node->psql('postgres', $call) ], [ 0, '', '' ], 'what a user has finalized');
 is(exists_old(), 't', 'is not dropped');
