@@ -70,10 +70,8 @@ std::string detach_command(const Policy &policy, Oid partition, const char *how)
 /// A partition and what is below it, which leaves with it.
 std::vector<Oid> tree_of(Oid partition) {
 	const List *const tree = call(find_all_inheritors, partition, NoLock, static_cast<List **>(nullptr));
-	std::vector<Oid> oids;
-	for (int i = 0; i < tree->length; ++i) {
-		oids.push_back(tree->elements[i].oid_value);
-	}
+	std::vector<Oid> oids(static_cast<size_t>(tree->length));
+	std::ranges::transform(tree->elements, tree->elements + tree->length, oids.begin(), &ListCell::oid_value);
 	return oids;
 }
 
@@ -131,12 +129,10 @@ public:
 		lock(parent_, ShareUpdateExclusiveLock);
 		lock_now(partition_, ShareUpdateExclusiveLock);
 		call([&] { LockRelationIdForSession(&lock_, ShareUpdateExclusiveLock); });
-		policy_ = known_policy(parent_);
-		const std::optional<Work> work = find_work(*policy_, std::nullopt);
+		const Policy &policy = policy_.emplace(known_policy(parent_));
+		const std::optional<Work> work = find_work(policy, std::nullopt);
 		const Task *const task = work ? work->find(partition_) : nullptr;
-		if (task == nullptr || !task->retires() || owner_of(parent_) != order_.role ||
-		    !can_depart(*policy_, partition_) ||
-		    detach_command(*policy_, partition_, " CONCURRENTLY") != order_.statement) {
+		if (!work || task == nullptr || !is_right(policy, *task)) {
 			throw Error(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE, "the set has changed meanwhile");
 		}
 		if (const auto obstacle = find_obstacle(*work, *task)) {
@@ -150,7 +146,7 @@ public:
 
 	void end() {
 		// If somebody has dropped the extension meanwhile, there is nobody to finalize it later.
-		if (OidIsValid(call(get_namespace_oid, "warden", true))) {
+		if (policy_ && OidIsValid(call(get_namespace_oid, "warden", true))) {
 			const SnapshotScope snapshot;
 			const PinnedSettings settings;
 			Done done{name_, order_.statement};
@@ -163,6 +159,11 @@ public:
 	const std::optional<Error> &kept() const { return kept_; }
 
 private:
+	bool is_right(const Policy &policy, const Task &task) const {
+		return task.retires() && owner_of(parent_) == order_.role && can_depart(policy, partition_) &&
+		       detach_command(policy, partition_, " CONCURRENTLY") == order_.statement;
+	}
+
 	const Order &order_;
 	const Oid parent_;
 	const Oid partition_;

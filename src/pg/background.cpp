@@ -4,6 +4,8 @@
 #include "pg/scoped.hpp"
 #include "pg/transaction.hpp"
 
+#include <algorithm>
+
 extern "C" {
 #include "mb/pg_wchar.h"
 #include "storage/dsm.h"
@@ -36,7 +38,7 @@ struct Shared {
 	char statement[FLEXIBLE_ARRAY_MEMBER];
 };
 
-// The rest of this namespace is server code, but for what takes a std::string.
+// The rest of this namespace is server code, where nothing else is said.
 
 Shared *shared_in(dsm_segment *segment) {
 	return static_cast<Shared *>(dsm_segment_address(segment));
@@ -49,7 +51,7 @@ dsm_segment *make_segment(const Order &order) {
 	memset(shared, 0, size);
 	shared->database = MyDatabaseId;
 	shared->role = order.role;
-	std::copy(order.subjects.begin(), order.subjects.end(), shared->subjects);
+	std::ranges::copy(order.subjects, shared->subjects);
 	shared->lock_timeout_ms = order.lock_timeout_ms;
 	shared->statement_timeout_ms = order.statement_timeout_ms;
 	shared->our_lock_timeout_ms = lock_timeout_ms();
@@ -76,6 +78,7 @@ void run_and_wait(BackgroundWorker &worker, dsm_segment *segment) {
 	MemoryContextSwitchTo(memory);
 }
 
+// No server code.
 std::optional<Error> error_in(const Shared &shared) {
 	if (!shared.finished) {
 		return Error(ERRCODE_ADMIN_SHUTDOWN, "the background worker was terminated");
@@ -137,6 +140,32 @@ void settle(const Shared &shared) {
 	become(shared.role);
 }
 
+// No server code.
+void perform(Shared &shared, Work work) {
+	call([&] { BackgroundWorkerInitializeConnectionByOid(shared.database, InvalidOid, BGWORKER_BYPASS_ALLOWCONN); });
+	shared.arrived = true;
+	const MemoryScope memory(TopMemoryContext);
+	std::optional<Error> told;
+	const auto raised = survive([&] {
+		call([&] { settle(shared); });
+		told = work({.role = shared.role,
+		             .subjects = {shared.subjects[0], shared.subjects[1]},
+		             .statement = shared.statement,
+		             .lock_timeout_ms = shared.lock_timeout_ms,
+		             .statement_timeout_ms = shared.statement_timeout_ms});
+		shared.done = true;
+	});
+	if (const auto &error = raised ? raised : told) {
+		call([&] {
+			put(shared.message, error->message);
+			put(shared.detail, error->detail);
+			put(shared.hint, error->hint);
+		});
+		shared.sqlstate = error->sqlstate;
+	}
+	shared.finished = true;
+}
+
 } // namespace
 
 Report run_in_background(BackgroundWorker worker, const Order &order) {
@@ -157,39 +186,13 @@ Report run_in_background(BackgroundWorker worker, const Order &order) {
 	return report;
 }
 
-void serve(Datum argument, std::optional<Error> (*work)(const Order &)) {
+void serve(Datum argument, Work work) {
 	accept_signals();
 	dsm_segment *const segment = dsm_attach(DatumGetUInt32(argument));
 	if (segment == nullptr) {
 		proc_exit(0); // who ordered it has gone
 	}
-	entry([&] {
-		Shared &shared = *shared_in(segment);
-		call(
-			[&] { BackgroundWorkerInitializeConnectionByOid(shared.database, InvalidOid, BGWORKER_BYPASS_ALLOWCONN); });
-		shared.arrived = true;
-		const MemoryScope memory(TopMemoryContext);
-		std::optional<Error> told;
-		const auto raised = survive([&] {
-			call([&] { settle(shared); });
-			const Order order{shared.role,
-			                  {shared.subjects[0], shared.subjects[1]},
-			                  shared.statement,
-			                  shared.lock_timeout_ms,
-			                  shared.statement_timeout_ms};
-			told = work(order);
-			shared.done = true;
-		});
-		if (const auto &error = raised ? raised : told) {
-			call([&] {
-				put(shared.message, error->message);
-				put(shared.detail, error->detail);
-				put(shared.hint, error->hint);
-			});
-			shared.sqlstate = error->sqlstate;
-		}
-		shared.finished = true;
-	});
+	entry([&] { perform(*shared_in(segment), work); });
 	proc_exit(0);
 }
 

@@ -37,6 +37,7 @@ Report run_in_background(BackgroundWorker worker, const Order &order);
 
 /// The worker's side: does the work as the role that is ordered, outside of any transaction, and ends the process. What
 /// it returns is to be told to who ordered it although it is done.
-void serve(Datum argument, std::optional<Error> (*work)(const Order &));
+using Work = std::optional<Error> (*)(const Order &);
+void serve(Datum argument, Work work);
 
 } // namespace warden::pg

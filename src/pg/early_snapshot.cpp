@@ -47,7 +47,7 @@ std::optional<Refusal> EarlySnapshot::find_long_holder() const {
 	const auto rows = spi.query<std::optional<std::string_view>, std::optional<int64>>(select_snapshots,
 	                                                                                   format("%u", snapshot_->xmin));
 	const auto &[who, longest] = rows.front();
-	if (longest.value_or(0) <= int64{10} * lock_timeout_ms()) {
+	if (!who || longest.value_or(0) <= int64{10} * lock_timeout_ms()) {
 		return std::nullopt;
 	}
 	return Refusal{Error(ERRCODE_LOCK_NOT_AVAILABLE, "a long transaction may still see what is to be detached")

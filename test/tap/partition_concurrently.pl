@@ -163,6 +163,19 @@ is_log($node, "detach: $detach CONCURRENTLY", 'and does no more');
 is($node->safe_psql('postgres', q{SELECT count(*), (SELECT count(*) FROM pg_constraint WHERE contype = 'c'
 	AND conrelid = 'app.events_old'::regclass) FROM app.events_old}), '10|1', 'the table has its rows, and the CHECK');
 
+# What cannot be dropped then stays as a table, and maintenance says why.
+make_set($node);
+($reader, $maintenance) = start_detachment();
+$node->safe_psql('postgres', 'CREATE VIEW app.old AS SELECT * FROM app.events_old');
+$reader->query_safe('COMMIT');
+my @result = result($maintenance);
+like("$result[0] $result[2]", qr/^0 WARNING:  2BP01: could not drop a partition of table app\.events: cannot drop app\.events_old/,
+	'a view keeps it from being dropped');
+is_over('a view');
+is_log($node, "detach: $detach CONCURRENTLY", 'a view: it is detached');
+is($node->safe_psql('postgres', 'SELECT count(*) FROM app.old'), 10, 'a view: and still there');
+$node->safe_psql('postgres', 'DROP VIEW app.old');
+
 # One with partitions of its own goes with them.
 make_set($node, kind => 'PARTITION BY LIST (id)');
 ($reader, $maintenance) = start_detachment();
