@@ -49,7 +49,7 @@ void do_tasks(Progress &progress, const Work &work) {
 	const auto obstacles = find_obstacles(work);
 	bool retires = false;
 	for (std::size_t i = 0; i < work.tasks.size(); ++i) {
-		retires |= !work.tasks[i].creates() && !obstacles[i];
+		retires |= work.tasks[i].retires() && !obstacles[i];
 	}
 	const std::optional<Refusal> no_retirement = retires ? lock_to_retire(work.policy) : std::nullopt;
 	clear_default(work.policy.parent);
@@ -58,9 +58,12 @@ void do_tasks(Progress &progress, const Work &work) {
 		if (!progress.goes_on_with(task)) {
 			continue;
 		}
-		if (const auto &obstacle = obstacles[i]) {
+		if (task.finalizes) {
+			// It has to wait for others, and must not while this transaction holds what they may wait for.
+			progress.planned(task, plan(work, task), "CALL warden.maintain() does it.");
+		} else if (const auto &obstacle = obstacles[i]) {
 			progress.fail(work, task, *obstacle);
-		} else if (!task.creates() && no_retirement) {
+		} else if (task.retires() && no_retirement) {
 			progress.refuse(work, task, *no_retirement);
 		} else {
 			do_task(progress, work, task);

@@ -61,6 +61,14 @@ CREATE TABLE warden.partition_checks (
 CREATE UNIQUE INDEX partition_checks_partition ON warden.partition_checks (partition) WHERE partition <> 0::oid;
 SELECT pg_catalog.pg_extension_config_dump('warden.partition_checks',
     'WHERE EXISTS (SELECT FROM pg_catalog.pg_class WHERE pg_class.oid OPERATOR(pg_catalog.=) partition::pg_catalog.oid)');
+-- What is leaving by DETACH CONCURRENTLY, and what retention wants with it. Written in the transaction that makes the
+-- partition pending, deleted in the one that completes the detachment.
+CREATE TABLE warden.partition_departures (
+    partition warden.relation_reference PRIMARY KEY,
+    parent warden.relation_reference NOT NULL,
+    action text NOT NULL,
+    since timestamptz NOT NULL DEFAULT now()
+);
 
 -- What was done. Written in the transaction that did it.
 CREATE TABLE warden.partition_log (
@@ -82,7 +90,7 @@ CREATE POLICY visible ON warden.partition_states FOR SELECT USING (
 CREATE POLICY visible ON warden.partition_log FOR SELECT USING (
     pg_has_role('pg_monitor', 'USAGE')
     OR EXISTS (SELECT FROM pg_class c WHERE c.oid = parent AND pg_has_role(c.relowner, 'USAGE')));
-GRANT SELECT ON warden.partition_policies, warden.partition_holds, warden.partition_checks, warden.partition_states,
+GRANT SELECT ON warden.partition_policies, warden.partition_holds, warden.partition_checks, warden.partition_states, warden.partition_departures,
     warden.partition_log TO PUBLIC;
 
 -- Those without a key could not be changed where they are published.
@@ -104,6 +112,9 @@ ALTER TABLE warden.partition_checks ENABLE REPLICA TRIGGER ignore_replicated;
 CREATE TRIGGER ignore_replicated BEFORE INSERT OR UPDATE OR DELETE ON warden.partition_states
     FOR EACH ROW EXECUTE FUNCTION warden.ignore_replicated();
 ALTER TABLE warden.partition_states ENABLE REPLICA TRIGGER ignore_replicated;
+CREATE TRIGGER ignore_replicated BEFORE INSERT OR UPDATE OR DELETE ON warden.partition_departures
+    FOR EACH ROW EXECUTE FUNCTION warden.ignore_replicated();
+ALTER TABLE warden.partition_departures ENABLE REPLICA TRIGGER ignore_replicated;
 CREATE TRIGGER ignore_replicated BEFORE INSERT OR UPDATE OR DELETE ON warden.partition_log
     FOR EACH ROW EXECUTE FUNCTION warden.ignore_replicated();
 ALTER TABLE warden.partition_log ENABLE REPLICA TRIGGER ignore_replicated;
@@ -216,8 +227,10 @@ COMMENT ON TABLE warden.partition_policies IS
     'What partition_by_time() and partition_by_number() were told, one row a set; lengths of numbers in the columns ..._number. Read the view partition_sets; change it by calling the function again.';
 COMMENT ON TABLE warden.partition_states IS
     'How the last maintenance of each set ended. Read the view partition_sets.';
+COMMENT ON TABLE warden.partition_departures IS
+    'Partitions that CALL maintain() is taking out of their set by DETACH CONCURRENTLY, or was when that was interrupted: action is what retention does with them then (drop, detach), since when. The next CALL maintain() goes on with them.';
 COMMENT ON TABLE warden.partition_log IS
-    'What was done: one row a partition created, detached, dropped or archived by maintenance, with the statements that were run, and one row a statement of partition_align(). Kept for warden.partition_history.';
+    'What was done: one row a partition created, detached, finalized, dropped or archived by maintenance, with the statements that were run, and one row a statement of partition_align(). Kept for warden.partition_history.';
 COMMENT ON FUNCTION warden.partition_by_time IS
 $$Has the partitions of a table that is partitioned by range of a time made ahead of time and retired; again with other arguments changes that.
 every: length of a partition, in months, days or time, not mixed. ahead: how far beyond now partitions are to exist (default: 4 partitions, and more up to a week while that is at most 48). keep: how long after its upper bound has passed a partition stays (default: for ever). keep_partitions: how many of those before the current one stay (default: all). keep_bytes: how large all of them may be, with indexes and TOAST (default: any size); what is held does not count. on_expiry: drop; detach, which leaves it as a table; or archive, which moves that to archive_schema, under another name if its own is taken there. on_reference: what if a foreign key of another table refers to a partition that is to be dropped: skip reports it; detach drops it when no row refers to it any more; pair does so too, and takes along the partitions of managed tables whose partition key refers to it. timezone: where days and months begin (default: that of the session, or UTC if existing bounds tell so; of a set that exists: as it was). anchor: one boundary (default: as existing partitions have it, else midnight of 2000-01-01, a Monday for days). key_format: how a key that is no timestamptz, timestamp or date tells the time: unix_seconds (integer, bigint), unix_milliseconds, unix_microseconds, unix_nanoseconds (bigint), uuidv7 (uuid), ulid (text in collation "C", in capitals). storage_parameters: of new partitions, like pg_class.reloptions (default: those of the newest partition). dry_run: only report.
@@ -254,7 +267,7 @@ $$Gives a managed set a default partition that may have any number of rows: no n
 dry_run: only report. Returns one row, as partition_maintain() does.
 Errors: 42704 not managed, 42501 not the owner, 42710 there is a default partition, 22004 an argument is null, 55P03 lock not available within warden.lock_timeout. Locks until the end of the transaction: SHARE UPDATE EXCLUSIVE on the table, SHARE ROW EXCLUSIVE on tables that foreign keys join with it.$$;
 COMMENT ON FUNCTION warden.partition_bounds(regclass) IS
-    'Partitions of a managed set, whatever their bounds. kind: range, default, or detaching (a DETACH CONCURRENTLY that was interrupted). Bounds are written in the set''s time zone. expires_at: when retention may take it by its age; null if never. reason: why it is still there. No rows for a table that is not managed, or of which the caller is neither in pg_monitor nor has the rights of the owner. Locks the table in ACCESS SHARE mode.';
+    'Partitions of a managed set, whatever their bounds. kind: range, default, or detaching (a DETACH CONCURRENTLY is at work on it, or was interrupted). Bounds are written in the set''s time zone. expires_at: when retention may take it by its age; null if never. reason: why it is still there. No rows for a table that is not managed, or of which the caller is neither in pg_monitor nor has the rights of the owner. Locks the table in ACCESS SHARE mode.';
 COMMENT ON FUNCTION warden.partition_coverage(regclass) IS
     'From now to covered_until a managed set has a partition for every row (null: not even now, or a set of numbers; infinity: up to MAXVALUE); covered_to: the same as a key; numbers_left: how many numbers after the last that the sequence behind the key has given out (null: there is none); the number of its partitions, the default one included; the default partition; and what of a set of time is due next, and when, as far as the bounds tell. No rows for a table that is not managed, or of which the caller is neither in pg_monitor nor has the rights of the owner. Locks the table in ACCESS SHARE mode.';
 COMMENT ON FUNCTION warden.partition_rows(regclass) IS

@@ -82,17 +82,13 @@ void add_move(const Policy &policy, Oid partition, std::vector<std::string> &sta
 }
 
 std::vector<std::string> retirement(const Policy &policy, Oid partition) {
-	const std::string name = qualified_name(partition);
 	std::vector<std::string> statements;
 	if (is_detached_first(policy, partition)) {
-		statements.push_back("ALTER TABLE " + qualified_name(policy.parent) + " DETACH PARTITION " + name);
+		statements.push_back("ALTER TABLE " + qualified_name(policy.parent) + " DETACH PARTITION " +
+		                     qualified_name(partition));
 	}
-	if (policy.retention.way == Retention::Way::Drop) {
-		const bool foreign = call(get_rel_relkind, partition) == RELKIND_FOREIGN_TABLE;
-		statements.push_back((foreign ? "DROP FOREIGN TABLE " : "DROP TABLE ") + name);
-	} else if (policy.retention.way == Retention::Way::Archive) {
-		add_move(policy, partition, statements);
-	}
+	const std::vector<std::string> rest = after_detachment(policy, partition);
+	statements.insert(statements.end(), rest.begin(), rest.end());
 	return statements;
 }
 
@@ -125,6 +121,17 @@ bool has_left(const Policy &policy, Oid partition) {
 
 } // namespace
 
+std::vector<std::string> after_detachment(const Policy &policy, Oid partition) {
+	std::vector<std::string> statements;
+	if (policy.retention.way == Retention::Way::Drop) {
+		const bool foreign = call(get_rel_relkind, partition) == RELKIND_FOREIGN_TABLE;
+		statements.push_back((foreign ? "DROP FOREIGN TABLE " : "DROP TABLE ") + qualified_name(partition));
+	} else if (policy.retention.way == Retention::Way::Archive) {
+		add_move(policy, partition, statements);
+	}
+	return statements;
+}
+
 /// One that a foreign key refers to cannot be dropped otherwise.
 bool is_detached_first(const Policy &policy, Oid partition) {
 	const Retention &retention = policy.retention;
@@ -135,12 +142,6 @@ bool is_detached_first(const Policy &policy, Oid partition) {
 std::optional<Error> find_hindrance(const Policy &policy, Oid partition) {
 	const PinnedSettings settings;
 	return attempt([&] {
-		if (find_detaching(policy.parent) == partition) {
-			throw Error(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
-			            format("partition %s is being detached", qualified_name(partition).c_str()))
-				.with_detail("A DETACH CONCURRENTLY was interrupted.")
-				.with_hint("Use ALTER TABLE ... DETACH PARTITION ... FINALIZE.");
-		}
 		if (policy.retention.way != Retention::Way::Detach) {
 			check_removable(owner_of(policy.parent), partition, policy.retention.way);
 		}

@@ -9,8 +9,11 @@
 namespace warden::partition {
 
 /// What of the catalogue keeps a partition from being retired: the errors of check_dependents(), 42501 if it has
-/// another owner, 55000 if a DETACH CONCURRENTLY of it was interrupted.  Runs no code of the table's owner.
+/// another owner.  Runs no code of the table's owner.
 std::optional<Error> find_hindrance(const Policy &policy, Oid partition);
+
+/// What is to be done with a partition once it is detached: the statements that drop it, or put it into the archive.
+std::vector<std::string> after_detachment(const Policy &policy, Oid partition);
 
 /// Whether a partition is detached before it goes, so that no row may refer to it.
 bool is_detached_first(const Policy &policy, Oid partition);

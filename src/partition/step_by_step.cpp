@@ -3,6 +3,7 @@
 #include "partition/maintenance.hpp"
 
 #include "partition/default_prepare.hpp"
+#include "partition/departure.hpp"
 #include "partition/hold.hpp"
 #include "partition/outlook.hpp"
 
@@ -29,34 +30,51 @@ void warn(const Policy &policy, const char *action, const Error &error) {
 	report(WARNING, warning);
 }
 
-/// How one task ended in a transaction of its own.
-struct Ending {
-	std::optional<Error> error;
-	std::optional<Refusal> refusal;
-};
-
-Ending perform_once(Progress &progress, const Work &work, const Task &task) {
+Ending perform_in_one(const Work &work, const Task &task) {
 	const ScratchMemory memory;
-	Ending ending{.error = find_obstacle(work, task), .refusal = {}};
-	if (!ending.error) {
-		ending.refusal = lock_set(work, task);
-	}
-	if (!ending.error && !ending.refusal) {
-		std::optional<Done> done;
-		ending.error = attempt([&] { done = perform(work, task); });
-		if (!ending.error && done) {
-			progress.done(task, *done);
-			report(LOG, format("%s partition %s of table %s", task.creates() ? "created" : "retired",
-			                   done->partition.c_str(), qualified_name(work.policy.parent).c_str()));
-		}
+	Ending ending;
+	ending.refusal = lock_set(work, task);
+	if (!ending.refusal) {
+		ending.error = attempt([&] { ending.done = perform(work, task); });
 	}
 	return ending;
+}
+
+/// To retire, the lock of the set is taken if that costs nobody a wait; else the partition leaves without it, if it
+/// can; else the lock is waited for.
+Ending retire_once(const Procedure &procedure, const Work &work, const Task &task) {
+	if (is_pending(work.policy, task.partition)) {
+		return finalize(work.policy, task.partition);
+	}
+	if (auto error = find_obstacle(work, task)) {
+		return {.done = {}, .error = std::move(error), .refusal = {}};
+	}
+	if (task.retires() && !lock_if_free(work.policy.parent, AccessExclusiveLock) &&
+	    can_depart(work.policy, task.partition)) {
+		if (auto ending = depart(procedure, work.policy, task.partition)) {
+			return *ending;
+		}
+	}
+	return task.finalizes ? Ending{} : perform_in_one(work, task);
 }
 
 void tell(Progress &progress, const Work &work, const Task &task, const Error &error) {
 	progress.fail(work, task, error);
 	if (Progress::is_news(error)) {
 		warn(work.policy, task.action, error);
+	}
+}
+
+void tell(Progress &progress, const Work &work, const Task &task, const Ending &ending) {
+	if (ending.refusal && !task.finalizes) {
+		progress.refuse(work, task, *ending.refusal);
+		warn(work.policy, task.action, ending.refusal->error);
+	} else if (ending.refusal || ending.error) {
+		tell(progress, work, task, ending.refusal ? ending.refusal->error : *ending.error);
+	} else if (ending.done) {
+		progress.done(task, *ending.done);
+		report(LOG, format("%s partition %s of table %s", task.creates() ? "created" : "retired",
+		                   ending.done->partition.c_str(), qualified_name(work.policy.parent).c_str()));
 	}
 }
 
@@ -69,48 +87,62 @@ void guard(std::optional<Error> &stop, F &&body) {
 	}
 }
 
-/// Performs a task and commits; again while its locks are not to be had, and may be a moment later.
-void perform_and_commit(const Procedure &procedure, Progress &progress, const Work &work, const Task &task,
-                        std::optional<Error> &stop) {
+/// Creates a partition and commits; again while its locks are not to be had, and may be a moment later.
+void create_and_commit(const Procedure &procedure, Progress &progress, const Work &work, const Task &task,
+                       std::optional<Error> &stop) {
 	for (int tries = 0; !stop; ++tries) {
 		Ending ending;
-		guard(stop, [&] { ending = perform_once(progress, work, task); });
+		guard(stop, [&] { ending = perform_in_one(work, task); });
 		procedure.commit();
 		const bool is_transient =
-			ending.refusal ? !ending.refusal->will_last : task.creates() && ending.error && is_blocked(*ending.error);
+			ending.refusal ? !ending.refusal->will_last : ending.error && is_blocked(*ending.error);
 		if (is_transient && tries < lock_retries()) {
 			guard(stop, [&] { procedure.pause(lock_retry_delay_ms()); });
 			continue;
 		}
-		guard(stop, [&] {
-			if (ending.refusal) {
-				progress.refuse(work, task, *ending.refusal);
-				warn(work.policy, task.action, ending.refusal->error);
-			} else if (ending.error) {
-				tell(progress, work, task, *ending.error);
-			}
-		});
+		guard(stop, [&] { tell(progress, work, task, ending); });
 		return;
 	}
 }
 
-/// The tasks that create, or those that retire.  What is in the way of one is told; a cancel, after which nothing more
-/// is done, returned.
-std::optional<Error> perform_all(const Procedure &procedure, Progress &progress, const Work &work,
-                                 const std::vector<std::optional<Error>> &obstacles, bool creates) {
+/// The same for one that leaves.  It may commit on the way, and leaves nothing behind that would have to be cleaned up.
+void retire_and_commit(const Procedure &procedure, Progress &progress, const Work &work, const Task &task) {
+	for (int tries = 0;; ++tries) {
+		const Ending ending = retire_once(procedure, work, task);
+		procedure.commit();
+		if (ending.refusal && !ending.refusal->will_last && tries < lock_retries()) {
+			procedure.pause(lock_retry_delay_ms());
+			continue;
+		}
+		tell(progress, work, task, ending);
+		return;
+	}
+}
+
+/// What is in the way of one is told; a cancel, after which nothing more is done, returned.
+std::optional<Error> create_all(const Procedure &procedure, Progress &progress, const Work &work,
+                                const std::vector<std::optional<Error>> &obstacles) {
 	std::optional<Error> stop;
 	for (std::size_t i = 0; i < work.tasks.size() && !stop; ++i) {
 		const Task &task = work.tasks[i];
-		if (task.creates() != creates || !progress.goes_on_with(task)) {
+		if (!task.creates() || !progress.goes_on_with(task)) {
 			continue;
 		}
 		if (const auto &obstacle = obstacles[i]) {
 			guard(stop, [&] { tell(progress, work, task, *obstacle); });
 		} else {
-			perform_and_commit(procedure, progress, work, task, stop);
+			create_and_commit(procedure, progress, work, task, stop);
 		}
 	}
 	return stop;
+}
+
+void retire_all(const Procedure &procedure, Progress &progress, const Work &work) {
+	for (const Task &task : work.tasks) {
+		if (!task.creates() && progress.goes_on_with(task)) {
+			retire_and_commit(procedure, progress, work, task);
+		}
+	}
 }
 
 void maintain_step_by_step(const Procedure &procedure, const Policy &policy) {
@@ -122,14 +154,12 @@ void maintain_step_by_step(const Procedure &procedure, const Policy &policy) {
 	}
 	if (work && !work->tasks.empty()) {
 		const auto obstacles = prepare_default(procedure, *work);
-		auto stop = perform_all(procedure, progress, *work, obstacles, true);
+		const auto stop = create_all(procedure, progress, *work, obstacles);
 		clear_default(procedure, policy.parent);
-		if (!stop) {
-			stop = perform_all(procedure, progress, *work, obstacles, false);
-		}
 		if (stop) {
 			throw Error(*stop);
 		}
+		retire_all(procedure, progress, *work);
 	}
 	procedure.commit();
 	if (work && work->unknown) {
@@ -152,6 +182,7 @@ void maintain_all(const Procedure &procedure) {
 	call(PreventCommandIfReadOnly, "warden.maintain()");
 	delete_orphans();
 	delete_old_holds();
+	delete_old_departures();
 	clear_default(procedure);
 	const std::vector<Policy> policies = own_policies();
 	procedure.commit();

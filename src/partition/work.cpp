@@ -1,5 +1,6 @@
 #include "partition/work.hpp"
 
+#include "partition/departure.hpp"
 #include "partition/hold.hpp"
 #include "partition/retention.hpp"
 
@@ -35,6 +36,11 @@ std::size_t locks_per_partition(Oid parent) {
 	return 6 + static_cast<std::size_t>(call([&] { return list_length(RelationGetIndexList(table.get())); }));
 }
 
+const Task *Work::find(Oid partition) const {
+	const auto found = std::ranges::find(tasks, partition, &Task::partition);
+	return OidIsValid(partition) && found != tasks.end() ? &*found : nullptr;
+}
+
 std::optional<Work> find_work(const Policy &policy, std::optional<std::size_t> locks) {
 	const PinnedSettings settings;
 	if (const auto refusal = take_lock(policy.parent, AccessShareLock)) {
@@ -50,11 +56,20 @@ std::optional<Work> find_work(const Policy &policy, std::optional<std::size_t> l
 	const std::size_t limit = locks ? *locks / each : most_tasks;
 	std::vector<Range> missing = work.set.missing(limit + 1);
 	std::vector<Oid> expired = find_expired(work.set);
+	const Oid detaching = find_detaching(policy.parent);
+	const bool detaching_has_expired = std::erase(expired, detaching) > 0;
 	work.is_all = missing.size() + expired.size() <= limit;
 	missing.resize(std::min(missing.size(), limit));
 	expired.resize(std::min(expired.size(), limit - missing.size()));
 	for (const Range &range : missing) {
 		work.tasks.push_back({.action = "create", .range = range});
+	}
+	if (OidIsValid(detaching)) {
+		work.tasks.push_back({.action = "finalize",
+		                      .range = {},
+		                      .partition = detaching,
+		                      .finalizes = true,
+		                      .has_expired = detaching_has_expired});
 	}
 	for (const Oid partition : expired) {
 		work.tasks.push_back({.action = name_of(policy.retention.way), .range = {}, .partition = partition});
@@ -64,7 +79,7 @@ std::optional<Work> find_work(const Policy &policy, std::optional<std::size_t> l
 }
 
 std::optional<Error> find_obstacle(const Work &work, const Task &task) {
-	return task.creates() ? std::nullopt : attempt([&] { check_retirement(work.policy, task.partition); });
+	return !task.retires() ? std::nullopt : attempt([&] { check_retirement(work.policy, task.partition); });
 }
 
 std::optional<Refusal> lock_set(const Work &work, const Task &task) {
@@ -78,6 +93,9 @@ std::optional<Done> perform(const Work &work, const Task &task) {
 
 Done plan(const Work &work, const Task &task) {
 	const PinnedSettings settings;
+	if (task.finalizes) {
+		return plan_finalization(work.policy, task.partition, task.has_expired);
+	}
 	return task.range ? plan_creation(work.set, read_blueprint(work.policy, work.set.bounds), *task.range)
 	                  : plan_retirement(work.policy, task.partition);
 }

@@ -12,9 +12,12 @@ namespace warden::partition {
 struct Task {
 	const char *action;
 	std::optional<Range> range; ///< to create
-	Oid partition = InvalidOid; ///< to retire
+	Oid partition = InvalidOid; ///< to retire, or one whose DETACH CONCURRENTLY was interrupted
+	bool finalizes = false;     ///< the latter
+	bool has_expired = true;    ///< also of the latter
 
 	bool creates() const { return range.has_value(); }
+	bool retires() const { return !creates() && !finalizes; }
 };
 
 /// What is due of a set.
@@ -25,6 +28,9 @@ struct Work {
 	std::size_t locks = 0;        ///< that they will hold, about
 	bool is_all = true;           ///< otherwise more is due than these tasks
 	std::optional<Error> unknown; ///< why it is not known what has expired by its size
+
+	/// What is to be done with a partition that exists; null: nothing.
+	const Task *find(Oid partition) const;
 };
 
 /// The locks that a partition keeps until the transaction ends: on itself, its TOAST table and that one's index, its

@@ -27,7 +27,14 @@ public:
 	/// is about to be committed, unless it leaves one open: the last of its own, or that which a COMMIT ends.
 	template <class F>
 	uint64 run(size_t n, F &&before_commit) {
+		return run(n, [] {}, std::forward<F>(before_commit));
+	}
+
+	/// The same, with after_begin() in the first transaction before the statement.
+	template <class F, class G>
+	uint64 run(size_t n, F &&after_begin, G &&before_commit) {
 		begin(n);
+		after_begin();
 		const bool ends_block = is_commit(n);
 		if (ends_block) {
 			before_commit(uint64{0});

@@ -87,6 +87,14 @@ Error not_available(const std::string &message, const Holders &holders) {
 	    .with_detail(holders.who.empty() ? "Who held it has let go meanwhile." : "Held by " + holders.who + ".");
 }
 
+std::optional<Refusal> refusal_by(Oid relation, const Holders &holders) {
+	if (holders.longest_open_ms <= int64{10} * timeout_ms) {
+		return std::nullopt;
+	}
+	return Refusal{
+		not_available(format("%s is in use by a long transaction", qualified_name(relation).c_str()), holders), true};
+}
+
 void check_exists(Oid relation) {
 	if (!relation_exists(relation)) {
 		throw Error(ERRCODE_UNDEFINED_TABLE, format("relation with OID %u does not exist", relation));
@@ -101,8 +109,8 @@ std::optional<Refusal> take_lock(Oid relation, LOCKMODE mode) {
 	}
 	const std::string name = qualified_name(relation);
 	const Holders holders = find_holders(relation, mode);
-	if (holders.longest_open_ms > int64{10} * timeout_ms) {
-		return Refusal{not_available(format("%s is in use by a long transaction", name.c_str()), holders), true};
+	if (auto refusal = refusal_by(relation, holders)) {
+		return refusal;
 	}
 	if (const auto error = attempt([&] { call(LockRelationOid, relation, mode); })) {
 		if (!is_blocked(*error)) {
@@ -114,6 +122,24 @@ std::optional<Refusal> take_lock(Oid relation, LOCKMODE mode) {
 			false};
 	}
 	return std::nullopt;
+}
+
+std::optional<Refusal> find_long_holder(Oid relation, LOCKMODE mode) {
+	return refusal_by(relation, find_holders(relation, mode));
+}
+
+std::optional<Refusal> find_holder(Oid relation, LOCKMODE mode) {
+	if (lock_if_free(relation, mode)) {
+		call(UnlockRelationOid, relation, mode);
+		return std::nullopt;
+	}
+	const Holders holders = find_holders(relation, mode);
+	return Refusal{not_available(format("could not obtain lock on %s", qualified_name(relation).c_str()), holders),
+	               holders.longest_open_ms > int64{10} * timeout_ms};
+}
+
+bool lock_if_free(Oid relation, LOCKMODE mode) {
+	return call(ConditionalLockRelationOid, relation, mode);
 }
 
 void lock(Oid relation, LOCKMODE mode) {

@@ -21,7 +21,16 @@ struct Refusal {
 /// PinnedSettings.  An autovacuum that is in the way is cancelled, as the server would do.
 std::optional<Refusal> take_lock(Oid relation, LOCKMODE mode);
 
-/// The same, with a refusal thrown, and error 42P01 for a relation that does not exist.
+/// Who keeps such a lock from being had and will go on doing so: a look, which asks for no lock.
+std::optional<Refusal> find_long_holder(Oid relation, LOCKMODE mode);
+
+/// Who keeps such a lock from being had at this moment.
+std::optional<Refusal> find_holder(Oid relation, LOCKMODE mode);
+
+/// Takes a lock if nobody is in the way, until the end of the (sub)transaction.  Looks at nothing else.
+bool lock_if_free(Oid relation, LOCKMODE mode);
+
+/// take_lock() with a refusal thrown, and error 42P01 for a relation that does not exist.
 void lock(Oid relation, LOCKMODE mode);
 
 /// lock() without any wait: for locks beyond the first, while others already wait for us.
