@@ -31,6 +31,14 @@ struct Blueprint {
 /// newest partition that is a table, as the parent has none.
 Blueprint read_blueprint(const Policy &policy, const Bounds &bounds);
 
+/// Where a new partition is placed in its parent, and how it is partitioned itself.
+struct Placement {
+	std::string suffix;       ///< of its name
+	std::string bound;        ///< FOR VALUES ..., or DEFAULT
+	std::string partition_by; ///< the key, if it is partitioned: HASH (id)
+	std::vector<Placement> children;
+};
+
 /// A new partition: its name and what makes it, in order.
 struct Draft {
 	std::string name; ///< unqualified
@@ -39,11 +47,12 @@ struct Draft {
 	std::string attach;
 };
 
-/// Drafts a partition.  Its name is free at this moment: no relation or type of the schema has it.
-Draft draft_partition(const Blueprint &blueprint, const Range &range, const Key &key, const Calendar &calendar);
+/// Drafts a partition.  Its name is free at this moment: no relation or type of the schema has it.  Its own partitions,
+/// if it is to have any, are made and attached to it before it is attached itself.
+Draft draft_partition(const Blueprint &blueprint, const Placement &placement);
 
-/// The statement that gives a partition the replica identity of its parent: its own index below that of the parent. For
-/// a partition that is attached; std::nullopt if the parent's identity is no index.
-std::optional<std::string> replica_identity(const Blueprint &blueprint, const std::string &partition);
+/// The statements that give a partition, and those below it, the replica identity of its parent: their own indexes
+/// below that of the parent.  For a partition that is attached; none if the parent's identity is no index.
+std::vector<std::string> replica_identities(const Blueprint &blueprint, const std::string &partition);
 
 } // namespace warden::partition

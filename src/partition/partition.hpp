@@ -1,10 +1,11 @@
 // partition.hpp - Partitions exist before a row needs them, and leave when their time is over.
 //
-// Reading order: notation, calendar and plan (plain logic: which ranges, and how they are written), policy (what was
-// declared), bounds (what exists), position (how far numbers have come), blueprint (what a new partition must look
-// like), references (who refers to one), hold (which are to stay), steps (one DDL step each), maintenance (the
-// sequence, in one transaction or in many), declaration, declare and declare_number (partition_by_time,
-// partition_by_number), report (for the views).
+// Reading order: notation, calendar and plan (plain logic: which ranges, and how they are written), remainder (which
+// parts of a hash), value (the keys of a list), kind and policy (what was declared), bounds and flat (what exists),
+// position (how far numbers have come), place (what a new partition is for), blueprint (what it must look like), tree
+// (sets below sets), references (who refers to one), hold (which are to stay), steps (one DDL step each), maintenance
+// (the sequence, in one transaction or in many), collision (what only a person can do), declaration, declare,
+// declare_number, declare_list, declare_hash and subdivide (the functions), report (for the views).
 #pragma once
 
 #include "pg/procedure.hpp"

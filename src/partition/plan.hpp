@@ -36,6 +36,9 @@ std::vector<Range> missing_ranges(const std::vector<Range> &existing, const Cale
 /// The same ranges as far as the key can hold them: one that reaches beyond its domain has no bound there.
 std::vector<Range> within(const Domain &domain, std::vector<Range> ranges);
 
+/// The same ranges as far as they are within limits.
+std::vector<Range> within(const Range &limits, std::vector<Range> ranges);
+
 /// How many of the existing ranges, which are sorted, have expired: they come first.
 std::size_t count_expired(const std::vector<Range> &existing, const Window &window);
 

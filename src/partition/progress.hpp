@@ -9,7 +9,7 @@ namespace warden::partition {
 struct Outcome {
 	std::optional<std::string> partition;
 	const char *action; ///< create, detach, drop; maintain: the set as a whole
-	const char *status; ///< done, planned, blocked, failed
+	const char *status; ///< done, planned, blocked, failed, colliding, skipped
 	std::optional<std::string> command;
 	std::optional<std::string> detail;
 };
@@ -29,6 +29,9 @@ public:
 
 	/// The same for the set as a whole, or what else has no task.
 	void failed(const Error &error, const char *action, const std::optional<Done> &planned = std::nullopt);
+
+	/// What is told of the set without being a step of it.
+	void tell(Outcome outcome) { outcomes_.push_back(std::move(outcome)); }
 
 	/// More is due than was looked at.
 	void more();

@@ -5,6 +5,7 @@
 #include "pg/spi.hpp"
 
 extern "C" {
+#include "catalog/pg_inherits.h"
 #include "commands/trigger.h"
 }
 
@@ -62,6 +63,21 @@ SELECT f.conname::text, f.conrelid,
 FROM pg_constraint f
 WHERE f.contype = 'f' AND f.confrelid = $1 AND f.conrelid <> $1)"};
 
+void check_dependents_of_table(Oid partition) {
+	Spi spi;
+	const auto found =
+		spi.query_latest<std::optional<std::string_view>, std::optional<bool>>(find_dependents, partition);
+	const auto &[dependents, is_referenced] = found.front();
+	if (dependents) {
+		throw Error(ERRCODE_DEPENDENT_OBJECTS_STILL_EXIST,
+		            format("cannot drop %s because other objects depend on it", qualified_name(partition).c_str()))
+			.with_detail("It is needed by " + std::string(*dependents) + ".")
+			.with_hint(is_referenced.value_or(false)
+		                   ? "With on_expiry => 'detach' it leaves the set when no row refers to it any more."
+		                   : "Remove what depends on the partition; nothing is ever dropped with CASCADE.");
+	}
+}
+
 } // namespace
 
 std::vector<Peer> find_peers(const OpenRelation &parent) {
@@ -78,17 +94,9 @@ std::vector<Peer> find_peers(const OpenRelation &parent) {
 }
 
 void check_dependents(Oid partition) {
-	Spi spi;
-	const auto found =
-		spi.query_latest<std::optional<std::string_view>, std::optional<bool>>(find_dependents, partition);
-	const auto &[dependents, is_referenced] = found.front();
-	if (dependents) {
-		throw Error(ERRCODE_DEPENDENT_OBJECTS_STILL_EXIST,
-		            format("cannot drop %s because other objects depend on it", qualified_name(partition).c_str()))
-			.with_detail("It is needed by " + std::string(*dependents) + ".")
-			.with_hint(is_referenced.value_or(false)
-		                   ? "With on_expiry => 'detach' it leaves the set when no row refers to it any more."
-		                   : "Remove what depends on the partition; nothing is ever dropped with CASCADE.");
+	const List *const tree = call(find_all_inheritors, partition, NoLock, static_cast<List **>(nullptr));
+	for (int i = 0; i < tree->length; ++i) {
+		check_dependents_of_table(tree->elements[i].oid_value);
 	}
 }
 

@@ -18,7 +18,7 @@ struct Peer {
 
 std::vector<Peer> find_peers(const pg::OpenRelation &parent);
 
-/// Error 2BP01 if something depends on a partition that DROP without CASCADE would not take with it.
+/// Error 2BP01 if something depends on a partition, or one below it, that DROP without CASCADE would not take with it.
 void check_dependents(Oid partition);
 
 /// Whether DETACH would fail, or take long, because of foreign keys to the partition: error 23503 if rows refer to its

@@ -1,5 +1,6 @@
 #include "partition/set.hpp"
 
+#include "partition/flat.hpp"
 #include "partition/position.hpp"
 #include "pg/zone.hpp"
 
@@ -40,9 +41,36 @@ Window window_of_time(const Policy &policy, const Bounds &bounds, const Zone &zo
 	        .cutoff = policy.keep ? add(now, *policy.keep, calendar_zone, -1) : beginning};
 }
 
+/// One without an order: nothing in it is due because of where the time or the numbers are.
+Set examine_flat(Bounds bounds) {
+	return {no_zone(),
+	        Calendar({Step::Unit::Microsecond, 1}, 0, no_zone()),
+	        std::move(bounds),
+	        {.now = 0, .horizon = beginning, .cutoff = beginning}};
+}
+
+/// What lies within finite limits is made at once, but for what has expired: no row beyond them comes there later.
+Window window_within(const Range &limits, Window window) {
+	if (is_finite(limits.upper)) {
+		window.horizon = limits.upper;
+	}
+	if (is_finite(limits.lower)) {
+		window.now = std::max(limits.lower, window.cutoff);
+	}
+	return window;
+}
+
 } // namespace
 
+Bounds read_bounds(const OpenRelation &parent, const Policy &policy) {
+	return policy.kind.method == Method::Range ? read_bounds(parent, policy.notation)
+	                                           : read_flat_bounds(parent, policy.kind.method);
+}
+
 Set examine(const Policy &policy, Bounds bounds) {
+	if (policy.kind.method != Method::Range) {
+		return examine_flat(std::move(bounds));
+	}
 	const std::optional<Step> step = step_of(policy.every);
 	if (!step) {
 		throw Error(ERRCODE_INVALID_PARAMETER_VALUE, "the policy's interval is not in one unit")
@@ -53,12 +81,14 @@ Set examine(const Policy &policy, Bounds bounds) {
 	Window window = numbers ? window_of_numbers(policy, bounds) : window_of_time(policy, bounds, zone);
 	window.horizon = std::min(window.horizon, bounds.key.domain.last == last_moment ? end : bounds.key.domain.last + 1);
 	const Moment anchor = numbers ? policy.anchor : boundary(policy.anchor, bounds.key, zone);
-	return {zone, Calendar(*step, anchor, key_zone(bounds.key, zone)), std::move(bounds), window};
+	const Range limits = policy.kind.limits.value_or(Range{beginning, end});
+	return {zone, Calendar(*step, anchor, key_zone(bounds.key, zone)), std::move(bounds), window_within(limits, window),
+	        limits};
 }
 
 Set examine(const Policy &policy) {
 	const OpenRelation parent(policy.parent, AccessShareLock);
-	return examine(policy, read_bounds(parent, policy.notation));
+	return examine(policy, read_bounds(parent, policy));
 }
 
 } // namespace warden::partition

@@ -2,6 +2,7 @@
 
 #include "partition/hold.hpp"
 #include "partition/references.hpp"
+#include "partition/tree.hpp"
 #include "pg/names.hpp"
 #include "pg/security.hpp"
 #include "pg/spi.hpp"
@@ -34,31 +35,16 @@ std::string join(const std::vector<std::string> &statements) {
 
 /// The policy may have changed while we waited for the lock, which who changes it holds as well; and so may the owner.
 bool is_unchanged(const Policy &policy) {
-	const auto current = read_policies(policy.parent);
-	return !current.empty() && current.front() == policy && owns(policy.parent);
-}
-
-bool is_covered(const std::vector<Range> &existing, const Range &range) {
-	const auto next = std::ranges::upper_bound(existing, range.lower, {}, &Range::upper);
-	return next != existing.end() && next->lower < range.upper;
+	return governing_policy(policy.parent) == policy && owns(policy.parent);
 }
 
 /// Rows of the default partition that belong into a range make ATTACH fail, after it has scanned them all under the
 /// strongest lock.  So look first, as the owner of that partition, with no lock but that of a query.
-void check_default(Oid default_partition, const Key &key, const Calendar &calendar, const Range &range) {
-	if (!OidIsValid(default_partition)) {
+void check_default(Oid default_partition, const std::string &condition) {
+	if (!OidIsValid(default_partition) || condition.empty()) {
 		return;
 	}
 	const std::string name = qualified_name(default_partition);
-	const std::string column = call([&] { return quote_identifier(key.column.c_str()); });
-	const std::string type = call([&] { return format_type_be(key.type); });
-	const auto bound = [&](Moment moment, Side side) {
-		return write_bound(moment, side, key, calendar.zone()) + "::" + type;
-	};
-	std::string condition = range.lower == beginning ? "" : column + " >= " + bound(range.lower, Side::Lower);
-	if (range.upper != end) {
-		condition += (condition.empty() ? "" : " AND ") + column + " < " + bound(range.upper, Side::Upper);
-	}
 	const AsOwner owner(owner_of(default_partition));
 	Spi spi;
 	if (!spi.query<int32>(("SELECT 1 FROM " + name + " WHERE " + condition + " LIMIT 1").c_str()).empty()) {
@@ -78,7 +64,7 @@ struct ParentTable {
 // Not held open: the server refuses to alter a table that its caller uses.
 ParentTable look_at(const Policy &policy) {
 	const OpenRelation parent(policy.parent, NoLock);
-	return {owner_of(policy.parent), read_bounds(parent, policy.notation), find_peers(parent)};
+	return {owner_of(policy.parent), read_bounds(parent, policy), find_peers(parent)};
 }
 
 std::optional<Range> read_range(const Policy &policy, Oid partition) {
@@ -159,9 +145,9 @@ void attach(const Draft &draft, const Blueprint &blueprint, Oid owner, std::vect
 	Spi spi;
 	spi.execute(draft.attach.c_str());
 	statements.push_back(draft.attach);
-	if (const auto identity = replica_identity(blueprint, draft.qualified_name)) {
-		spi.execute(identity->c_str());
-		statements.push_back(*identity);
+	for (const std::string &identity : replica_identities(blueprint, draft.qualified_name)) {
+		spi.execute(identity.c_str());
+		statements.push_back(identity);
 	}
 }
 
@@ -170,6 +156,14 @@ Error renamed_meanwhile(Oid parent) {
 	return Error(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
 	             format("another table than %s was reached by its name", qualified_name(parent).c_str()))
 	    .with_detail("Its schema was renamed in the same moment.");
+}
+
+bool is_in_place(const Policy &policy, const Place &place, Oid partition) {
+	if (const auto *const range = std::get_if<Range>(&place)) {
+		return read_range(policy, partition) == *range;
+	}
+	return call(
+		[&] { return get_rel_relispartition(partition) && get_partition_parent(partition, true) == policy.parent; });
 }
 
 } // namespace
@@ -221,26 +215,27 @@ std::optional<Refusal> lock_to_retire(const Policy &policy) {
 	return error ? std::optional(Refusal{*error, will_last}) : std::nullopt;
 }
 
-std::optional<Done> create_partition(const Policy &policy, const Range &range) {
+std::optional<Done> create_partition(const Policy &policy, const Place &place) {
 	const PinnedSettings settings;
+	pin_notation();
 	if (!is_unchanged(policy)) {
 		return std::nullopt;
 	}
 	ParentTable parent = look_at(policy);
-	if (is_covered(parent.bounds.ranges, range)) {
+	if (is_taken(place, policy, parent.bounds)) {
 		return std::nullopt;
 	}
 	const Oid default_partition = parent.bounds.default_partition;
 	const Set set = examine(policy, std::move(parent.bounds));
-	check_default(default_partition, set.bounds.key, set.calendar, range);
+	check_default(default_partition, condition_of(place, policy, set));
 	const Blueprint blueprint = read_blueprint(policy, set.bounds);
-	const Draft draft = draft_partition(blueprint, range, set.bounds.key, set.calendar);
+	const Draft draft = draft_partition(blueprint, placement_of(policy, set, place));
 	std::vector<std::string> statements = draft.build;
 	build(draft, blueprint, parent.owner);
 	lock_to_attach(default_partition, parent.peers);
 	attach(draft, blueprint, parent.owner, statements);
 	const Oid partition = call(get_relname_relid, draft.name.c_str(), blueprint.schema);
-	if (read_range(policy, partition) != range) {
+	if (!is_in_place(policy, place, partition)) {
 		throw renamed_meanwhile(policy.parent);
 	}
 	Done done{draft.qualified_name, join(statements)};
@@ -275,8 +270,8 @@ std::optional<Done> retire_partition(const Policy &policy, Oid partition, Moment
 	return done;
 }
 
-Done plan_creation(const Set &set, const Blueprint &blueprint, const Range &range) {
-	Draft draft = draft_partition(blueprint, range, set.bounds.key, set.calendar);
+Done plan_creation(const Policy &policy, const Set &set, const Place &place) {
+	Draft draft = draft_partition(read_blueprint(policy, set.bounds), placement_of(policy, set, place));
 	draft.build.push_back(draft.attach);
 	return {draft.qualified_name, join(draft.build)};
 }

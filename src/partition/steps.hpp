@@ -6,7 +6,7 @@
 #pragma once
 
 #include "partition/blueprint.hpp"
-#include "partition/set.hpp"
+#include "partition/place.hpp"
 #include "pg/lock.hpp"
 
 namespace warden::partition {
@@ -27,14 +27,14 @@ std::optional<pg::Refusal> lock_to_create(const Policy &policy);
 std::optional<pg::Refusal> lock_to_retire(const Policy &policy);
 
 /// Creates a partition, and logs it.  std::nullopt if it is not needed any more.  The set is locked.
-std::optional<Done> create_partition(const Policy &policy, const Range &range);
+std::optional<Done> create_partition(const Policy &policy, const Place &place);
 
 /// Retires an expired partition as the policy says, and logs it.  std::nullopt if that is not right any more.  The set
 /// is locked.
 std::optional<Done> retire_partition(const Policy &policy, Oid partition, Moment cutoff);
 
 /// What create_partition() and retire_partition() would do now.
-Done plan_creation(const Set &set, const Blueprint &blueprint, const Range &range);
+Done plan_creation(const Policy &policy, const Set &set, const Place &place);
 Done plan_retirement(const Policy &policy, Oid partition);
 
 /// "detach" or "drop".

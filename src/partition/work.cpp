@@ -1,6 +1,7 @@
 #include "partition/work.hpp"
 
 #include "partition/hold.hpp"
+#include "partition/tree.hpp"
 
 #include "pg/names.hpp"
 #include "pg/security.hpp"
@@ -38,6 +39,7 @@ std::vector<Oid> find_expired(const Set &set) {
 
 std::optional<Work> find_work(const Policy &policy, std::optional<std::size_t> locks) {
 	const PinnedSettings settings;
+	pin_notation();
 	if (const auto refusal = take_lock(policy.parent, AccessShareLock)) {
 		throw Error(refusal->error);
 	}
@@ -45,18 +47,19 @@ std::optional<Work> find_work(const Policy &policy, std::optional<std::size_t> l
 		return std::nullopt;
 	}
 	Work work{policy, examine(policy), {}};
-	const std::size_t each = locks_per_partition(policy.parent);
+	const std::size_t each = locks_per_partition(policy.parent) * (1 + count_below(policy, work.set));
 	const std::size_t limit = locks ? *locks / each : most_tasks;
-	std::vector<Range> missing = work.set.missing(limit + 1);
+	auto [missing, collisions] = find_missing(policy, work.set, limit + 1);
+	work.collisions = std::move(collisions);
 	std::vector<Oid> expired = find_expired(work.set);
 	work.is_all = missing.size() + expired.size() <= limit;
 	missing.resize(std::min(missing.size(), limit));
 	expired.resize(std::min(expired.size(), limit - missing.size()));
-	for (const Range &range : missing) {
-		work.tasks.push_back({.action = "create", .range = range});
+	for (Place &place : missing) {
+		work.tasks.push_back({.action = "create", .place = std::move(place)});
 	}
 	for (const Oid partition : expired) {
-		work.tasks.push_back({.action = retirement_action(policy), .range = {}, .partition = partition});
+		work.tasks.push_back({.action = retirement_action(policy), .place = {}, .partition = partition});
 	}
 	work.locks = work.tasks.size() * each;
 	return work;
@@ -71,14 +74,15 @@ std::optional<Refusal> lock_set(const Work &work, const Task &task) {
 }
 
 std::optional<Done> perform(const Work &work, const Task &task) {
-	return task.range ? create_partition(work.policy, *task.range)
-	                      : retire_partition(work.policy, task.partition, work.set.window.cutoff);
+	return task.place ? create_partition(work.policy, *task.place)
+	                  : retire_partition(work.policy, task.partition, work.set.window.cutoff);
 }
 
 Done plan(const Work &work, const Task &task) {
 	const PinnedSettings settings;
-	return task.range ? plan_creation(work.set, read_blueprint(work.policy, work.set.bounds), *task.range)
-	                      : plan_retirement(work.policy, task.partition);
+	pin_notation();
+	return task.place ? plan_creation(work.policy, work.set, *task.place)
+	                  : plan_retirement(work.policy, task.partition);
 }
 
 } // namespace warden::partition

@@ -11,10 +11,10 @@ namespace warden::partition {
 /// A step to take.
 struct Task {
 	const char *action;
-	std::optional<Range> range; ///< to create
+	std::optional<Place> place; ///< to create
 	Oid partition = InvalidOid; ///< to retire
 
-	bool creates() const { return range.has_value(); }
+	bool creates() const { return place.has_value(); }
 };
 
 /// What is due of a set.
@@ -22,8 +22,9 @@ struct Work {
 	Policy policy;
 	Set set;
 	std::vector<Task> tasks;
-	std::size_t locks = 0; ///< that they will hold, about
-	bool is_all = true;    ///< otherwise more is due than these tasks
+	std::vector<Collision> collisions{}; ///< what cannot be created before rows are moved
+	std::size_t locks = 0;               ///< that they will hold, about
+	bool is_all = true;                  ///< otherwise more is due than these tasks
 };
 
 /// What is due of a set, as far as one transaction may hold the locks for it (std::nullopt: a transaction for each
