@@ -9,8 +9,8 @@
 namespace warden::partition {
 
 // Where gtest looks for it.
-static void PrintTo(const Remainder &value, std::ostream *out) {
-	*out << value.modulus << ":" << value.remainder;
+static std::ostream &operator<<(std::ostream &out, const Remainder &value) {
+	return out << value.modulus << ":" << value.remainder;
 }
 
 namespace {
