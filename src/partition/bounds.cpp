@@ -344,7 +344,7 @@ Key key_of(Oid type, const std::string &column, std::optional<Notation> declared
 }
 
 Bounds read_bounds(const OpenRelation &parent, std::optional<Notation> declared) {
-	Bounds bounds{read_key(parent, declared), {}, {}, InvalidOid};
+	Bounds bounds{read_key(parent, declared), {}, {}, InvalidOid, {}};
 	const Oid type = bounds.key.type;
 	const Notation notation = bounds.key.notation;
 

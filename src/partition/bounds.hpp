@@ -33,9 +33,9 @@ struct Key {
 struct Bounds {
 	Key key;
 	std::vector<Range> ranges;
-	std::vector<Oid> oids;               ///< of the ranges
-	Oid default_partition;               ///< InvalidOid if there is none
-	std::vector<Remainder> remainders{}; ///< of a set by hash, whose oids are theirs; of lists there are oids alone
+	std::vector<Oid> oids;             ///< of the ranges
+	Oid default_partition;             ///< InvalidOid if there is none
+	std::vector<Remainder> remainders; ///< of a set by hash, whose oids are theirs; of lists there are oids alone
 };
 
 /// The key of a table, written as was declared: std::nullopt for the types of time, which need no word about that.

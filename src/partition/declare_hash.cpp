@@ -43,7 +43,7 @@ void check_modulus(int modulus, const std::vector<Remainder> &existing) {
 }
 
 Policy read_arguments(FunctionCallInfo fcinfo, Oid parent, const OpenRelation &table) {
-	Policy policy = policy_of_kind(parent, {.method = Method::Hash});
+	Policy policy = policy_of_kind(parent, Method::Hash);
 	const Bounds bounds = read_bounds(table, policy);
 	check_table(table);
 	policy.kind.modulus = choose_modulus(argument<std::optional<int32>>(fcinfo, 1), bounds.remainders);

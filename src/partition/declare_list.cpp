@@ -11,7 +11,7 @@ namespace {
 constexpr std::size_t most_keys = 1000;
 
 Policy read_arguments(FunctionCallInfo fcinfo, Oid parent, const OpenRelation &table) {
-	Policy policy = policy_of_kind(parent, {.method = Method::List});
+	Policy policy = policy_of_kind(parent, Method::List);
 	std::ignore = read_bounds(table, policy);
 	check_table(table);
 	policy.kind.min_rows = argument<std::optional<int64>>(fcinfo, 1);

@@ -71,7 +71,7 @@ size_t read_remainders(PartitionBoundInfo info, Remainder *remainders) {
 Bounds read_flat_bounds(const OpenRelation &parent, Method method) {
 	const bool is_list = method == Method::List;
 	const PartitionKey key = call(read_flat_key, parent.get(), name_of(method), is_list);
-	Bounds bounds{{key->parttypid[0], Notation::Number, {first_moment, last_moment}, "", {}}, {}, {}, InvalidOid};
+	Bounds bounds{{key->parttypid[0], Notation::Number, {first_moment, last_moment}, "", {}}, {}, {}, InvalidOid, {}};
 	if (is_list) {
 		bounds.key.column = call(
 			[&] { return NameStr(TupleDescAttr(RelationGetDescr(parent.get()), key->partattrs[0] - 1)->attname); });

@@ -55,14 +55,15 @@ Kind read_kind(Spi &spi, Oid parent) {
 		kind.keys = keys ? values_of(*keys) : std::vector<Value>();
 		kind.min_rows = min_rows;
 		if (const auto below = sub_method ? method_of(*sub_method) : std::nullopt) {
-			kind.subdivision = Subdivision{.method = *below,
-			                               .key = std::string(sub_key.value_or("")),
-			                               .modulus = sub_modulus.value_or(0),
-			                               .keys = sub_keys ? values_of(*sub_keys) : std::vector<Value>(),
-			                               .every = std::string(every.value_or("")),
-			                               .ahead = owned(ahead),
-			                               .keep = owned(keep),
-			                               .timezone = std::string(timezone.value_or(""))};
+			Subdivision &subdivision = kind.subdivision.emplace();
+			subdivision.method = *below;
+			subdivision.key = sub_key.value_or("");
+			subdivision.modulus = sub_modulus.value_or(0);
+			subdivision.keys = sub_keys ? values_of(*sub_keys) : std::vector<Value>();
+			subdivision.every = every.value_or("");
+			subdivision.ahead = owned(ahead);
+			subdivision.keep = owned(keep);
+			subdivision.timezone = timezone.value_or("");
 		}
 	}
 	return kind;

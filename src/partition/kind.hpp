@@ -18,26 +18,26 @@ std::optional<Method> method_of(std::string_view name);
 
 /// How new partitions of a set are partitioned.
 struct Subdivision {
-	Method method;
-	std::string key;                    ///< a column
-	int modulus = 0;                    ///< of hash
-	std::vector<Value> keys{};          ///< of list
-	std::string every{};                ///< of range, as they were typed: an interval or a number
-	std::optional<std::string> ahead{}; ///< likewise
-	std::optional<std::string> keep{};  ///< likewise
-	std::string timezone{};             ///< of range
+	Method method = Method::Hash;
+	std::string key;                  ///< a column
+	int modulus = 0;                  ///< of hash
+	std::vector<Value> keys;          ///< of list
+	std::string every;                ///< of range, as they were typed: an interval or a number
+	std::optional<std::string> ahead; ///< likewise
+	std::optional<std::string> keep;  ///< likewise
+	std::string timezone;             ///< of range
 
 	bool operator==(const Subdivision &) const = default;
 };
 
 struct Kind {
 	Method method = Method::Range;
-	int modulus = 0;                        ///< of hash
-	std::vector<Value> keys{};              ///< of list: each is to have a partition
-	std::optional<std::int64_t> min_rows{}; ///< of list: values with so many rows in the default partition are reported
-	std::optional<Subdivision> subdivision{};
-	Oid declared_on = InvalidOid;  ///< the set whose subdivision makes this one, which has no declaration itself
-	std::optional<Range> limits{}; ///< its own bounds, if it is by range of the same column as that set
+	int modulus = 0;                      ///< of hash
+	std::vector<Value> keys;              ///< of list: each is to have a partition
+	std::optional<std::int64_t> min_rows; ///< of list: values with so many rows in the default partition are reported
+	std::optional<Subdivision> subdivision;
+	Oid declared_on = InvalidOid; ///< the set whose subdivision makes this one, which has no declaration itself
+	std::optional<Range> limits;  ///< its own bounds, if it is by range of the same column as that set
 
 	bool operator==(const Kind &) const = default;
 };

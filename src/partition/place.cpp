@@ -13,6 +13,9 @@ using namespace pg;
 
 namespace {
 
+// Values that are told of besides those declared.
+constexpr std::size_t most_told = 20;
+
 bool is_covered(const std::vector<Range> &existing, const Range &range) {
 	const auto next = std::ranges::upper_bound(existing, range.lower, {}, &Range::upper);
 	return next != existing.end() && next->lower < range.upper;
@@ -28,40 +31,53 @@ void check_modulus(const std::vector<Remainder> &existing, int modulus) {
 	}
 }
 
-/// How many rows of a value are in the default partition, up to most_counted.
-std::int64_t count_rows(Oid default_partition, const std::string &condition) {
+/// How many rows of a value are in the default partition, up to a limit.
+std::int64_t count_rows(Oid default_partition, const std::string &condition, std::int64_t limit) {
+	if (!OidIsValid(default_partition)) {
+		return 0;
+	}
 	const std::string name = qualified_name(default_partition);
 	const AsOwner owner(owner_of(default_partition));
 	pin_notation();
 	Spi spi;
 	return std::get<0>(spi.query<int64>(format("SELECT count(*) FROM (SELECT FROM %s WHERE %s LIMIT %ld) found",
-	                                           name.c_str(), condition.c_str(), Collision::most_counted)
+	                                           name.c_str(), condition.c_str(), limit)
 	                                        .c_str())
 	                       .front());
 }
 
-/// Declared values without a partition; those of them, and of the others that it has many rows of, that the default
-/// partition holds.  As long as there are none, nothing is read but the descriptor and statistics.
-Missing missing_values(const Policy &policy, const Bounds &bounds, std::size_t limit) {
+/// Those of the values that a default partition has many rows of that have no partition: the most frequent ones, as
+/// each is to be counted.
+std::vector<Value> undeclared_values(const OpenRelation &parent, const Policy &policy, const Bounds &bounds) {
+	if (!OidIsValid(bounds.default_partition) || !policy.kind.min_rows) {
+		return {};
+	}
+	auto values =
+		without_partition(parent, frequent_values(bounds.default_partition, bounds.key.column, *policy.kind.min_rows));
+	values.resize(std::min(values.size(), most_told));
+	return values;
+}
+
+/// Declared values without a partition, and whether the default partition has rows of them; and others that it has many
+/// rows of.  As long as there are none, nothing is read but the descriptor and statistics.
+Missing missing_values(const Policy &policy, const Bounds &bounds, std::size_t limit, Looks looks) {
 	const OpenRelation parent(policy.parent, NoLock);
-	const Oid default_partition = bounds.default_partition;
 	std::vector<Value> values = without_partition(parent, policy.kind.keys);
 	const std::size_t declared = values.size();
-	if (OidIsValid(default_partition) && policy.kind.min_rows) {
-		const auto frequent = frequent_values(default_partition, bounds.key.column, *policy.kind.min_rows);
-		std::ranges::copy(without_partition(parent, frequent), std::back_inserter(values));
+	if (looks == Looks::ToTell) {
+		std::ranges::copy(undeclared_values(parent, policy, bounds), std::back_inserter(values));
 		values = read_values(list_column(parent), owner_of(policy.parent), values); // one may be in both
 	}
+	const std::int64_t enough = std::min(policy.kind.min_rows.value_or(1), Collision::most_counted);
 	Missing missing;
 	for (std::size_t i = 0; i < values.size() && missing.places.size() < limit; ++i) {
 		check_for_interrupts();
-		const Value &value = values[i];
-		const std::int64_t rows =
-			OidIsValid(default_partition) ? count_rows(default_partition, condition_of(parent, value)) : 0;
-		if (i < declared ? rows > 0 : rows >= std::min(*policy.kind.min_rows, Collision::most_counted)) {
-			missing.collisions.push_back({value, rows});
+		const std::int64_t rows = count_rows(bounds.default_partition, condition_of(parent, values[i]),
+		                                     looks == Looks::ToTell ? Collision::most_counted : 1);
+		if (rows >= (i < declared ? 1 : enough)) {
+			missing.collisions.push_back({values[i], rows});
 		} else if (i < declared) {
-			missing.places.emplace_back(value);
+			missing.places.emplace_back(values[i]);
 		}
 	}
 	return missing;
@@ -93,7 +109,7 @@ std::string bound_of(const Range &range, const Key &key, const Zone &zone) {
 
 } // namespace
 
-Missing find_missing(const Policy &policy, const Set &set, std::size_t limit) {
+Missing find_missing(const Policy &policy, const Set &set, std::size_t limit, Looks looks) {
 	Missing missing;
 	switch (policy.kind.method) {
 	case Method::Range:
@@ -105,7 +121,7 @@ Missing find_missing(const Policy &policy, const Set &set, std::size_t limit) {
 		                  std::back_inserter(missing.places));
 		break;
 	case Method::List:
-		missing = missing_values(policy, set.bounds, limit);
+		missing = missing_values(policy, set.bounds, limit, looks);
 		break;
 	}
 	return missing;

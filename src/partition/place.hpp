@@ -25,8 +25,11 @@ struct Missing {
 	std::vector<Collision> collisions;
 };
 
+/// What for: to create places, or also to tell somebody of collisions, for which rows are counted.
+enum class Looks { ToCreate, ToTell };
+
 /// At most `limit` places.  Of a list set looks into the default partition, as its owner.
-Missing find_missing(const Policy &policy, const Set &set, std::size_t limit);
+Missing find_missing(const Policy &policy, const Set &set, std::size_t limit, Looks looks);
 
 /// Whether a partition takes keys of the place.
 bool is_taken(const Place &place, const Policy &policy, const Bounds &bounds);

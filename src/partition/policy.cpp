@@ -94,18 +94,12 @@ void keep_books(F &&body) {
 
 } // namespace
 
-Policy policy_of_kind(Oid parent, Kind kind) {
-	return {.parent = parent,
-	        .notation = {},
-	        .every = {},
-	        .ahead = {},
-	        .keep = {},
-	        .detach = false,
-	        .timezone = "UTC",
-	        .anchor = 0,
-	        .storage_parameters = {},
-	        .failed = false,
-	        .kind = std::move(kind)};
+Policy policy_of_kind(Oid parent, Method method) {
+	Policy policy{};
+	policy.parent = parent;
+	policy.timezone = "UTC";
+	policy.kind.method = method;
+	return policy;
 }
 
 std::vector<Policy> read_policies(std::optional<Oid> parent) {

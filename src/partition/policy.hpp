@@ -55,7 +55,7 @@ struct Policy {
 };
 
 /// One without lengths of time or numbers.
-Policy policy_of_kind(Oid parent, Kind kind);
+Policy policy_of_kind(Oid parent, Method method);
 
 /// The policies of all sets that were declared, or of one, as of this moment.  Takes no lock but ACCESS SHARE on our
 /// table.

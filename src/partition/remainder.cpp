@@ -67,8 +67,10 @@ std::vector<Remainder> missing_remainders(const std::vector<Remainder> &existing
 }
 
 std::vector<Remainder> parts_of(const Remainder &whole, int modulus) {
+	const int count = modulus / whole.modulus;
 	std::vector<Remainder> parts;
-	for (int i = 0; i < modulus / whole.modulus; ++i) {
+	parts.reserve(static_cast<std::size_t>(count));
+	for (int i = 0; i < count; ++i) {
 		parts.push_back({modulus, whole.remainder + i * whole.modulus});
 	}
 	return parts;

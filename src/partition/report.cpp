@@ -43,7 +43,7 @@ Zone zone_or_utc(const Policy &policy) {
 
 /// Nor because a policy was restored for a table of another kind: maintenance tells of that.
 Bounds bounds_or_none(const Policy &policy) {
-	Bounds bounds{{TIMESTAMPTZOID, Notation::Timestamptz, {first_moment, last_moment}, "", {}}, {}, {}, InvalidOid};
+	Bounds bounds{{TIMESTAMPTZOID, Notation::Timestamptz, {first_moment, last_moment}, "", {}}, {}, {}, InvalidOid, {}};
 	std::ignore = attempt([&] {
 		const OpenRelation table(policy.parent, NoLock);
 		bounds = read_bounds(table, policy);

@@ -217,7 +217,9 @@ Subdivision check_arguments(Method method, const Arguments &arguments, const Pol
 		throw required("key", "Type the column that partitions are partitioned by.");
 	}
 	check_column(parent, *arguments.key, method);
-	Subdivision subdivision{.method = method, .key = *arguments.key};
+	Subdivision subdivision;
+	subdivision.method = method;
+	subdivision.key = *arguments.key;
 	switch (method) {
 	case Method::Hash:
 		subdivision.modulus = check_modulus(arguments.modulus);
@@ -234,14 +236,13 @@ Subdivision check_arguments(Method method, const Arguments &arguments, const Pol
 }
 
 /// What was made before stays as it is, which is said once.
-void tell_undivided(OutcomeRows &rows, const Policy &policy) {
-	const std::size_t count = count_undivided(policy);
+void tell_undivided(OutcomeRows &rows, const Policy &policy, const Subdivision &below) {
+	const std::size_t count = count_undivided(policy, below);
 	if (count > 0) {
 		rows.add(policy.parent, std::nullopt, "maintain", "skipped", std::nullopt,
 		         format("%zu %s not partitioned by %s of column \"%s\", and %s as %s.", count,
-		                count == 1 ? "partition is" : "partitions are", name_of(policy.kind.subdivision->method),
-		                policy.kind.subdivision->key.c_str(), count == 1 ? "stays" : "stay",
-		                count == 1 ? "it is" : "they are"));
+		                count == 1 ? "partition is" : "partitions are", name_of(below.method), below.key.c_str(),
+		                count == 1 ? "stays" : "stay", count == 1 ? "it is" : "they are"));
 	}
 }
 
@@ -291,8 +292,8 @@ PG_FUNCTION(partition_subdivide) {
 	}
 	std::size_t locks = locks_of_a_transaction();
 	maintain_tree(rows, policy, dry_run ? Mode::DryRun : Mode::Declare, locks);
-	if (method) {
-		tell_undivided(rows, policy);
+	if (const auto &below = policy.kind.subdivision) {
+		tell_undivided(rows, policy, *below);
 	}
 	PG_RETURN_NULL();
 }

@@ -55,8 +55,7 @@ bool is_by(Oid table, Method method, const std::string &column) {
 }
 
 /// The bounds of a partition, if what is below it is by range of the same column: they are its limits.
-std::optional<Range> limits_of(const Policy &above, Oid partition) {
-	const Subdivision &below = *above.kind.subdivision;
+std::optional<Range> limits_of(const Policy &above, const Subdivision &below, Oid partition) {
 	if (below.method != Method::Range || above.kind.method != Method::Range ||
 	    !is_by(above.parent, Method::Range, below.key)) {
 		return std::nullopt;
@@ -65,10 +64,11 @@ std::optional<Range> limits_of(const Policy &above, Oid partition) {
 }
 
 /// What holds for a partition of a set.
-Policy policy_below(const Policy &above, Oid parent) {
-	const Subdivision &below = *above.kind.subdivision;
-	Policy policy = policy_of_kind(
-		parent, {.method = below.method, .modulus = below.modulus, .keys = below.keys, .declared_on = above.parent});
+Policy policy_below(const Policy &above, const Subdivision &below, Oid parent) {
+	Policy policy = policy_of_kind(parent, below.method);
+	policy.kind.modulus = below.modulus;
+	policy.kind.keys = below.keys;
+	policy.kind.declared_on = above.parent;
 	policy.detach = above.detach;
 	policy.storage_parameters = above.storage_parameters;
 	if (below.method != Method::Range) {
@@ -91,15 +91,14 @@ Policy policy_below(const Policy &above, Oid parent) {
 }
 
 /// Not a default partition: how it is partitioned is for what nothing else takes.
-bool fits(const Policy &above, Oid partition) {
-	return is_by(partition, above.kind.subdivision->method, above.kind.subdivision->key) &&
-	       partition != call(get_default_partition_oid, above.parent);
+bool fits(const Policy &above, const Subdivision &below, Oid partition) {
+	return is_by(partition, below.method, below.key) && partition != call(get_default_partition_oid, above.parent);
 }
 
 /// The policy of a partition that exists.
-Policy policy_of_partition(const Policy &above, Oid partition) {
-	Policy policy = policy_below(above, partition);
-	policy.kind.limits = limits_of(above, partition);
+Policy policy_of_partition(const Policy &above, const Subdivision &below, Oid partition) {
+	Policy policy = policy_below(above, below, partition);
+	policy.kind.limits = limits_of(above, below, partition);
 	const AsExtension owner;
 	policy.failed = std::get<0>(Spi().query_latest<bool>(has_failed, partition).front());
 	return policy;
@@ -117,11 +116,10 @@ std::string partition_by(Method method, const std::string &column) {
 }
 
 /// What a partition has below it from the beginning.
-std::vector<Placement> placements_below(const Policy &above, const Place &place) {
-	const Subdivision &below = *above.kind.subdivision;
+std::vector<Placement> placements_below(const Policy &above, const Subdivision &below, const Place &place) {
 	// Nothing is there yet: what can be known of it is known of the set above.
-	Policy policy = policy_below(above, above.parent);
-	Bounds bounds{{}, {}, {}, InvalidOid};
+	Policy policy = policy_below(above, below, above.parent);
+	Bounds bounds{{}, {}, {}, InvalidOid, {}};
 	if (below.method == Method::Range) {
 		const auto *const range = std::get_if<Range>(&place);
 		policy.kind.limits =
@@ -135,9 +133,10 @@ std::vector<Placement> placements_below(const Policy &above, const Place &place)
 			places.emplace_back(value);
 		}
 	} else {
-		places = find_missing(policy, set, most_below).places;
+		places = find_missing(policy, set, most_below, Looks::ToCreate).places;
 	}
 	std::vector<Placement> placements;
+	placements.reserve(places.size() + 1);
 	for (const Place &child : places) {
 		placements.push_back({name_suffix(child, set), bound_of(child, set), "", {}});
 	}
@@ -158,10 +157,13 @@ std::optional<Policy> governing_policy(Oid parent) {
 		return std::nullopt;
 	}
 	declared = read_policies(call(get_partition_parent, parent, true));
-	if (declared.empty() || !declared.front().kind.subdivision || !fits(declared.front(), parent)) {
+	if (declared.empty()) {
 		return std::nullopt;
 	}
-	return policy_of_partition(declared.front(), parent);
+	const Policy &above = declared.front();
+	const auto &below = above.kind.subdivision;
+	return below && fits(above, *below, parent) ? std::optional(policy_of_partition(above, *below, parent))
+	                                            : std::nullopt;
 }
 
 Policy known_policy(Oid parent) {
@@ -174,24 +176,25 @@ Policy known_policy(Oid parent) {
 }
 
 std::vector<Policy> policies_below(const Policy &policy) {
-	std::vector<Policy> below;
+	std::vector<Policy> policies;
 	const PinnedSettings settings;
-	if (!policy.kind.subdivision || take_lock(policy.parent, AccessShareLock) || !relation_exists(policy.parent)) {
-		return below;
+	const auto &below = policy.kind.subdivision;
+	if (!below || take_lock(policy.parent, AccessShareLock) || !relation_exists(policy.parent)) {
+		return policies;
 	}
 	const Oid detaching = find_detaching(policy.parent);
 	for (const Oid partition : partitions_of(policy.parent)) {
 		check_for_interrupts();
-		if (fits(policy, partition) && owns(partition) && partition != detaching) {
-			below.push_back(policy_of_partition(policy, partition));
+		if (fits(policy, *below, partition) && owns(partition) && partition != detaching) {
+			policies.push_back(policy_of_partition(policy, *below, partition));
 		}
 	}
-	return below;
+	return policies;
 }
 
-std::size_t count_undivided(const Policy &policy) {
+std::size_t count_undivided(const Policy &policy, const Subdivision &below) {
 	std::vector<Oid> partitions = partitions_of(policy.parent);
-	std::erase_if(partitions, [&](Oid partition) { return fits(policy, partition); });
+	std::erase_if(partitions, [&](Oid partition) { return fits(policy, below, partition); });
 	return partitions.size();
 }
 
@@ -199,17 +202,19 @@ Placement placement_of(const Policy &policy, const Set &set, const Place &place)
 	Placement placement{name_suffix(place, set), bound_of(place, set), "", {}};
 	if (const auto &below = policy.kind.subdivision) {
 		placement.partition_by = partition_by(below->method, below->key);
-		placement.children = placements_below(policy, place);
+		placement.children = placements_below(policy, *below, place);
 	}
 	return placement;
 }
 
 std::size_t count_below(const Policy &policy, const Set &set) {
-	if (!policy.kind.subdivision) {
+	const auto &below = policy.kind.subdivision;
+	if (!below) {
 		return 0;
 	}
 	const std::int64_t current = set.calendar.number(is_finite(set.window.now) ? set.window.now : 0);
-	return placements_below(policy, Range{set.calendar.start(current), set.calendar.start(current + 1)}).size();
+	const Range range{set.calendar.start(current), set.calendar.start(current + 1)};
+	return placements_below(policy, *below, range).size();
 }
 
 Oid column_type(Oid table, const std::string &column) {

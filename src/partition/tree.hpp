@@ -20,7 +20,7 @@ Policy known_policy(Oid parent);
 std::vector<Policy> policies_below(const Policy &policy);
 
 /// How many partitions of a set, the default one included, are not partitioned as its subdivision says.
-std::size_t count_undivided(const Policy &policy);
+std::size_t count_undivided(const Policy &policy, const Subdivision &below);
 
 /// How a new partition is placed, and what is below it from the beginning.
 Placement placement_of(const Policy &policy, const Set &set, const Place &place);

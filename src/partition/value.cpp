@@ -196,6 +196,7 @@ ListColumn list_column(const OpenRelation &parent) {
 
 std::vector<Value> read_values(const ListColumn &column, Oid owner, const std::vector<Value> &texts) {
 	std::vector<Reading> readings;
+	readings.reserve(texts.size());
 	for (const Value &value : texts) {
 		readings.push_back({value.is_null ? nullptr : value.text.c_str(), 0, false});
 	}

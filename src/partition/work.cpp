@@ -46,10 +46,10 @@ std::optional<Work> find_work(const Policy &policy, std::optional<std::size_t> l
 	if (!relation_exists(policy.parent)) {
 		return std::nullopt;
 	}
-	Work work{policy, examine(policy), {}};
+	Work work{policy, examine(policy), {}, {}};
 	const std::size_t each = locks_per_partition(policy.parent) * (1 + count_below(policy, work.set));
 	const std::size_t limit = locks ? *locks / each : most_tasks;
-	auto [missing, collisions] = find_missing(policy, work.set, limit + 1);
+	auto [missing, collisions] = find_missing(policy, work.set, limit + 1, locks ? Looks::ToTell : Looks::ToCreate);
 	work.collisions = std::move(collisions);
 	std::vector<Oid> expired = find_expired(work.set);
 	work.is_all = missing.size() + expired.size() <= limit;

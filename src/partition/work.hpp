@@ -22,9 +22,9 @@ struct Work {
 	Policy policy;
 	Set set;
 	std::vector<Task> tasks;
-	std::vector<Collision> collisions{}; ///< what cannot be created before rows are moved
-	std::size_t locks = 0;               ///< that they will hold, about
-	bool is_all = true;                  ///< otherwise more is due than these tasks
+	std::vector<Collision> collisions; ///< what cannot be created before rows are moved
+	std::size_t locks = 0;             ///< that they will hold, about
+	bool is_all = true;                ///< otherwise more is due than these tasks
 };
 
 /// What is due of a set, as far as one transaction may hold the locks for it (std::nullopt: a transaction for each
