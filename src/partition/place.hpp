@@ -6,6 +6,7 @@
 
 #include "partition/set.hpp"
 
+#include <cstdint>
 #include <variant>
 
 namespace warden::partition {

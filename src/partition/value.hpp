@@ -7,6 +7,7 @@
 #include "pg/datum.hpp"
 #include "pg/scoped.hpp"
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>
