@@ -98,6 +98,13 @@ SELECT before, after FROM (
 // table below it.
 Oid newest_table(const Bounds &bounds) {
 	for (const Oid partition : bounds.oids | std::views::reverse) {
+		const char kind = call(get_rel_relkind, partition);
+		if (kind == RELKIND_RELATION) {
+			return partition;
+		}
+		if (kind != RELKIND_PARTITIONED_TABLE) {
+			continue;
+		}
 		const List *const tree = call(find_all_inheritors, partition, NoLock, static_cast<List **>(nullptr));
 		for (int i = tree->length; i > 0; --i) {
 			const Oid table = tree->elements[i - 1].oid_value;

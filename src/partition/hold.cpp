@@ -12,7 +12,6 @@
 extern "C" {
 #include "access/xlog.h"
 #include "catalog/partition.h"
-#include "catalog/pg_inherits.h"
 #include "utils/lsyscache.h"
 }
 
@@ -23,7 +22,11 @@ using namespace pg;
 namespace {
 
 constinit Statement select_held{"SELECT partition::oid FROM warden.partition_holds "};
-constinit Statement find_hold{"SELECT 1 FROM warden.partition_holds WHERE partition = $1"};
+// $1 a partition: of it, or of one below it.
+constinit Statement find_hold{R"(
+WITH RECURSIVE tree (oid) AS (
+    SELECT $1 UNION ALL SELECT h.inhrelid FROM pg_inherits h JOIN tree ON h.inhparent = tree.oid)
+SELECT 1 FROM warden.partition_holds WHERE partition::oid IN (SELECT oid FROM tree) LIMIT 1)"};
 constinit Statement upsert_hold{R"(
 INSERT INTO warden.partition_holds (partition, reason, role) VALUES ($1, $2, pg_get_userbyid($3))
 ON CONFLICT (partition) WHERE partition <> 0::oid DO UPDATE
@@ -67,15 +70,9 @@ std::vector<Oid> held_partitions() {
 }
 
 bool is_held(Oid partition) {
-	const List *const tree = call(find_all_inheritors, partition, NoLock, static_cast<List **>(nullptr));
 	const AsExtension owner;
 	Spi spi;
-	for (int i = 0; i < tree->length; ++i) {
-		if (!spi.query_latest<int32>(find_hold, tree->elements[i].oid_value).empty()) {
-			return true;
-		}
-	}
-	return false;
+	return !spi.query_latest<int32>(find_hold, partition).empty();
 }
 
 void delete_old_holds() {
