@@ -4,9 +4,11 @@
 #include "pg/spi.hpp"
 
 #include <algorithm>
+#include <iterator>
 #include <ranges>
 
 extern "C" {
+#include "catalog/pg_inherits.h"
 #include "mb/pg_wchar.h"
 #include "utils/lsyscache.h"
 #include "utils/syscache.h"
@@ -56,16 +58,23 @@ SELECT before, after FROM (
       AND a.grantee <> relowner) property
 ORDER BY step, property, after)"};
 
-// $1 the parent, $2 the partition.
-constinit Statement identity_query{R"(
-SELECT before, after FROM warden.partition_properties($1, $2::regclass)
-WHERE property = 'replica identity' AND after IS NOT NULL)"};
-
-// The newest partition that is a table: what is above it may be a foreign table, or partitioned itself.
+// The newest partition that is a table: what is above it may be a foreign table.  Of one that is partitioned itself, a
+// table below it.
 Oid newest_table(const Bounds &bounds) {
 	for (const Oid partition : bounds.oids | std::views::reverse) {
-		if (call(get_rel_relkind, partition) == RELKIND_RELATION) {
+		const char kind = call(get_rel_relkind, partition);
+		if (kind == RELKIND_RELATION) {
 			return partition;
+		}
+		if (kind != RELKIND_PARTITIONED_TABLE) {
+			continue;
+		}
+		const List *const tree = call(find_all_inheritors, partition, NoLock, static_cast<List **>(nullptr));
+		for (int i = tree->length; i > 0; --i) {
+			const Oid table = tree->elements[i - 1].oid_value;
+			if (call(get_rel_relkind, table) == RELKIND_RELATION) {
+				return table;
+			}
 		}
 	}
 	return InvalidOid;
@@ -78,12 +87,36 @@ std::string cut_name(const std::string &name, const std::string &suffix) {
 	return name.substr(0, static_cast<size_t>(length)) + suffix;
 }
 
-std::string name_suffix(const Range &range, const Key &key, const Calendar &calendar) {
-	if (range.lower == beginning) {
-		return "_first";
+/// What the drafts of one step have in common.
+struct Drafting {
+	const Blueprint &blueprint;
+	std::string like;               ///< the table to be like
+	std::vector<std::string> names; ///< taken by this step, though not yet in the catalogue
+};
+
+/// Drafts a partition of the parent of that (unqualified) name.
+Draft draft(Drafting &drafting, const std::string &parent, const Placement &placement) {
+	const Blueprint &blueprint = drafting.blueprint;
+	const bool is_leaf = placement.partition_by.empty();
+	Draft draft;
+	draft.name = free_name(parent, placement.suffix, {blueprint.schema}, drafting.names);
+	drafting.names.push_back(draft.name);
+	draft.qualified_name = qualified_name(blueprint.schema_name, draft.name);
+	// What is partitioned has no storage, nor what comes with it.
+	draft.build.push_back("CREATE " + (is_leaf ? blueprint.persistence : "") + "TABLE " + draft.qualified_name +
+	                      " (LIKE " + drafting.like + " INCLUDING ALL EXCLUDING INDEXES EXCLUDING IDENTITY)" +
+	                      (is_leaf ? blueprint.storage : " PARTITION BY " + placement.partition_by));
+	for (const auto &[before, after] : blueprint.properties) {
+		draft.build.push_back(before + draft.qualified_name + after);
 	}
-	return key.notation == Notation::Number ? partition::name_suffix(range.lower)
-	                                        : partition::name_suffix(range.lower, calendar.step(), calendar.zone());
+	for (const Placement &child : placement.children) {
+		Draft below = partition::draft(drafting, draft.name, child);
+		std::ranges::move(below.build, std::back_inserter(draft.build));
+		draft.build.push_back(std::move(below.attach));
+	}
+	draft.attach = "ALTER TABLE " + qualified_name(blueprint.schema_name, parent) + " ATTACH PARTITION " +
+	               draft.qualified_name + " " + placement.bound;
+	return draft;
 }
 
 } // namespace
@@ -95,9 +128,11 @@ bool is_name_taken(const std::string &name, Oid schema) {
 	});
 }
 
-std::string free_name(const std::string &name, const std::string &suffix, std::initializer_list<Oid> schemas) {
+std::string free_name(const std::string &name, const std::string &suffix, std::initializer_list<Oid> schemas,
+                      const std::vector<std::string> &others) {
 	const auto is_taken = [&](const std::string &candidate) {
-		return std::ranges::any_of(schemas, [&](Oid schema) { return is_name_taken(candidate, schema); });
+		return std::ranges::find(others, candidate) != others.end() ||
+		       std::ranges::any_of(schemas, [&](Oid schema) { return is_name_taken(candidate, schema); });
 	};
 	std::string free = cut_name(name, suffix);
 	for (int n = 1; is_taken(free); ++n) {
@@ -131,34 +166,29 @@ Blueprint read_blueprint(const Policy &policy, const Bounds &bounds) {
 	return blueprint;
 }
 
-Draft draft_partition(const Blueprint &blueprint, const Range &range, const Key &key, const Calendar &calendar) {
-	const std::string parent = qualified_name(blueprint.schema_name, blueprint.parent);
-	Draft draft;
-	draft.name = free_name(blueprint.parent, name_suffix(range, key, calendar), {blueprint.schema});
-	draft.qualified_name = qualified_name(blueprint.schema_name, draft.name);
-	draft.build.push_back("CREATE " + blueprint.persistence + "TABLE " + draft.qualified_name + " (LIKE " + parent +
-	                      " INCLUDING ALL EXCLUDING INDEXES EXCLUDING IDENTITY)" + blueprint.storage);
-	for (const auto &[before, after] : blueprint.properties) {
-		draft.build.push_back(before + draft.qualified_name + after);
-	}
-	draft.attach = "ALTER TABLE " + parent + " ATTACH PARTITION " + draft.qualified_name + " FOR VALUES FROM (" +
-	               write_bound(range.lower, Side::Lower, key, calendar.zone()) + ") TO (" +
-	               write_bound(range.upper, Side::Upper, key, calendar.zone()) + ")";
-	return draft;
+Draft draft_partition(const Blueprint &blueprint, const Placement &placement) {
+	Drafting drafting{blueprint, qualified_name(blueprint.schema_name, blueprint.parent), {}};
+	return draft(drafting, blueprint.parent, placement);
 }
 
-std::optional<std::string> replica_identity(const Blueprint &blueprint, const std::string &partition) {
+std::vector<std::string> replica_identities(const Blueprint &blueprint, const std::string &partition) {
+	std::vector<std::string> statements;
 	if (!OidIsValid(blueprint.identified)) {
-		return std::nullopt;
+		return statements;
 	}
 	Spi spi;
-	const auto found =
-		spi.query_latest<std::string_view, std::string_view>(identity_query, blueprint.identified, partition);
-	if (found.empty()) {
-		return std::nullopt;
+	for (const auto &[statement] : spi.query_latest<std::string_view>(
+			 R"(SELECT format('ALTER TABLE %I.%I REPLICA IDENTITY USING INDEX %I', n.nspname, t.relname, c.relname)
+			    FROM pg_index identity, pg_partition_tree(identity.indexrelid) h JOIN pg_index i ON i.indexrelid = h.relid
+			    JOIN pg_class c ON c.oid = i.indexrelid
+			    JOIN pg_class t ON t.oid = i.indrelid JOIN pg_namespace n ON n.oid = t.relnamespace
+			    JOIN pg_partition_tree($2::regclass) p ON p.relid = t.oid
+			    WHERE identity.indrelid = $1 AND identity.indisreplident
+			    ORDER BY p.level, t.oid)",
+			 blueprint.identified, partition)) {
+		statements.emplace_back(statement);
 	}
-	const auto &[before, after] = found.front();
-	return std::string(before) + partition + std::string(after);
+	return statements;
 }
 
 } // namespace warden::partition

@@ -33,9 +33,13 @@ struct Blueprint {
 /// newest partition that is a table, as the parent has none.
 Blueprint read_blueprint(const Policy &policy, const Bounds &bounds);
 
-/// The parent's name with a suffix, cut to fit, and with a number if that is taken: at this moment no relation or type
-/// of the schema has it.
-std::string free_name(const Blueprint &blueprint, const std::string &suffix);
+/// Where a new partition is placed in its parent, and how it is partitioned itself.
+struct Placement {
+	std::string suffix;       ///< of its name
+	std::string bound;        ///< FOR VALUES ..., or DEFAULT
+	std::string partition_by; ///< the key, if it is partitioned: HASH (id)
+	std::vector<Placement> children;
+};
 
 /// A new partition: its name and what makes it, in order.
 struct Draft {
@@ -45,16 +49,18 @@ struct Draft {
 	std::string attach;
 };
 
-/// Drafts a partition.  Its name is a free one.
-Draft draft_partition(const Blueprint &blueprint, const Range &range, const Key &key, const Calendar &calendar);
+/// Drafts a partition.  Its name is free at this moment: no relation or type of the schema has it.  Its own partitions,
+/// if it is to have any, are made and attached to it before it is attached itself.
+Draft draft_partition(const Blueprint &blueprint, const Placement &placement);
 
-/// Whether a relation or type of the schema has that name; and one that none of these schemas has: name and suffix, cut
-/// to the length of a name, with another suffix if that is taken.
+/// Whether a relation or type of the schema has that name; and one that none of these schemas has, nor is among the
+/// others: name and suffix, cut to the length of a name, with another suffix if that is taken.
 bool is_name_taken(const std::string &name, Oid schema);
-std::string free_name(const std::string &name, const std::string &suffix, std::initializer_list<Oid> schemas);
+std::string free_name(const std::string &name, const std::string &suffix, std::initializer_list<Oid> schemas,
+                      const std::vector<std::string> &others = {});
 
-/// The statement that gives a partition the replica identity of its parent: its own index below that of the parent. For
-/// a partition that is attached; std::nullopt if the parent's identity is no index.
-std::optional<std::string> replica_identity(const Blueprint &blueprint, const std::string &partition);
+/// The statements that give a partition, and those below it, the replica identity of its parent: their own indexes
+/// below that of the parent.  For a partition that is attached; none if the parent's identity is no index.
+std::vector<std::string> replica_identities(const Blueprint &blueprint, const std::string &partition);
 
 } // namespace warden::partition

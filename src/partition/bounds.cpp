@@ -332,11 +332,19 @@ Key read_key(const OpenRelation &parent, std::optional<Notation> declared) {
 	if (key.notation == Notation::Ulid) {
 		check_collation(parent, key);
 	}
-	return {key.type, key.notation, domain_of(key.notation, width_of(key.type)), key.column, {}};
+	return key_of(key.type, key.column, key.notation);
+}
+
+Key key_of(Oid type, const std::string &column, std::optional<Notation> declared) {
+	const Notation notation = declared               ? *declared
+	                          : type == DATEOID      ? Notation::Date
+	                          : type == TIMESTAMPOID ? Notation::Timestamp
+	                                                 : Notation::Timestamptz;
+	return {type, notation, domain_of(notation, width_of(type)), column, {}};
 }
 
 Bounds read_bounds(const OpenRelation &parent, std::optional<Notation> declared) {
-	Bounds bounds{read_key(parent, declared), {}, {}, InvalidOid};
+	Bounds bounds{read_key(parent, declared), {}, {}, InvalidOid, {}};
 	const Oid type = bounds.key.type;
 	const Notation notation = bounds.key.notation;
 

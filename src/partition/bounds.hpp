@@ -4,6 +4,7 @@
 #pragma once
 
 #include "partition/plan.hpp"
+#include "partition/remainder.hpp"
 #include "pg/scoped.hpp"
 
 #include <map>
@@ -32,14 +33,18 @@ struct Key {
 struct Bounds {
 	Key key;
 	std::vector<Range> ranges;
-	std::vector<Oid> oids; ///< of the ranges
-	Oid default_partition; ///< InvalidOid if there is none
+	std::vector<Oid> oids;             ///< of the ranges
+	Oid default_partition;             ///< InvalidOid if there is none
+	std::vector<Remainder> remainders; ///< of a set by hash, whose oids are theirs; of lists there are oids alone
 };
 
 /// The key of a table, written as was declared: std::nullopt for the types of time, which need no word about that.
 /// Errors: 42809 not partitioned or not by range, 0A000 more than one key column or an expression, 42804 the type of
 /// the key, or its collation.
 Key read_key(const pg::OpenRelation &parent, std::optional<Notation> declared);
+
+/// The same of a column that a table is not partitioned by yet.  Not for notations that need a collation.
+Key key_of(Oid type, const std::string &column, std::optional<Notation> declared);
 
 /// Reads the partitions of a table, also one whose DETACH CONCURRENTLY was interrupted: its range is still taken.
 /// Errors: those of read_key().

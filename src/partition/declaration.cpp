@@ -15,12 +15,6 @@ namespace warden::partition {
 
 using namespace pg;
 
-namespace {
-
-constexpr std::size_t most_partitions = 10'000;
-
-} // namespace
-
 void check_table(const OpenRelation &table) {
 	if (table->rd_rel->relpersistence == RELPERSISTENCE_TEMP) {
 		throw Error(ERRCODE_FEATURE_NOT_SUPPORTED, "cannot manage the partitions of a temporary table")
@@ -76,7 +70,8 @@ std::optional<Policy> find_policy(Oid parent) {
 	return known.empty() ? std::nullopt : std::optional(std::move(known.front()));
 }
 
-void declare_set(FunctionCallInfo fcinfo, const char *function, int dry_run_argument, ReadArguments read_arguments) {
+void declare_set(FunctionCallInfo fcinfo, const char *function, int dry_run_argument, ReadArguments read_arguments,
+                 Explain explain) {
 	const auto parent = required_argument<Oid>(fcinfo, 0, "parent");
 	const auto dry_run = required_argument<bool>(fcinfo, dry_run_argument, "dry_run");
 	check_owner(parent);
@@ -91,11 +86,17 @@ void declare_set(FunctionCallInfo fcinfo, const char *function, int dry_run_argu
 		const OpenRelation table(parent, NoLock);
 		policy = read_arguments(fcinfo, parent, table);
 	}
+	if (const auto known = find_policy(parent)) {
+		policy->kind.subdivision = known->kind.subdivision;
+	}
 	if (!dry_run) {
 		write_policy(*policy);
 	}
 	std::size_t locks = locks_of_a_transaction();
-	add_outcomes(rows, parent, maintain_in_transaction(*policy, dry_run ? Mode::DryRun : Mode::Declare, locks));
+	maintain_tree(rows, *policy, dry_run ? Mode::DryRun : Mode::Declare, locks);
+	if (explain != nullptr) {
+		add_outcomes(rows, parent, explain(*policy));
+	}
 }
 
 } // namespace warden::partition

@@ -22,7 +22,13 @@ std::optional<std::string> check_storage_parameters(std::optional<pg::TextArray>
 /// archive_schema, archive_tablespace, archive_access_method and on_reference.  Errors: 22023, 3F000, 42704, 42501.
 Retention read_retention(FunctionCallInfo fcinfo, Oid parent, int on_expiry, int keep_partitions);
 
+/// Lengths of time.
+Step check_every(const Span &every, const Key &key);
+void check_ahead(const Span &ahead);
+void check_keep(const Span &keep, const Span &every);
+
 /// Before the first error of a full disk or a full catalogue.
+constexpr std::size_t most_partitions = 10'000;
 void check_count(const Set &set);
 
 /// What was declared of a table before.
@@ -31,7 +37,11 @@ std::optional<Policy> find_policy(Oid parent);
 /// All arguments of a function but parent and dry_run, checked, for the table that is open and locked.
 using ReadArguments = Policy (*)(FunctionCallInfo fcinfo, Oid parent, const pg::OpenRelation &table);
 
+/// What else there is to tell of a set that has been declared.
+using Explain = std::vector<Outcome> (*)(const Policy &policy);
+
 /// The rest of such a function, of which these are the arguments 0 and n: declares the set and creates what is missing.
-void declare_set(FunctionCallInfo fcinfo, const char *function, int dry_run_argument, ReadArguments read_arguments);
+void declare_set(FunctionCallInfo fcinfo, const char *function, int dry_run_argument, ReadArguments read_arguments,
+                 Explain explain = nullptr);
 
 } // namespace warden::partition

@@ -27,6 +27,8 @@ bool is_negative(const Span &span) {
 	return span.months < 0 || span.days < 0 || span.microseconds < 0;
 }
 
+} // namespace
+
 Step check_every(const Span &every, const Key &key) {
 	if (is_negative(every) || every == Span{}) {
 		throw invalid("\"every\" must be positive").with_hint("Type a length of time, for instance every => '1 day'.");
@@ -69,6 +71,8 @@ void check_keep(const Span &keep, const Span &every) {
 			.with_hint("Use a shorter \"every\", or a longer \"keep\".");
 	}
 }
+
+namespace {
 
 void check_anchor(Moment anchor) {
 	if (anchor < first_anchor || anchor > last_anchor) {

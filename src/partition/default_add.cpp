@@ -7,6 +7,7 @@
 #include "partition/maintenance.hpp"
 #include "partition/references.hpp"
 
+#include "partition/tree.hpp"
 #include "pg/lock.hpp"
 #include "pg/names.hpp"
 #include "pg/security.hpp"
@@ -29,7 +30,7 @@ constexpr std::int64_t steps_beyond = 1'000; // of numbers
 
 /// Where `late` ends and `far` begins; `beginning` and `end` if there is nothing to be late or far.
 Range middle_of(const Policy &policy, const Set &set) {
-	const auto &[zone, calendar, bounds, window] = set;
+	const auto &[zone, calendar, bounds, window, limits] = set;
 	const Zone key_zone = calendar.zone();
 	const Span beyond = policy.is_of_numbers() ? Span{.microseconds = policy.every.microseconds > end / steps_beyond
 	                                                                      ? end
@@ -122,24 +123,6 @@ void run(const std::vector<std::string> &statements) {
 	}
 }
 
-/// Those that are an index, which belongs to that of the table above: so these come first.
-void identify(Design &design, Blueprint blueprint) {
-	const auto own = replica_identity(blueprint, design.table);
-	if (!own) {
-		return;
-	}
-	run({*own});
-	design.statements.push_back(*own);
-	Spi spi;
-	blueprint.identified = std::get<0>(spi.query<Oid>("SELECT $1::regclass::oid", design.table).front());
-	for (const std::string &leaf : design.leaves) {
-		if (const auto identity = replica_identity(blueprint, leaf)) {
-			run({*identity});
-			design.statements.push_back(*identity);
-		}
-	}
-}
-
 void build(Oid parent, Design &design, const Blueprint &blueprint) {
 	const Oid owner = owner_of(parent);
 	{
@@ -153,7 +136,9 @@ void build(Oid parent, Design &design, const Blueprint &blueprint) {
 	const AsOwner scope(owner);
 	run({design.attach});
 	design.statements.push_back(design.attach);
-	identify(design, blueprint);
+	const std::vector<std::string> identities = replica_identities(blueprint, design.table);
+	run(identities);
+	design.statements.insert(design.statements.end(), identities.begin(), identities.end());
 }
 
 void check_none(const Set &set, Oid parent) {
@@ -162,6 +147,15 @@ void check_none(const Set &set, Oid parent) {
 		            format("table %s has a default partition", qualified_name(parent).c_str()))
 			.with_detail(format("It is %s.", qualified_name(set.bounds.default_partition).c_str()))
 			.with_hint("Use ALTER TABLE ... DETACH PARTITION on it first, and insert its rows again afterwards.");
+	}
+}
+
+/// Of a list a plain default partition will do, and of a hash there is none.
+void check_range(const Policy &policy) {
+	if (policy.kind.method != Method::Range) {
+		throw Error(ERRCODE_WRONG_OBJECT_TYPE,
+		            format("table %s is not partitioned by range", qualified_name(policy.parent).c_str()))
+			.with_detail(format("It is partitioned by %s.", name_of(policy.kind.method)));
 	}
 }
 
@@ -185,6 +179,7 @@ PG_FUNCTION(partition_add_default) {
 	const PinnedSettings settings;
 	lock(parent, dry_run ? AccessShareLock : ShareUpdateExclusiveLock);
 	const Policy policy = own_policy(parent);
+	check_range(policy);
 	const Set set = examine(policy);
 	check_none(set, parent);
 	const Blueprint blueprint = read_blueprint(policy, set.bounds);

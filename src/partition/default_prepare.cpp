@@ -19,8 +19,8 @@ using Obstacles = std::vector<std::optional<Error>>;
 std::vector<Range> ranges_of(const Work &work) {
 	std::vector<Range> ranges;
 	for (const Task &task : work.tasks) {
-		if (task.range) {
-			ranges.push_back(*task.range);
+		if (const Range *const range = task.range()) {
+			ranges.push_back(*range);
 		}
 	}
 	return ranges;
@@ -31,7 +31,7 @@ Obstacles spread(const Work &work, const Survey &survey, const std::optional<Err
 	Obstacles obstacles;
 	std::size_t i = 0;
 	for (const Task &task : work.tasks) {
-		obstacles.push_back(!task.range ? std::nullopt : error ? error : survey.obstacles[i++]);
+		obstacles.push_back(task.range() == nullptr ? std::nullopt : error ? error : survey.obstacles[i++]);
 	}
 	return obstacles;
 }

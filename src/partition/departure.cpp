@@ -4,6 +4,7 @@
 #include "partition/references.hpp"
 #include "partition/work.hpp"
 
+#include "partition/tree.hpp"
 #include "pg/background.hpp"
 #include "pg/command.hpp"
 #include "pg/early_snapshot.hpp"

@@ -1,11 +1,13 @@
 #include "partition/hold.hpp"
 
-#include "partition/policy.hpp"
+#include "partition/tree.hpp"
 #include "pg/lock.hpp"
 #include "pg/names.hpp"
 #include "pg/security.hpp"
 #include "pg/spi.hpp"
 #include "pg/transaction.hpp"
+
+#include <algorithm>
 
 extern "C" {
 #include "access/xlog.h"
@@ -19,13 +21,27 @@ using namespace pg;
 
 namespace {
 
-constinit Statement select_held{"SELECT partition::oid FROM warden.partition_holds ORDER BY partition::oid"};
-constinit Statement find_hold{"SELECT 1 FROM warden.partition_holds WHERE partition = $1"};
+constinit Statement select_held{"SELECT partition::oid FROM warden.partition_holds "};
+// $1 a partition: of it, or of one below it.
+constinit Statement find_hold{R"(
+WITH RECURSIVE tree (oid) AS (
+    SELECT $1 UNION ALL SELECT h.inhrelid FROM pg_inherits h JOIN tree ON h.inhparent = tree.oid)
+SELECT 1 FROM warden.partition_holds WHERE partition::oid IN (SELECT oid FROM tree) LIMIT 1)"};
 constinit Statement upsert_hold{R"(
 INSERT INTO warden.partition_holds (partition, reason, role) VALUES ($1, $2, pg_get_userbyid($3))
 ON CONFLICT (partition) WHERE partition <> 0::oid DO UPDATE
 SET (reason, role, at) = (excluded.reason, excluded.role, excluded.at))"};
 constinit Statement delete_hold{"DELETE FROM warden.partition_holds WHERE partition = $1"};
+
+std::vector<Oid> read_holds() {
+	const AsExtension owner;
+	Spi spi;
+	std::vector<Oid> held;
+	for (const auto &[partition] : spi.query_latest<Oid>(select_held)) {
+		held.push_back(partition);
+	}
+	return held;
+}
 
 /// The set that a partition belongs to, of which the caller has the owner's rights.
 Policy policy_of(Oid partition) {
@@ -41,12 +57,15 @@ Policy policy_of(Oid partition) {
 } // namespace
 
 std::vector<Oid> held_partitions() {
-	const AsExtension owner;
-	Spi spi;
-	std::vector<Oid> held;
-	for (const auto &[partition] : spi.query_latest<Oid>(select_held)) {
-		held.push_back(partition);
+	std::vector<Oid> held = read_holds();
+	const std::size_t count = held.size();
+	for (std::size_t i = 0; i < count; ++i) {
+		const List *const above = call(get_partition_ancestors, held[i]);
+		for (int n = 0; above != nullptr && n < above->length; ++n) {
+			held.push_back(above->elements[n].oid_value);
+		}
 	}
+	std::ranges::sort(held);
 	return held;
 }
 
@@ -57,7 +76,7 @@ bool is_held(Oid partition) {
 }
 
 void delete_old_holds() {
-	for (const Oid partition : held_partitions()) {
+	for (const Oid partition : read_holds()) {
 		if (!relation_exists(partition)) {
 			const AsExtension owner;
 			Spi().execute(delete_hold, partition);

@@ -1,7 +1,9 @@
 #include "partition/maintenance.hpp"
 
+#include "partition/collision.hpp"
 #include "partition/default_prepare.hpp"
 #include "partition/retention.hpp"
+#include "partition/tree.hpp"
 
 #include "pg/names.hpp"
 #include "pg/security.hpp"
@@ -140,6 +142,9 @@ std::vector<Outcome> maintain_in_transaction(const Policy &policy, Mode mode, st
 				plan_tasks(progress, *work);
 				break;
 			}
+			for (const Collision &collision : work->collisions) {
+				progress.tell(collision_outcome(*work, collision));
+			}
 			if (work->unknown) {
 				progress.failed(*work->unknown, "maintain");
 			}
@@ -160,6 +165,14 @@ std::vector<Outcome> maintain_in_transaction(const Policy &policy, Mode mode, st
 void add_outcomes(OutcomeRows &rows, Oid parent, const std::vector<Outcome> &outcomes) {
 	for (const Outcome &outcome : outcomes) {
 		rows.add(parent, outcome.partition, outcome.action, outcome.status, outcome.command, outcome.detail);
+	}
+}
+
+void maintain_tree(OutcomeRows &rows, const Policy &policy, Mode mode, std::size_t &locks) {
+	add_outcomes(rows, policy.parent, maintain_in_transaction(policy, mode, locks));
+	for (const Policy &below : policies_below(policy)) {
+		check_for_interrupts();
+		add_outcomes(rows, below.parent, maintain_in_transaction(below, mode, locks));
 	}
 }
 
@@ -189,8 +202,7 @@ PG_FUNCTION(partition_maintain) {
 	const std::vector<Policy> policies = parent ? std::vector{own_policy(*parent)} : own_policies();
 	std::size_t locks = locks_of_a_transaction();
 	for (const Policy &policy : policies) {
-		add_outcomes(rows, policy.parent,
-		             maintain_in_transaction(policy, dry_run ? Mode::DryRun : Mode::Maintain, locks));
+		maintain_tree(rows, policy, dry_run ? Mode::DryRun : Mode::Maintain, locks);
 	}
 	PG_RETURN_NULL();
 }

@@ -16,6 +16,11 @@ enum class Mode {
 /// The sets whose owner's rights the caller has.
 std::vector<Policy> own_policies();
 
+/// How functions return outcomes to SQL.
+using OutcomeRows = pg::ResultSet<Oid, std::optional<std::string>, std::string, std::string, std::optional<std::string>,
+                                  std::optional<std::string>>;
+void add_outcomes(OutcomeRows &rows, Oid parent, const std::vector<Outcome> &outcomes);
+
 /// Does what is due of a set in the current transaction, which holds the locks until it ends.  A step that fails is
 /// rolled back alone.
 ///
@@ -23,10 +28,8 @@ std::vector<Policy> own_policies();
 std::vector<Outcome> maintain_in_transaction(const Policy &policy, Mode mode, std::size_t &locks);
 std::size_t locks_of_a_transaction();
 
-/// How functions return outcomes to SQL.
-using OutcomeRows = pg::ResultSet<Oid, std::optional<std::string>, std::string, std::string, std::optional<std::string>,
-                                  std::optional<std::string>>;
-void add_outcomes(OutcomeRows &rows, Oid parent, const std::vector<Outcome> &outcomes);
+/// The same of a set and of those below it: what its partitions are partitioned in.
+void maintain_tree(OutcomeRows &rows, const Policy &policy, Mode mode, std::size_t &locks);
 
 /// Whether this server can maintain anything: a standby cannot, and gets a NOTICE.
 bool can_maintain();

@@ -108,6 +108,9 @@ Moment expiry(const Policy &policy, const Range &range, const Zone &calendar_zon
 Outlook look_ahead(const Policy &policy, const Bounds &bounds, const Zone &zone) {
 	const bool numbers = policy.is_of_numbers();
 	Outlook outlook;
+	if (policy.kind.method != Method::Range) {
+		return outlook;
+	}
 	outlook.now = numbers ? last_number(policy, bounds) : key_now(bounds.key, zone);
 	outlook.covered = outlook.now ? covered_until(bounds.ranges, *outlook.now) : first_gap(bounds.ranges);
 	if (numbers) {

@@ -4,6 +4,7 @@
 // alone changes; as the parent's owner, but for the change of owner, for which it takes the rights of both.
 #include "partition/maintenance.hpp"
 
+#include "partition/tree.hpp"
 #include "pg/names.hpp"
 #include "pg/security.hpp"
 #include "pg/spi.hpp"

@@ -21,7 +21,21 @@ CREATE TABLE warden.partition_policies (
     archive_tablespace text,
     archive_access_method text,
     on_reference text NOT NULL DEFAULT 'skip' CHECK (on_reference IN ('skip', 'detach', 'pair')),
-    CHECK (CASE WHEN key_format = 'number' THEN (every_number, ahead_number, anchor_number) IS NOT NULL
+    method text NOT NULL DEFAULT 'range' CHECK (method IN ('range', 'list', 'hash')),
+    modulus integer CHECK (modulus > 0), -- of a hash
+    keys text[],     -- of a list, as are:
+    min_rows bigint,
+    sub_method text CHECK (sub_method IN ('range', 'list', 'hash')), -- how its partitions are partitioned
+    sub_key name,
+    sub_modulus integer CHECK (sub_modulus > 0),
+    sub_keys text[],
+    sub_every text,
+    sub_ahead text,
+    sub_keep text,
+    sub_timezone text,
+    CHECK (CASE WHEN method = 'list' THEN keys IS NOT NULL
+                WHEN method = 'hash' THEN modulus IS NOT NULL
+                WHEN key_format = 'number' THEN (every_number, ahead_number, anchor_number) IS NOT NULL
                 ELSE (every, ahead, timezone, anchor) IS NOT NULL END)
 );
 -- Partial, because several tables of a dump may not be restored.
@@ -138,6 +152,21 @@ CREATE FUNCTION warden.partition_by_number(
         on_reference text DEFAULT 'skip', dry_run boolean DEFAULT false)
     RETURNS TABLE (parent regclass, partition text, action text, status text, command text, detail text)
     LANGUAGE c VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE AS 'MODULE_PATHNAME';
+CREATE FUNCTION warden.partition_by_list(
+        parent regclass, min_rows bigint DEFAULT 1000, keys text[] DEFAULT NULL,
+        storage_parameters text[] DEFAULT NULL, dry_run boolean DEFAULT false)
+    RETURNS TABLE (parent regclass, partition text, action text, status text, command text, detail text)
+    LANGUAGE c VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE AS 'MODULE_PATHNAME';
+CREATE FUNCTION warden.partition_by_hash(
+        parent regclass, modulus integer DEFAULT NULL, storage_parameters text[] DEFAULT NULL,
+        dry_run boolean DEFAULT false)
+    RETURNS TABLE (parent regclass, partition text, action text, status text, command text, detail text)
+    LANGUAGE c VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE AS 'MODULE_PATHNAME';
+CREATE FUNCTION warden.partition_subdivide(
+        parent regclass, method text, key name DEFAULT NULL, modulus integer DEFAULT NULL, every text DEFAULT NULL,
+        keys text[] DEFAULT NULL, ahead text DEFAULT NULL, keep text DEFAULT NULL, dry_run boolean DEFAULT false)
+    RETURNS TABLE (parent regclass, partition text, action text, status text, command text, detail text)
+    LANGUAGE c VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE AS 'MODULE_PATHNAME';
 CREATE FUNCTION warden.partition_unmanage(parent regclass) RETURNS void
     LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE AS 'MODULE_PATHNAME';
 CREATE FUNCTION warden.partition_hold(partition regclass, reason text) RETURNS void
@@ -157,6 +186,9 @@ REVOKE EXECUTE ON FUNCTION
     warden.partition_add_default(regclass, boolean),
     warden.partition_by_time,
     warden.partition_by_number,
+    warden.partition_by_list,
+    warden.partition_by_hash,
+    warden.partition_subdivide,
     warden.partition_unmanage(regclass),
     warden.partition_hold(regclass, text),
     warden.partition_release(regclass),
@@ -200,11 +232,31 @@ CREATE VIEW warden.partition_sets WITH (security_invoker = true) AS
            warden.partition_rows(b.default_partition) AS default_rows,
            coalesce(s.colliding, 0) AS colliding, coalesce(s.skipped, 0) AS skipped,
            b.next_step, b.next_step_at,
-           s.last_success, s.last_error, s.last_error_at, s.blocked_by
+           s.last_success, s.last_error, s.last_error_at, s.blocked_by,
+           p.method, p.modulus, p.keys, p.min_rows,
+           p.sub_method, p.sub_key, p.sub_modulus, p.sub_keys, p.sub_every, p.sub_ahead, p.sub_keep, p.sub_timezone
     FROM warden.partition_policies p
     JOIN pg_class parent_class ON parent_class.oid = p.parent
     LEFT JOIN warden.partition_states s ON s.parent = p.parent
     CROSS JOIN LATERAL warden.partition_coverage(p.parent::regclass) b;
+
+-- Tables that may be sets below a set that is subdivided: those that are not have neither bounds nor coverage.
+CREATE VIEW warden.partition_sets_below WITH (security_invoker = true) AS
+    SELECT h.inhrelid::regclass AS parent, p.parent::regclass AS declared_on,
+           b.covered_to, b.covered_until,
+           CASE WHEN isfinite(b.covered_until) THEN greatest(b.covered_until - now(), interval '0') END AS runs_out_in,
+           b.numbers_left,
+           b.partitions,
+           warden.partition_rows(b.default_partition) AS default_rows,
+           coalesce(s.colliding, 0) AS colliding, coalesce(s.skipped, 0) AS skipped,
+           b.next_step, b.next_step_at,
+           s.last_success, s.last_error, s.last_error_at, s.blocked_by
+    FROM warden.partition_policies p
+    JOIN pg_inherits h ON h.inhparent = p.parent
+    JOIN pg_class c ON c.oid = h.inhrelid AND c.relkind = 'p'
+    LEFT JOIN warden.partition_states s ON s.parent = h.inhrelid
+    CROSS JOIN LATERAL warden.partition_coverage(h.inhrelid::regclass) b
+    WHERE p.sub_method IS NOT NULL;
 
 CREATE VIEW warden.partitions WITH (security_invoker = true) AS
     SELECT p.parent::regclass AS parent,
@@ -213,18 +265,22 @@ CREATE VIEW warden.partitions WITH (security_invoker = true) AS
            warden.partition_bytes(b.partition) AS bytes,
            b.expires_at,
            h.reason AS held,
-           CASE WHEN h.reason IS NULL THEN b.reason ELSE 'it is held' END AS reason
-    FROM warden.partition_policies p
-    JOIN pg_class parent_class ON parent_class.oid = p.parent
+           CASE WHEN h.reason IS NULL THEN b.reason ELSE 'it is held' END AS reason,
+           (SELECT pg_get_expr(c.relpartbound, c.oid) FROM pg_class c WHERE c.oid = b.partition) AS bound
+    FROM (SELECT parent::oid FROM warden.partition_policies
+          UNION ALL
+          SELECT h.inhrelid FROM warden.partition_policies above JOIN pg_inherits h ON h.inhparent = above.parent
+          WHERE above.sub_method IS NOT NULL) p
+    JOIN pg_class parent_class ON parent_class.oid = p.parent AND parent_class.relkind = 'p'
     CROSS JOIN LATERAL warden.partition_bounds(p.parent::regclass) b
     LEFT JOIN LATERAL (SELECT reason FROM warden.partition_holds WHERE partition = b.partition LIMIT 1) h ON true;
 
-GRANT SELECT ON warden.partition_sets, warden.partitions TO PUBLIC;
+GRANT SELECT ON warden.partition_sets, warden.partition_sets_below, warden.partitions TO PUBLIC;
 
 -- Comments -----------------------------------------------------------------------------------------------------------
 
 COMMENT ON TABLE warden.partition_policies IS
-    'What partition_by_time() and partition_by_number() were told, one row a set; lengths of numbers in the columns ..._number. Read the view partition_sets; change it by calling the function again.';
+    'What partition_by_time(), partition_by_number(), partition_by_list(), partition_by_hash() and partition_subdivide() were told, one row a set; lengths of numbers in the columns ..._number, what partition_subdivide() was told in those sub_... Read the view partition_sets; change it by calling the function again.';
 COMMENT ON TABLE warden.partition_states IS
     'How the last maintenance of each set ended. Read the view partition_sets.';
 COMMENT ON TABLE warden.partition_departures IS
@@ -242,6 +298,21 @@ $$Has the partitions of a table that is partitioned by range of a smallint, inte
 The position of a set is that of the sequence behind the key where there is one that is in use (identity, serial, or a default that draws from it); else the greatest number in the newest partition that has rows. Rows in a default partition, or in one up to MAXVALUE, do not move it.
 every: how many numbers a partition is for. ahead: how many numbers beyond the position have a partition (default: 4 times every). keep: how many numbers before the position (default: all). keep_partitions, keep_bytes, on_expiry, archive_schema, on_reference: as of partition_by_time(). anchor: one boundary (default: as existing partitions have it, else 0). storage_parameters: of new partitions, like pg_class.reloptions (default: those of the newest partition). dry_run: only report.
 Of a gap more than 100 partitions behind the position the rest is left. Otherwise, and in what it returns, its errors and its locks, like partition_by_time().$$;
+COMMENT ON FUNCTION warden.partition_by_list(regclass, bigint, text[], text[], boolean) IS
+$$Has a table that is partitioned by list have a partition for each of the values in keys; and tells of values that its default partition has many rows of. Again with other arguments changes that. Nothing is ever retired.
+min_rows: a value is told of if the statistics of ANALYZE say that the default partition has so many rows of it, and it has; twenty at a time (default: 1000; null: none is looked for). keys: values as text, as the column's type reads it; a NULL among them is for rows without a value. storage_parameters: of new partitions, like pg_class.reloptions (default: those of the newest partition). dry_run: only report.
+A value whose rows are in the default partition cannot have a partition before they are moved: its row has action create, status colliding, and as command the statements that do both in one transaction, as detail how many rows. The statements run the triggers of the default partition, and there are none where foreign keys refer to the table. What partition_maintain() returns has the same rows; a partition for a value without such rows is created at once.
+Errors: 22P02, or another of the type, for a key that cannot be read, 42501 not the owner, 42809 not a partitioned table or not by list, 22023 an argument that cannot be right, 0A000 an expression, a partition of another table, a temporary table, 55P03 lock not available within warden.lock_timeout. Locks as partition_by_time() does.$$;
+COMMENT ON FUNCTION warden.partition_by_hash(regclass, integer, text[], boolean) IS
+$$Has a table that is partitioned by hash have a partition for every remainder, whatever the moduli of those that exist. Again with other arguments changes that. Nothing is ever retired.
+modulus: in how many parts the table is to be; the moduli of existing partitions must divide it, or it them (default: the least of theirs). storage_parameters: of new partitions, like pg_class.reloptions (default: those of the newest partition). dry_run: only report.
+Creates what no partition takes, of the modulus, or of a greater one where a partition of that takes a part of it. Where partitions of a lesser modulus exist, the set grows by splitting them, for which rows must be moved: each is returned as a row with action split, status skipped, and as command the statements that do it in one transaction; nothing is done.
+Errors: 22023 a modulus that does not fit or is not positive, 22004 it is null and there is no partition, 42501 not the owner, 42809 not a partitioned table or not by hash, 0A000 an expression, a partition of another table, a temporary table, 55P03 lock not available within warden.lock_timeout. Locks as partition_by_time() does.$$;
+COMMENT ON FUNCTION warden.partition_subdivide(regclass, text, name, integer, text, text[], text, text, boolean) IS
+$$Has every new partition of a managed set be partitioned itself, and whole before it is attached. Again with other arguments changes that; method null ends it. What exists stays as it is.
+method: hash, list, or range. key: the column. modulus: of hash, in how many parts. keys: of list, the values that have a part each, beside a default one. every, ahead, keep: of range, as text, an interval for a timestamptz, timestamp or date, a number for a smallint, integer, bigint or numeric; like those of partition_by_time() and partition_by_number(), except that of the column that the set itself is partitioned by all between the bounds of the partition is made at once. Days and months begin where those of the set do, else where those of the session do. dry_run: only report.
+All partitions of the set that are partitioned so, whoever made them, are maintained like sets: what is missing below them is created, what has expired is retired as the set's on_expiry says. A row is returned for each step, as by partition_maintain(), and one for what is not partitioned so.
+Errors: 42704 not managed, or a type that cannot be a key, 42501 not the owner, 22023 an argument that cannot be right, 22004 one that must not be null, 42703 no such column, 42804 type of the column, 42P17 it is generated, 0A000 a unique index of the table does not contain it, 55P03 lock not available within warden.lock_timeout. Locks as partition_by_time() does, and on the partitions that are maintained like sets.$$;
 COMMENT ON FUNCTION warden.partition_unmanage(regclass) IS
     'Forgets the policy of a set; its partitions stay as they are. Error 42704 if the table is not managed, 42501 if not the owner. Locks the table in SHARE UPDATE EXCLUSIVE mode; and, to drop the constraint of a maintenance that was killed, a table of the default partition in ACCESS EXCLUSIVE mode.';
 COMMENT ON TABLE warden.partition_holds IS
@@ -267,7 +338,7 @@ $$Gives a managed set a default partition that may have any number of rows: no n
 dry_run: only report. Returns one row, as partition_maintain() does.
 Errors: 42704 not managed, 42501 not the owner, 42710 there is a default partition, 22004 an argument is null, 55P03 lock not available within warden.lock_timeout. Locks until the end of the transaction: SHARE UPDATE EXCLUSIVE on the table, SHARE ROW EXCLUSIVE on tables that foreign keys join with it.$$;
 COMMENT ON FUNCTION warden.partition_bounds(regclass) IS
-    'Partitions of a managed set, whatever their bounds. kind: range, default, or detaching (a DETACH CONCURRENTLY is at work on it, or was interrupted). Bounds are written in the set''s time zone. expires_at: when retention may take it by its age; null if never. reason: why it is still there. No rows for a table that is not managed, or of which the caller is neither in pg_monitor nor has the rights of the owner. Locks the table in ACCESS SHARE mode.';
+    'Partitions of a managed set, or of one below it, whatever their bounds. kind: range, list, hash, default, or detaching (a DETACH CONCURRENTLY is at work on it, or was interrupted). Bounds are written in the set''s time zone. expires_at: when retention may take it by its age; null if never. reason: why it is still there. No rows for a table that is not managed, or of which the caller is neither in pg_monitor nor has the rights of the owner. Locks the table in ACCESS SHARE mode.';
 COMMENT ON FUNCTION warden.partition_coverage(regclass) IS
     'From now to covered_until a managed set has a partition for every row (null: not even now, or a set of numbers; infinity: up to MAXVALUE); covered_to: the same as a key; numbers_left: how many numbers after the last that the sequence behind the key has given out (null: there is none); the number of its partitions, the default one included; the default partition; and what of a set of time is due next, and when, as far as the bounds tell. No rows for a table that is not managed, or of which the caller is neither in pg_monitor nor has the rights of the owner. Locks the table in ACCESS SHARE mode.';
 COMMENT ON FUNCTION warden.partition_rows(regclass) IS
@@ -275,6 +346,8 @@ COMMENT ON FUNCTION warden.partition_rows(regclass) IS
 COMMENT ON FUNCTION warden.partition_bytes(regclass) IS
     'Bytes of a partition and all below it, with indexes and TOAST. Locks each in ACCESS SHARE mode.';
 COMMENT ON VIEW warden.partition_sets IS
-    'One row a set: its policy, of which every, ahead, keep and anchor are in the columns ..._number if it is of numbers; covered_to: the first key without a partition, as it is written; covered_until and runs_out_in: when rows stop having a partition (runs_out_in is null if never, or if the set is of numbers); numbers_left: how many numbers that is from the last that the sequence behind the key has given out (null: of time, without such a sequence, or never); partitions; default_rows: estimate of the rows in the default partition; colliding: how many partitions the last maintenance could not create because the default partition has rows of theirs, and skipped: because it would have been scanned under a lock (partition_maintain(dry_run => true) tells which); next_step: what is due next (create, or how one leaves) and next_step_at: when, of a set of time (null: nothing, or it depends on sizes); last_success: when maintenance last did something and nothing went wrong; last_error: SQLSTATE and message of the last maintenance, null if it succeeded; blocked_by: who held the lock.';
+    'One row a set: its policy, of which every, ahead, keep and anchor are in the columns ..._number if it is of numbers; covered_to: the first key without a partition, as it is written; covered_until and runs_out_in: when rows stop having a partition (runs_out_in is null if never, or if the set is of numbers); numbers_left: how many numbers that is from the last that the sequence behind the key has given out (null: of time, without such a sequence, or never); partitions; default_rows: estimate of the rows in the default partition; colliding: how many partitions the last maintenance could not create because the default partition has rows of theirs, and skipped: because it would have been scanned under a lock (partition_maintain(dry_run => true) tells which); next_step: what is due next (create, or how one leaves) and next_step_at: when, of a set of time (null: nothing, or it depends on sizes); last_success: when maintenance last did something and nothing went wrong; last_error: SQLSTATE and message of the last maintenance, null if it succeeded; blocked_by: who held the lock; method: range, list or hash; modulus of a hash; keys and min_rows of a list; sub_method and what follows: how new partitions are partitioned, as partition_subdivide() was told.';
+COMMENT ON VIEW warden.partition_sets_below IS
+    'One row a partition that is maintained like a set because partition_subdivide() said so of the set that it belongs to, which is declared_on. The other columns are those of partition_sets.';
 COMMENT ON VIEW warden.partitions IS
-    'One row a partition: kind (range, default, detaching), bounds in the set''s time zone, estimated_rows, bytes with indexes and TOAST, expires_at: when retention may take it by its age (null: never); held: why it stays all the same; reason: why it is still there.';
+    'One row a partition, also of the sets below that partition_subdivide() makes: kind (range, list, hash, default, detaching), bounds in the set''s time zone (null for lists and hashes), estimated_rows and bytes, with indexes and TOAST, of it and all below it, expires_at: when retention may take it by its age (null: never); held: why it stays all the same; reason: why it is still there; bound: as SQL has it.';

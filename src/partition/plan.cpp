@@ -102,6 +102,15 @@ Moment cutoff_by_size(const std::vector<Range> &existing, const std::vector<std:
 	return cutoff;
 }
 
+std::vector<Range> within(const Range &limits, std::vector<Range> ranges) {
+	std::erase_if(ranges,
+	              [&](const Range &range) { return range.lower >= limits.upper || range.upper <= limits.lower; });
+	for (Range &range : ranges) {
+		range = {std::max(range.lower, limits.lower), std::min(range.upper, limits.upper)};
+	}
+	return ranges;
+}
+
 std::size_t count_expired(const std::vector<Range> &existing, const Window &window) {
 	if (window.cutoff == beginning) {
 		return 0; // not even what ends at -infinity

@@ -44,6 +44,8 @@ Moment cutoff_by_count(const std::vector<Range> &existing, Moment now, std::int6
 /// stays whatever its size.
 Moment cutoff_by_size(const std::vector<Range> &existing, const std::vector<std::int64_t> &sizes, Moment now,
                       std::int64_t bytes);
+/// The same ranges as far as they are within limits.
+std::vector<Range> within(const Range &limits, std::vector<Range> ranges);
 
 /// How many of the existing ranges, which are sorted, have expired: they come first.
 std::size_t count_expired(const std::vector<Range> &existing, const Window &window);

@@ -49,6 +49,14 @@ SET (key_format, every, ahead, keep, every_number, ahead_number, keep_number, ke
        excluded.archive_schema, excluded.archive_tablespace, excluded.archive_access_method, excluded.on_reference,
        excluded.timezone, excluded.anchor, excluded.anchor_number, excluded.storage_parameters))"};
 
+// Of a set that is not partitioned by range.
+constinit Statement upsert_flat_policy{R"(
+INSERT INTO warden.partition_policies (parent, on_expiry, storage_parameters, method, modulus, keys, min_rows)
+VALUES ($1, 'drop', $2::text[], $3, $4, $5, $6)
+ON CONFLICT (parent) WHERE parent <> 0::oid DO UPDATE
+SET (storage_parameters, method, modulus, keys, min_rows)
+    = (excluded.storage_parameters, excluded.method, excluded.modulus, excluded.keys, excluded.min_rows))"};
+
 constinit Statement select_parents{R"(
 SELECT parent::oid FROM warden.partition_policies UNION SELECT parent FROM warden.partition_states)"};
 
@@ -110,6 +118,14 @@ const char *find_name(const Words &words, T value) {
 	return std::ranges::find(words, value, [](const auto &word) { return word.value; })->name;
 }
 
+void write_flat_policy(const Policy &policy) {
+	const Kind &kind = policy.kind;
+	OwnTables().spi.execute(
+		upsert_flat_policy, policy.parent, policy.storage_parameters, std::string_view(name_of(kind.method)),
+		kind.method == Method::Hash ? std::optional(int32{kind.modulus}) : std::nullopt,
+		kind.method == Method::List ? std::optional(array_of(kind.keys)) : std::nullopt, kind.min_rows);
+}
+
 /// Keeps our books.  Whoever is in the way there is another maintenance, which keeps them as well: to wait for it would
 /// be to fail the work for the record of it.
 template <class F>
@@ -136,6 +152,14 @@ std::optional<Retention::References> references_of(std::string_view on_reference
 
 const char *name_of(Retention::References policy) {
 	return find_name(references, policy);
+}
+
+Policy policy_of_kind(Oid parent, Method method) {
+	Policy policy{};
+	policy.parent = parent;
+	policy.timezone = "UTC";
+	policy.kind.method = method;
+	return policy;
 }
 
 std::vector<Policy> read_policies(std::optional<Oid> parent) {
@@ -170,21 +194,17 @@ std::vector<Policy> read_policies(std::optional<Oid> parent) {
 		     .timezone = std::string(timezone.value_or("UTC")),
 		     .anchor = anchor ? anchor->value : anchor_number.value_or(0),
 		     .storage_parameters = own(storage),
-		     .failed = failed});
+		     .failed = failed,
+		     .kind = read_kind(tables.spi, relation)});
 	}
 	return policies;
 }
 
-Policy known_policy(Oid parent) {
-	const std::vector<Policy> policies = read_policies(parent);
-	if (policies.empty()) {
-		throw Error(ERRCODE_UNDEFINED_OBJECT, format("table %s is not managed", qualified_name(parent).c_str()))
-			.with_hint("Declare it with warden.partition_by_time().");
-	}
-	return policies.front();
-}
-
 void write_policy(const Policy &policy) {
+	if (policy.kind.method != Method::Range) {
+		write_flat_policy(policy);
+		return;
+	}
 	const bool numbers = policy.is_of_numbers();
 	const auto time = [&](const std::optional<Span> &span) { return numbers ? std::nullopt : span; };
 	const auto number = [&](const std::optional<Span> &span) {

@@ -3,6 +3,7 @@
 // Our own tables are read and written as the extension's owner, by these functions only.
 #pragma once
 
+#include "partition/kind.hpp"
 #include "partition/plan.hpp"
 #include "pg/datum.hpp"
 
@@ -64,6 +65,7 @@ struct Policy {
 	Moment anchor;
 	std::optional<std::string> storage_parameters; ///< a text[], written out
 	bool failed;                                   ///< its last maintenance left something to tell
+	Kind kind{};                                   ///< of what is not partitioned by range, the rest is of no concern
 
 	bool is_of_numbers() const { return notation == Notation::Number; }
 
@@ -71,15 +73,16 @@ struct Policy {
 	bool operator==(const Policy &other) const {
 		return parent == other.parent && notation == other.notation && every == other.every && ahead == other.ahead &&
 		       retention == other.retention && timezone == other.timezone && anchor == other.anchor &&
-		       storage_parameters == other.storage_parameters;
+		       storage_parameters == other.storage_parameters && kind == other.kind;
 	}
 };
 
-/// The policies of all sets, or of one, as of this moment.  Takes no lock but ACCESS SHARE on our table.
-std::vector<Policy> read_policies(std::optional<Oid> parent = std::nullopt);
+/// One without lengths of time or numbers.
+Policy policy_of_kind(Oid parent, Method method);
 
-/// The policy of one set; error 42704 if it has none.
-Policy known_policy(Oid parent);
+/// The policies of all sets that were declared, or of one, as of this moment.  Takes no lock but ACCESS SHARE on our
+/// table.
+std::vector<Policy> read_policies(std::optional<Oid> parent = std::nullopt);
 
 /// Declares a set, or declares it anew.
 void write_policy(const Policy &policy);

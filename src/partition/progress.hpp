@@ -36,6 +36,9 @@ public:
 	/// The same for the set as a whole, or what else has no task.
 	void failed(const Error &error, const char *action, const std::optional<Done> &planned = std::nullopt);
 
+	/// What is told of the set without being a step of it.
+	void tell(Outcome outcome) { outcomes_.push_back(std::move(outcome)); }
+
 	/// More is due than was looked at.
 	void more();
 

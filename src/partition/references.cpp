@@ -44,20 +44,24 @@ WHERE d.classid = 'pg_constraint'::regclass AND d.refclassid = 'pg_class'::regcl
   AND f.contype = 'f' AND f.confrelid = $1 AND f.conrelid <> $1
 LIMIT 1)"};
 
-// $1 the partition.  What depends on the table and is no part of it: a foreign key of another table, a view.  The
-// table's own constraints, defaults, policies, rules and triggers depend on its columns as well, but go with it: they
-// have an automatic or internal dependency on it besides.  $2: foreign keys do not count.
+// $1 the partition.  What depends on it, or on a table below it, and is no part of it: a foreign key of another table,
+// a view.  A table's own constraints, defaults, policies, rules and triggers depend on its columns as well, but go with
+// it: they have an automatic or internal dependency on it besides.  From the catalogue, as no lock keeps it from going.
+// $2: foreign keys do not count.
 constinit Statement find_dependents{R"(
-SELECT string_agg(DISTINCT pg_describe_object(d.classid, d.objid, 0), ', '),
+WITH RECURSIVE tree (oid) AS (
+    SELECT $1 UNION ALL SELECT h.inhrelid FROM pg_inherits h JOIN tree ON h.inhparent = tree.oid)
+SELECT d.refobjid, string_agg(DISTINCT pg_describe_object(d.classid, d.objid, 0), ', '),
        bool_or(EXISTS (SELECT FROM pg_constraint f
                        WHERE d.classid = 'pg_constraint'::regclass AND f.oid = d.objid AND f.contype = 'f'))
-FROM pg_depend d
-WHERE d.refclassid = 'pg_class'::regclass AND d.refobjid = $1 AND d.deptype = 'n'
+FROM tree JOIN pg_depend d ON d.refclassid = 'pg_class'::regclass AND d.refobjid = tree.oid
+WHERE d.deptype = 'n'
   AND NOT ($2 AND d.classid = 'pg_constraint'::regclass
            AND EXISTS (SELECT FROM pg_constraint f WHERE f.oid = d.objid AND f.contype = 'f'))
   AND NOT EXISTS (SELECT FROM pg_depend own
                   WHERE own.classid = d.classid AND own.objid = d.objid AND own.refclassid = d.refclassid
-                    AND own.refobjid = $1 AND own.deptype <> 'n'))"};
+                    AND own.refobjid = d.refobjid AND own.deptype <> 'n')
+GROUP BY d.refobjid ORDER BY d.refobjid)"};
 
 // $1 the partition.  The foreign keys to it from other tables, and the search for rows that refer to its rows.
 constinit Statement find_foreign_keys{R"(
@@ -94,14 +98,12 @@ bool is_referenced(Oid partition) {
 
 void check_dependents(Oid partition, bool is_detached_first) {
 	Spi spi;
-	const auto found = spi.query_latest<std::optional<std::string_view>, std::optional<bool>>(
-		find_dependents, partition, is_detached_first);
-	const auto &[dependents, is_referenced] = found.front();
-	if (dependents) {
+	for (const auto &[table, dependents, is_referenced] :
+	     spi.query_latest<Oid, std::string_view, bool>(find_dependents, partition, is_detached_first)) {
 		throw Error(ERRCODE_DEPENDENT_OBJECTS_STILL_EXIST,
-		            format("cannot drop %s because other objects depend on it", qualified_name(partition).c_str()))
-			.with_detail("It is needed by " + std::string(*dependents) + ".")
-			.with_hint(is_referenced.value_or(false)
+		            format("cannot drop %s because other objects depend on it", qualified_name(table).c_str()))
+			.with_detail("It is needed by " + std::string(dependents) + ".")
+			.with_hint(is_referenced
 		                   ? "With on_reference => 'detach' it leaves the set when no row refers to it any more."
 		                   : "Remove what depends on the partition; nothing is ever dropped with CASCADE.");
 	}

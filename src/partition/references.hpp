@@ -21,8 +21,8 @@ std::vector<Peer> find_peers(const pg::OpenRelation &parent);
 /// Whether a foreign key of another table refers to a partition.
 bool is_referenced(Oid partition);
 
-/// Error 2BP01 if something depends on a partition that DROP without CASCADE would not take with it; but for foreign
-/// keys, if it is detached first.
+/// Error 2BP01 if something depends on a partition, or one below it, that DROP without CASCADE would not take with it;
+/// but for foreign keys, if it is detached first.
 void check_dependents(Oid partition, bool is_detached_first);
 
 /// Whether DETACH would fail, or take long, because of foreign keys to the partition: error 23503 if rows refer to its

@@ -1,5 +1,6 @@
 // report.cpp - What the views of partition.sql cannot read from the catalogue by themselves.
 #include "partition/outlook.hpp"
+#include "partition/tree.hpp"
 
 #include "pg/names.hpp"
 #include "pg/result_set.hpp"
@@ -31,8 +32,7 @@ std::optional<Policy> visible_policy(Oid parent) {
 	if (!relation_exists(parent) || (!owns(parent) && !is_monitor())) {
 		return std::nullopt;
 	}
-	const std::vector<Policy> policies = read_policies(parent);
-	return policies.empty() ? std::nullopt : std::optional(policies.front());
+	return governing_policy(parent);
 }
 
 /// A look at a set must not fail because its zone is not known any more: its bounds are then written in UTC.
@@ -43,10 +43,10 @@ Zone zone_or_utc(const Policy &policy) {
 
 /// Nor because a policy was restored for a table of another kind: maintenance tells of that.
 Bounds bounds_or_none(const Policy &policy) {
-	Bounds bounds{{TIMESTAMPTZOID, Notation::Timestamptz, {first_moment, last_moment}, "", {}}, {}, {}, InvalidOid};
+	Bounds bounds{{TIMESTAMPTZOID, Notation::Timestamptz, {first_moment, last_moment}, "", {}}, {}, {}, InvalidOid, {}};
 	std::ignore = attempt([&] {
 		const OpenRelation table(policy.parent, NoLock);
-		bounds = read_bounds(table, policy.notation);
+		bounds = read_bounds(table, policy);
 	});
 	return bounds;
 }
@@ -97,6 +97,12 @@ PG_FUNCTION(partition_bounds) {
 		         show_bound(range.upper, between ? Side::Lower : Side::Upper, bounds.key, zone),
 		         instant_or_never(expiry(*policy, range, key_zone(bounds.key, zone)), bounds.key, zone), reasons[i]);
 	}
+	if (policy->kind.method != Method::Range) {
+		for (const Oid partition : bounds.oids) {
+			rows.add(partition, partition == detaching ? "detaching" : name_of(policy->kind.method), std::nullopt,
+			         std::nullopt, std::nullopt, "partitions of a set without an order do not expire");
+		}
+	}
 	if (OidIsValid(bounds.default_partition)) {
 		rows.add(bounds.default_partition, "default", std::nullopt, std::nullopt, std::nullopt,
 		         "it is the default partition");
@@ -126,7 +132,7 @@ PG_FUNCTION(partition_coverage) {
 	rows.add(is_covered && !numbers ? std::optional(instant_of(*covered, bounds.key, zone)) : std::nullopt,
 	         is_covered ? std::optional(show_bound(*covered, Side::Upper, bounds.key, zone)) : std::nullopt,
 	         is_covered && numbers && now && is_finite(*covered) ? std::optional(*covered - *now - 1) : std::nullopt,
-	         static_cast<int64>(bounds.ranges.size()) + (has_default ? 1 : 0),
+	         static_cast<int64>(bounds.oids.size()) + (has_default ? 1 : 0),
 	         has_default ? std::optional(bounds.default_partition) : std::nullopt,
 	         next_action != nullptr ? std::optional<std::string>(next_action) : std::nullopt,
 	         instant_or_never(next_due, bounds.key, zone));

@@ -7,6 +7,8 @@
 #include "pg/spi.hpp"
 #include "pg/transaction.hpp"
 
+#include <algorithm>
+
 extern "C" {
 #include "catalog/namespace.h"
 #include "catalog/partition.h"
@@ -46,39 +48,43 @@ void check_removable(Oid role, Oid partition, Retention::Way way) {
 	}
 }
 
-// $1 the table: it and its indexes, which change the schema with it.
+// $1 the table: it and what is below it, each with its indexes, which change the schema with it.
 constinit Statement select_names{R"(
-SELECT 'TABLE', c.relnamespace::oid, n.nspname::text, c.relname::text
-FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = $1
+WITH tree AS (SELECT relid::oid AS oid, level FROM pg_partition_tree($1) UNION SELECT $1, 0)
+SELECT c.oid, 'TABLE', c.relnamespace::oid, n.nspname::text, c.relname::text
+FROM tree JOIN pg_class c ON c.oid = tree.oid JOIN pg_namespace n ON n.oid = c.relnamespace
 UNION ALL
-SELECT 'INDEX', c.relnamespace, n.nspname, c.relname
-FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid JOIN pg_namespace n ON n.oid = c.relnamespace
-WHERE i.indrelid = $1)"};
+SELECT i.indrelid, 'INDEX', c.relnamespace, n.nspname, c.relname
+FROM tree JOIN pg_index i ON i.indrelid = tree.oid JOIN pg_class c ON c.oid = i.indexrelid
+JOIN pg_namespace n ON n.oid = c.relnamespace
+ORDER BY 1, 2 DESC, 5)"};
 
-/// The statements that put a table into the archive, under names that are free there.
+/// The statements that put a table and what is below it into the archive, under names that are free there.
 void add_move(const Policy &policy, Oid partition, std::vector<std::string> &statements) {
 	const std::string &schema = policy.retention.schema.value_or("");
 	const Oid archive = call(get_namespace_oid, schema.c_str(), false);
 	const std::string quoted = call([&] { return quote_identifier(schema.c_str()); });
-	std::string table;
+	std::vector<std::string> taken;
+	std::vector<std::string> moves;
 	Spi spi;
-	for (const auto &[kind, own_schema, schema_name, relation] :
-	     spi.query_latest<std::string_view, Oid, std::string_view, std::string_view>(select_names, partition)) {
+	for (const auto &[table, kind, own_schema, schema_name, relation] :
+	     spi.query_latest<Oid, std::string_view, Oid, std::string_view, std::string_view>(select_names, partition)) {
 		if (own_schema == archive) {
-			return;
+			continue;
 		}
-		const std::string name(relation);
-		const std::string free = is_name_taken(name, archive) ? free_name(name, "_1", {own_schema, archive}) : name;
-		const std::string prefix = "ALTER " + std::string(kind) + " ";
-		if (free != name) {
-			statements.push_back(prefix + qualified_name(std::string(schema_name), name) + " RENAME TO " +
-			                     call([&] { return quote_identifier(free.c_str()); }));
+		std::string name(relation);
+		if (is_name_taken(name, archive) || std::ranges::find(taken, name) != taken.end()) {
+			const std::string free = free_name(name, "_1", {own_schema, archive}, taken);
+			statements.push_back("ALTER " + std::string(kind) + " " + qualified_name(std::string(schema_name), name) +
+			                     " RENAME TO " + call([&] { return quote_identifier(free.c_str()); }));
+			name = free;
 		}
-		if (table.empty()) {
-			table = qualified_name(std::string(schema_name), free);
+		if (kind == "TABLE") {
+			moves.push_back("ALTER TABLE " + qualified_name(std::string(schema_name), name) + " SET SCHEMA " + quoted);
 		}
+		taken.push_back(std::move(name));
 	}
-	statements.push_back("ALTER TABLE " + table + " SET SCHEMA " + quoted);
+	statements.insert(statements.end(), moves.begin(), moves.end());
 }
 
 std::vector<std::string> retirement(const Policy &policy, Oid partition) {

@@ -1,5 +1,6 @@
 #include "partition/set.hpp"
 
+#include "partition/flat.hpp"
 #include "pg/zone.hpp"
 
 #include <algorithm>
@@ -51,9 +52,36 @@ void limit(Window &window, const Retention &retention, const Bounds &bounds, con
 	}
 }
 
+/// One without an order: nothing in it is due because of where the time or the numbers are.
+Set examine_flat(Bounds bounds) {
+	return {no_zone(),
+	        Calendar({Step::Unit::Microsecond, 1}, 0, no_zone()),
+	        std::move(bounds),
+	        {.now = 0, .horizon = beginning, .cutoff = beginning}};
+}
+
+/// What lies within finite limits is made at once, but for what has expired: no row beyond them comes there later.
+Window window_within(const Range &limits, Window window) {
+	if (is_finite(limits.upper)) {
+		window.horizon = limits.upper;
+	}
+	if (is_finite(limits.lower)) {
+		window.now = std::max(limits.lower, window.cutoff);
+	}
+	return window;
+}
+
 } // namespace
 
+Bounds read_bounds(const OpenRelation &parent, const Policy &policy) {
+	return policy.kind.method == Method::Range ? read_bounds(parent, policy.notation)
+	                                           : read_flat_bounds(parent, policy.kind.method);
+}
+
 Set examine(const Policy &policy, Bounds bounds) {
+	if (policy.kind.method != Method::Range) {
+		return examine_flat(std::move(bounds));
+	}
 	const Position position =
 		policy.is_of_numbers() ? find_position(policy.parent, bounds, policy.anchor) : Position{0, true};
 	return examine(policy, std::move(bounds), position);
@@ -72,12 +100,13 @@ Set examine(const Policy &policy, Bounds bounds, const Position &position) {
 	const Moment anchor = numbers ? policy.anchor : boundary(policy.anchor, bounds.key, zone);
 	const Calendar calendar(*step, anchor, key_zone(bounds.key, zone));
 	limit(window, policy.retention, bounds, calendar);
-	return {zone, calendar, std::move(bounds), window};
+	const Range limits = policy.kind.limits.value_or(Range{beginning, end});
+	return {zone, calendar, std::move(bounds), window_within(limits, window), limits};
 }
 
 Set examine(const Policy &policy) {
 	const OpenRelation parent(policy.parent, AccessShareLock);
-	return examine(policy, read_bounds(parent, policy.notation));
+	return examine(policy, read_bounds(parent, policy));
 }
 
 } // namespace warden::partition

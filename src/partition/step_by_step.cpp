@@ -6,6 +6,7 @@
 #include "partition/departure.hpp"
 #include "partition/hold.hpp"
 #include "partition/outlook.hpp"
+#include "partition/tree.hpp"
 
 #include "pg/names.hpp"
 #include "pg/security.hpp"
@@ -173,6 +174,20 @@ void maintain_step_by_step(const Procedure &procedure, const Policy &policy) {
 	procedure.commit();
 }
 
+/// A set, then those below it.
+void maintain_tree_step_by_step(const Procedure &procedure, const Policy &policy) {
+	maintain_step_by_step(procedure, policy);
+	std::vector<Policy> below;
+	if (const auto error = attempt([&] { below = policies_below(policy); })) {
+		warn(policy, "maintain", *error);
+	}
+	procedure.commit();
+	for (const Policy &child : below) {
+		check_for_interrupts();
+		maintain_step_by_step(procedure, child);
+	}
+}
+
 } // namespace
 
 void maintain_all(const Procedure &procedure) {
@@ -188,7 +203,7 @@ void maintain_all(const Procedure &procedure) {
 	procedure.commit();
 	for (const Policy &policy : policies) {
 		check_for_interrupts();
-		maintain_step_by_step(procedure, policy);
+		maintain_tree_step_by_step(procedure, policy);
 	}
 	trim_log();
 }

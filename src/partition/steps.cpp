@@ -2,6 +2,8 @@
 
 #include "partition/default_survey.hpp"
 #include "partition/references.hpp"
+#include "partition/tree.hpp"
+#include "partition/tree.hpp"
 #include "pg/names.hpp"
 #include "pg/security.hpp"
 #include "pg/spi.hpp"
@@ -24,9 +26,21 @@ using namespace pg;
 
 namespace {
 
-bool is_covered(const std::vector<Range> &existing, const Range &range) {
-	const auto next = std::ranges::upper_bound(existing, range.lower, {}, &Range::upper);
-	return next != existing.end() && next->lower < range.upper;
+/// Rows of a value in the default partition make ATTACH fail, after it has scanned them all under the strongest lock.
+/// So look first, as the owner of that partition, with no lock but that of a query.
+void check_default(Oid default_partition, const std::string &condition) {
+	if (!OidIsValid(default_partition) || condition.empty()) {
+		return;
+	}
+	const std::string name = qualified_name(default_partition);
+	const AsOwner owner(owner_of(default_partition));
+	Spi spi;
+	if (!spi.query<int32>(("SELECT 1 FROM " + name + " WHERE " + condition + " LIMIT 1").c_str()).empty()) {
+		throw Error(ERRCODE_CHECK_VIOLATION,
+		            format("default partition %s holds rows of the new partition", name.c_str()))
+			.with_detail("They have " + condition + ".")
+			.with_hint("Move them out of the default partition: the others are created meanwhile.");
+	}
 }
 
 struct ParentTable {
@@ -38,7 +52,7 @@ struct ParentTable {
 // Not held open: the server refuses to alter a table that its caller uses.
 ParentTable look_at(const Policy &policy) {
 	const OpenRelation parent(policy.parent, NoLock);
-	return {owner_of(policy.parent), read_bounds(parent, policy.notation), find_peers(parent)};
+	return {owner_of(policy.parent), read_bounds(parent, policy), find_peers(parent)};
 }
 
 // In a scope of its own, so that no setting of code that may run in it lasts until the next lock is asked for.
@@ -59,9 +73,9 @@ void attach(const Draft &draft, const Blueprint &blueprint, Oid owner, std::vect
 	Spi spi;
 	spi.execute(draft.attach.c_str());
 	statements.push_back(draft.attach);
-	if (const auto identity = replica_identity(blueprint, draft.qualified_name)) {
-		spi.execute(identity->c_str());
-		statements.push_back(*identity);
+	for (const std::string &identity : replica_identities(blueprint, draft.qualified_name)) {
+		spi.execute(identity.c_str());
+		statements.push_back(identity);
 	}
 }
 
@@ -100,8 +114,7 @@ std::string join(const std::vector<std::string> &statements) {
 }
 
 bool is_unchanged(const Policy &policy) {
-	const auto current = read_policies(policy.parent);
-	return !current.empty() && current.front() == policy && owns(policy.parent);
+	return governing_policy(policy.parent) == policy && owns(policy.parent);
 }
 
 Error renamed_meanwhile(Oid parent) {
@@ -114,31 +127,48 @@ std::optional<Range> range_of(const Policy &policy, Oid partition) {
 	return read_range(policy.parent, partition, policy.notation);
 }
 
+namespace {
+
+bool is_in_place(const Policy &policy, const Place &place, Oid partition) {
+	if (const auto *const range = std::get_if<Range>(&place)) {
+		return range_of(policy, partition) == *range;
+	}
+	return call(
+		[&] { return get_rel_relispartition(partition) && get_partition_parent(partition, true) == policy.parent; });
+}
+
+} // namespace
+
 std::optional<Refusal> lock_to_create(const Policy &policy) {
 	const PinnedSettings settings;
 	return take_lock(policy.parent, ShareUpdateExclusiveLock);
 }
 
-std::optional<Done> create_partition(const Policy &policy, const Range &range) {
+std::optional<Done> create_partition(const Policy &policy, const Place &place) {
 	const PinnedSettings settings;
+	pin_notation();
 	if (!is_unchanged(policy)) {
 		return std::nullopt;
 	}
 	ParentTable parent = look_at(policy);
-	if (is_covered(parent.bounds.ranges, range)) {
+	if (is_taken(place, policy, parent.bounds)) {
 		return std::nullopt;
 	}
 	const Oid default_partition = parent.bounds.default_partition;
 	const Set set = examine(policy, std::move(parent.bounds));
-	check_scan(policy, set, range);
+	if (const auto *const range = std::get_if<Range>(&place)) {
+		check_scan(policy, set, *range);
+	} else {
+		check_default(default_partition, condition_of(place, policy, set));
+	}
 	const Blueprint blueprint = read_blueprint(policy, set.bounds);
-	const Draft draft = draft_partition(blueprint, range, set.bounds.key, set.calendar);
+	const Draft draft = draft_partition(blueprint, placement_of(policy, set, place));
 	std::vector<std::string> statements = draft.build;
 	build(draft, blueprint, parent.owner);
 	lock_to_attach(default_partition, parent.peers);
 	attach(draft, blueprint, parent.owner, statements);
 	const Oid partition = call(get_relname_relid, draft.name.c_str(), blueprint.schema);
-	if (range_of(policy, partition) != range) {
+	if (!is_in_place(policy, place, partition)) {
 		throw renamed_meanwhile(policy.parent);
 	}
 	Done done{draft.qualified_name, join(statements)};
@@ -146,8 +176,8 @@ std::optional<Done> create_partition(const Policy &policy, const Range &range) {
 	return done;
 }
 
-Done plan_creation(const Set &set, const Blueprint &blueprint, const Range &range) {
-	Draft draft = draft_partition(blueprint, range, set.bounds.key, set.calendar);
+Done plan_creation(const Policy &policy, const Set &set, const Place &place) {
+	Draft draft = draft_partition(read_blueprint(policy, set.bounds), placement_of(policy, set, place));
 	draft.build.push_back(draft.attach);
 	return {draft.qualified_name, join(draft.build)};
 }

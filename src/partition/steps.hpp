@@ -6,8 +6,8 @@
 #pragma once
 
 #include "partition/blueprint.hpp"
+#include "partition/place.hpp"
 #include "partition/references.hpp"
-#include "partition/set.hpp"
 #include "pg/lock.hpp"
 
 namespace warden::partition {
@@ -40,9 +40,9 @@ std::optional<pg::Refusal> lock_to_create(const Policy &policy);
 void lock_to_attach(Oid default_partition, const std::vector<Peer> &peers);
 
 /// Creates a partition, and logs it.  std::nullopt if it is not needed any more.  The set is locked.
-std::optional<Done> create_partition(const Policy &policy, const Range &range);
+std::optional<Done> create_partition(const Policy &policy, const Place &place);
 
 /// What create_partition() would do now.
-Done plan_creation(const Set &set, const Blueprint &blueprint, const Range &range);
+Done plan_creation(const Policy &policy, const Set &set, const Place &place);
 
 } // namespace warden::partition

@@ -3,6 +3,7 @@
 #include "partition/departure.hpp"
 #include "partition/hold.hpp"
 #include "partition/retention.hpp"
+#include "partition/tree.hpp"
 
 #include "pg/names.hpp"
 #include "pg/security.hpp"
@@ -43,36 +44,38 @@ const Task *Work::find(Oid partition) const {
 
 std::optional<Work> find_work(const Policy &policy, std::optional<std::size_t> locks) {
 	const PinnedSettings settings;
+	pin_notation();
 	if (const auto refusal = take_lock(policy.parent, AccessShareLock)) {
 		throw Error(refusal->error);
 	}
 	if (!relation_exists(policy.parent)) {
 		return std::nullopt;
 	}
-	Work work{.policy = policy, .set = examine(policy), .tasks = {}, .unknown = {}};
+	Work work{.policy = policy, .set = examine(policy), .tasks = {}, .collisions = {}, .unknown = {}};
 	// A file that cannot be looked at must not keep partitions from being created.
 	work.unknown = attempt([&] { work.set.window.cutoff = find_cutoff(policy, work.set); });
-	const std::size_t each = locks_per_partition(policy.parent);
+	const std::size_t each = locks_per_partition(policy.parent) * (1 + count_below(policy, work.set));
 	const std::size_t limit = locks ? *locks / each : most_tasks;
-	std::vector<Range> missing = work.set.missing(limit + 1);
+	auto [missing, collisions] = find_missing(policy, work.set, limit + 1, locks ? Looks::ToTell : Looks::ToCreate);
+	work.collisions = std::move(collisions);
 	std::vector<Oid> expired = find_expired(work.set);
 	const Oid detaching = find_detaching(policy.parent);
 	const bool detaching_has_expired = std::erase(expired, detaching) > 0;
 	work.is_all = missing.size() + expired.size() <= limit;
 	missing.resize(std::min(missing.size(), limit));
 	expired.resize(std::min(expired.size(), limit - missing.size()));
-	for (const Range &range : missing) {
-		work.tasks.push_back({.action = "create", .range = range});
+	for (Place &place : missing) {
+		work.tasks.push_back({.action = "create", .place = std::move(place)});
 	}
 	if (OidIsValid(detaching)) {
 		work.tasks.push_back({.action = "finalize",
-		                      .range = {},
+		                      .place = {},
 		                      .partition = detaching,
 		                      .finalizes = true,
 		                      .has_expired = detaching_has_expired});
 	}
 	for (const Oid partition : expired) {
-		work.tasks.push_back({.action = name_of(policy.retention.way), .range = {}, .partition = partition});
+		work.tasks.push_back({.action = name_of(policy.retention.way), .place = {}, .partition = partition});
 	}
 	work.locks = work.tasks.size() * each;
 	return work;
@@ -87,16 +90,17 @@ std::optional<Refusal> lock_set(const Work &work, const Task &task) {
 }
 
 std::optional<Done> perform(const Work &work, const Task &task) {
-	return task.range ? create_partition(work.policy, *task.range)
+	return task.place ? create_partition(work.policy, *task.place)
 	                  : retire_partition(work.policy, task.partition, work.set.window.cutoff);
 }
 
 Done plan(const Work &work, const Task &task) {
 	const PinnedSettings settings;
+	pin_notation();
 	if (task.finalizes) {
 		return plan_finalization(work.policy, task.partition, task.has_expired);
 	}
-	return task.range ? plan_creation(work.set, read_blueprint(work.policy, work.set.bounds), *task.range)
+	return task.place ? plan_creation(work.policy, work.set, *task.place)
 	                  : plan_retirement(work.policy, task.partition);
 }
 

@@ -11,12 +11,15 @@ namespace warden::partition {
 /// A step to take.
 struct Task {
 	const char *action;
-	std::optional<Range> range; ///< to create
+	std::optional<Place> place; ///< to create
 	Oid partition = InvalidOid; ///< to retire, or one whose DETACH CONCURRENTLY was interrupted
 	bool finalizes = false;     ///< the latter
 	bool has_expired = true;    ///< also of the latter
 
-	bool creates() const { return range.has_value(); }
+	/// What to create, if that is a range.
+	const Range *range() const { return place ? std::get_if<Range>(&*place) : nullptr; }
+
+	bool creates() const { return place.has_value(); }
 	bool retires() const { return !creates() && !finalizes; }
 };
 
@@ -25,9 +28,10 @@ struct Work {
 	Policy policy;
 	Set set;
 	std::vector<Task> tasks;
-	std::size_t locks = 0;        ///< that they will hold, about
-	bool is_all = true;           ///< otherwise more is due than these tasks
-	std::optional<Error> unknown; ///< why it is not known what has expired by its size
+	std::vector<Collision> collisions; ///< what cannot be created before rows are moved
+	std::size_t locks = 0;             ///< that they will hold, about
+	bool is_all = true;                ///< otherwise more is due than these tasks
+	std::optional<Error> unknown;      ///< why it is not known what has expired by its size
 
 	/// What is to be done with a partition that exists; null: nothing.
 	const Task *find(Oid partition) const;

@@ -29,6 +29,9 @@ $node->safe_psql('shop', qq{
 	CREATE TABLE app.events_rest PARTITION OF app.events DEFAULT;
 	CREATE TABLE app.metrics (at timestamp, value numeric) PARTITION BY RANGE (at);
 	CREATE TABLE app.days (day date, value numeric) PARTITION BY RANGE (day);
+	CREATE TABLE app.users (id int, state text, PRIMARY KEY (id, state)) PARTITION BY HASH (id);
+	CREATE TABLE app.sales (country text, day date) PARTITION BY LIST (country);
+	CREATE TABLE app.sales_rest PARTITION OF app.sales DEFAULT;
 	CREATE TABLE app.doomed (at timestamptz) PARTITION BY RANGE (at);
 	ALTER TABLE app.days OWNER TO keeper;
 	SELECT warden.partition_by_time('app.events', every => '1 day', ahead => '3 days', keep => '30 days',
@@ -37,6 +40,12 @@ $node->safe_psql('shop', qq{
 		timezone => 'UTC', anchor => $anchor, storage_parameters => '{fillfactor=70,autovacuum_enabled=false}');
 	SELECT warden.partition_by_time('app.days', every => '1 mon', ahead => '2 mons', timezone => 'UTC');
 	SELECT warden.partition_by_time('app.doomed', every => '1 day', timezone => 'UTC', anchor => $anchor);
+	SELECT warden.partition_by_hash('app.users', 4);
+	SELECT warden.partition_subdivide('app.users', 'list', 'state', keys => ARRAY['new', 'it''s "old", {}']);
+	SELECT warden.partition_by_list('app.sales', keys => ARRAY['de', 'a,b {c} "d" \\\\ ''e''', NULL, ''], min_rows => 50);
+	SELECT warden.partition_subdivide('app.sales', 'range', 'day', every => '1 month', ahead => '2 months', keep => '1 year');
+	DROP TABLE app.users_h4_1, app.sales_de;
+	SELECT warden.partition_maintain();
 	SELECT warden.partition_hold((SELECT partition FROM warden.partitions WHERE parent = 'app.metrics'::regclass LIMIT 1), 'kept');
 	INSERT INTO app.events (at, kind) SELECT now(), 1 FROM generate_series(1, 100);
 	INSERT INTO app.metrics SELECT now(), 1 FROM generate_series(1, 100);
@@ -45,10 +54,11 @@ $node->safe_psql('shop', qq{
 	ALTER TABLE app."Events, 'new' Ü" SET SCHEMA "App's 2nd";
 	ALTER TABLE app.days RENAME TO "days ""of"" \\\\ keeper";
 	DROP TABLE app.doomed;});
-my $policies = q{SELECT parent, every, ahead, keep, on_expiry, timezone, anchor, storage_parameters
+my $policies = q{SELECT parent, every, ahead, keep, on_expiry, timezone, anchor, storage_parameters,
+	method, modulus, keys, min_rows, sub_method, sub_key, sub_modulus, sub_keys, sub_every, sub_ahead, sub_keep, sub_timezone
 	FROM warden.partition_sets ORDER BY parent::text COLLATE "C"};
 my $expected = $node->safe_psql('shop', $policies);
-is(scalar(split /\n/, $expected), 3, 'a policy goes with its table');
+is(scalar(split /\n/, $expected), 5, 'a policy goes with its table');
 like($expected, qr/^"App's 2nd"."Events, 'new' Ü"\|1 day/m, 'and follows RENAME and SET SCHEMA');
 
 # Drops the last partition of each set; maintenance makes it again with the same bounds.
@@ -56,10 +66,11 @@ sub check_works
 {
 	my ($database, $name, $expected_policies) = @_;
 	is($node->safe_psql($database, $policies), $expected_policies, "$name: every policy is there");
-	my $bounds = 'SELECT parent, kind, lower_bound, upper_bound, expires_at FROM warden.partitions ORDER BY parent::text COLLATE "C", 2, 3';
+	my $bounds = 'SELECT parent, kind, lower_bound, upper_bound, expires_at, bound FROM warden.partitions ORDER BY parent::text COLLATE "C", 2, 3, 6';
 	my $before = $node->safe_psql($database, $bounds);
-	$node->safe_psql($database, q{SELECT format('DROP TABLE %s', (array_agg(partition ORDER BY upper_bound::timestamptz))[count(*)])
-		FROM warden.partitions WHERE kind = 'range' GROUP BY parent \gexec});
+	$node->safe_psql($database, q{SELECT format('DROP TABLE %s', (array_agg(partition ORDER BY upper_bound::timestamptz, bound))[count(*)])
+		FROM warden.partitions
+		WHERE kind = 'range' OR kind = 'list' AND parent IN (SELECT parent FROM warden.partition_sets_below) GROUP BY parent \gexec});
 	isnt($node->safe_psql($database, $bounds), $before, 'partitions are missing');
 	is_deeply([ $node->psql($database, 'CALL warden.maintain()') ], [ 0, '', '' ], 'maintenance works');
 	is($node->safe_psql($database, $bounds), $before, 'and makes what is missing');
@@ -78,7 +89,8 @@ sub quiet
 	ok($ok && $err eq '', $name) or diag("@command: $out$err");
 	return $out;
 }
-sub copies { return [ slurp_file($_[0]) =~ /^(COPY warden\..*?^\\\.)$/msg ]; }
+# The order of rows is that of a join.
+sub copies { return [ map { join "\n", sort split /\n/ } slurp_file($_[0]) =~ /^(COPY warden\..*?^\\\.)$/msg ]; }
 my $count = 0;
 sub new_database
 {
@@ -125,7 +137,7 @@ like($statements, qr/^CREATE EXTENSION IF NOT EXISTS pg_warden/m, 'a schema has 
 unlike($statements, qr/\bwarden\b/, 'and nothing that is in it');
 
 # Parts.  Two tables less, as two policies without a table must not collide.
-my @without = map { "--exclude-table=$_" } 'app.metrics*', 'app.days*';
+my @without = map { "--exclude-table=$_" } 'app.metrics*', 'app.days*', 'app.users*', 'app.sales*';
 my ($rest) = grep { /Events/ } split /\n/, $expected;
 my $part = new_database();
 quiet('pg_dump without some tables', 'pg_dump', @without, '-f', "$folder/part.sql", 'shop');
@@ -136,7 +148,7 @@ is_deeply([ map { split /\n/ } @{ copies("$folder/part_again.sql") } ],
 	[ grep { !/^app\./ } map { split /\n/ } @{ copies("$folder/plain.sql") } ], 'what had no table is not dumped again');
 
 my $list = quiet('pg_restore -l', 'pg_restore', '-l', "$folder/custom");
-append_to_file("$folder/list", join "\n", grep { !/metrics|days|DEFAULT ACL/ } split /\n/, $list);
+append_to_file("$folder/list", join "\n", grep { !/metrics|days|users|sales|DEFAULT ACL/ } split /\n/, $list);
 my $listed = new_database();
 quiet('pg_restore -L', 'pg_restore', '--exit-on-error', '-L', "$folder/list", '-d', $listed, "$folder/custom");
 check_works($listed, 'a list', $rest);

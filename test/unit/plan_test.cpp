@@ -202,6 +202,14 @@ TEST(AtMidnight, WhereTheDayBeginsLater) {
 	}
 }
 
+TEST(Within, CutsToTheLimits) {
+	const Range limits{10, 20};
+	EXPECT_EQ(within(limits, {{0, 10}, {0, 11}, {12, 13}, {19, 25}, {20, 30}}),
+	          (std::vector<Range>{{10, 11}, {12, 13}, {19, 20}}));
+	EXPECT_EQ(within(limits, {{0, 30}}), (std::vector<Range>{{10, 20}}));
+	EXPECT_EQ(within(Range{beginning, end}, {{0, 30}}), (std::vector<Range>{{0, 30}}));
+}
+
 TEST(DefaultAhead, IsFourStepsOrUpToAWeek) {
 	const auto same = [](const Span &a, const Span &b) {
 		return a.months == b.months && a.days == b.days && a.microseconds == b.microseconds;

@@ -1,0 +1,124 @@
+#include "partition/collision.hpp"
+
+#include "partition/references.hpp"
+#include "partition/tree.hpp"
+#include "pg/names.hpp"
+#include "pg/security.hpp"
+#include "pg/spi.hpp"
+
+#include <algorithm>
+
+namespace warden::partition {
+
+using namespace pg;
+
+namespace {
+
+constinit Statement select_columns{R"(
+SELECT string_agg(quote_ident(attname), ', ' ORDER BY attnum)
+FROM pg_attribute WHERE attrelid = $1 AND attnum > 0 AND NOT attisdropped AND attgenerated = '')"};
+
+/// The columns that rows are moved with.
+std::string columns_of(Oid table) {
+	Spi spi;
+	return std::string(
+		std::get<0>(spi.query<std::optional<std::string_view>>(select_columns, table).front()).value_or(""));
+}
+
+/// Statements as one transaction of the table's owner, who waits for no lock while he holds another: the parent's is
+/// the one that others queue for.
+std::string transaction(Oid parent, Oid partition, const std::vector<std::string> &statements) {
+	const Oid owner = owner_of(parent);
+	std::string text = "BEGIN;\nSET LOCAL ROLE ";
+	text += call([&] { return quote_identifier(GetUserNameFromId(owner, false)); });
+	text +=
+		";\nLOCK TABLE ONLY " + qualified_name(parent) + ", " + qualified_name(partition) + " IN ACCESS EXCLUSIVE MODE";
+	for (const std::string &statement : statements) {
+		text += ";\n" + statement;
+	}
+	return text + ";\nCOMMIT";
+}
+
+bool has_references(Oid parent) {
+	const OpenRelation table(parent, NoLock);
+	return std::ranges::any_of(find_peers(table), &Peer::refers_to_us);
+}
+
+std::string count_of(std::int64_t rows) {
+	return (rows < Collision::most_counted ? "" : "at least ") + format("%ld", rows) + (rows == 1 ? " row" : " rows");
+}
+
+constexpr const char *referenced =
+	"Foreign keys refer to the table, and would keep its rows from being moved, or follow them.";
+
+/// The partition of a remainder, in parts.
+Outcome split_outcome(const Policy &policy, const Set &set, const Blueprint &blueprint, const Remainder &whole,
+                      Oid partition) {
+	const std::string name = qualified_name(partition);
+	const std::string parent = qualified_name(policy.parent);
+	const std::string columns = columns_of(policy.parent);
+	std::vector<std::string> statements{"ALTER TABLE " + parent + " DETACH PARTITION " + name};
+	std::string parts;
+	for (const Remainder &part : parts_of(whole, policy.kind.modulus)) {
+		Draft draft = draft_partition(blueprint, placement_of(policy, set, part));
+		std::ranges::move(draft.build, std::back_inserter(statements));
+		statements.push_back(draft.attach);
+		parts += format("%s%d", parts.empty() ? "" : ", ", part.remainder);
+	}
+	statements.push_back("INSERT INTO " + parent + " (" + columns + ") OVERRIDING SYSTEM VALUE SELECT " + columns +
+	                     " FROM " + name);
+	statements.push_back("DROP TABLE " + name);
+	std::string detail =
+		format("Modulus %d, remainder %d would become modulus %d, remainders %s. To move its rows takes "
+	           "ACCESS EXCLUSIVE locks on both tables, and runs the table's triggers.",
+	           whole.modulus, whole.remainder, policy.kind.modulus, parts.c_str());
+	const bool can_move = !has_references(policy.parent);
+	if (!can_move) {
+		detail += std::string(" ") + referenced;
+	}
+	return {name, "split", "skipped",
+	        can_move ? std::optional(transaction(policy.parent, partition, statements)) : std::nullopt, detail};
+}
+
+} // namespace
+
+Outcome collision_outcome(const Work &work, const Collision &collision) {
+	const PinnedSettings settings;
+	pin_notation();
+	const Oid parent = work.policy.parent;
+	const Oid default_partition = work.set.bounds.default_partition;
+	const std::string name = qualified_name(default_partition);
+	const std::string columns = columns_of(parent);
+	const Place place = collision.value;
+	const std::string condition = condition_of(place, work.policy, work.set);
+	const Draft draft =
+		draft_partition(read_blueprint(work.policy, work.set.bounds), placement_of(work.policy, work.set, place));
+	std::vector<std::string> statements = draft.build;
+	statements.push_back("WITH moved AS (DELETE FROM " + name + " WHERE " + condition + " RETURNING " + columns +
+	                     ") INSERT INTO " + draft.qualified_name + " (" + columns + ") SELECT " + columns +
+	                     " FROM moved");
+	statements.push_back(draft.attach);
+	std::string detail =
+		"Default partition " + name + " holds " + count_of(collision.rows) + " with " + condition + ".";
+	const bool can_move = !has_references(parent);
+	if (!can_move) {
+		detail += std::string(" ") + referenced;
+	}
+	return {draft.qualified_name, "create", "colliding",
+	        can_move ? std::optional(transaction(parent, default_partition, statements)) : std::nullopt, detail};
+}
+
+std::vector<Outcome> growth_outcomes(const Policy &policy) {
+	const PinnedSettings settings;
+	const Set set = examine(policy);
+	const Blueprint blueprint = read_blueprint(policy, set.bounds);
+	std::vector<Outcome> outcomes;
+	for (std::size_t i = 0; i < set.bounds.remainders.size(); ++i) {
+		if (set.bounds.remainders[i].modulus < policy.kind.modulus) {
+			outcomes.push_back(split_outcome(policy, set, blueprint, set.bounds.remainders[i], set.bounds.oids[i]));
+		}
+	}
+	return outcomes;
+}
+
+} // namespace warden::partition
