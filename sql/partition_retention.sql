@@ -100,7 +100,7 @@ SELECT * FROM warden.partition_maintain('kept');
 -- as the owner, who must be allowed to
 ALTER TABLE kept OWNER TO regress_warden_archivist;
 SELECT warden.partition_by_time('kept', '1 year', keep => '10 years', on_expiry => 'archive', archive_schema => 'leaving_archive');
-GRANT CREATE ON SCHEMA leaving_archive TO regress_warden_archivist;
+GRANT USAGE, CREATE ON SCHEMA leaving_archive TO regress_warden_archivist;
 SELECT count(*) FROM warden.partition_by_time('kept', '1 year', ahead => '1 year', keep => '10 years', on_expiry => 'archive', archive_schema => 'leaving_archive');
 CREATE TABLE kept_2003 PARTITION OF kept FOR VALUES FROM ('2003-01-01') TO ('2004-01-01');
 SELECT partition, action, status, detail FROM retired('kept');
@@ -108,7 +108,7 @@ ALTER TABLE kept_2003 OWNER TO regress_warden_archivist;
 REVOKE CREATE ON SCHEMA leaving_archive FROM regress_warden_archivist;
 SELECT partition, action, status, detail FROM retired('kept');
 SELECT past('kept');
-GRANT CREATE ON SCHEMA leaving_archive TO regress_warden_archivist;
+GRANT USAGE, CREATE ON SCHEMA leaving_archive TO regress_warden_archivist;
 SELECT partition, action, status, detail FROM retired('kept');
 ALTER SCHEMA leaving_archive RENAME TO leaving_elsewhere;
 CREATE TABLE kept_2004 PARTITION OF kept FOR VALUES FROM ('2004-01-01') TO ('2005-01-01');
@@ -117,6 +117,57 @@ SELECT partition, action, status, detail FROM retired('kept');
 ALTER SCHEMA leaving_elsewhere RENAME TO leaving_archive;
 SELECT partition, action, status, detail FROM retired('kept');
 DROP TABLE kept;
+
+-- the archive has a tablespace and an access method of its own: the table is moved there by itself, in CALL maintain()
+SET allow_in_place_tablespaces = true;
+CREATE TABLESPACE regress_warden_attic LOCATION '';
+GRANT CREATE ON TABLESPACE regress_warden_attic TO regress_warden_archivist;
+CREATE ACCESS METHOD regress_warden_heap TYPE TABLE HANDLER heap_tableam_handler;
+CREATE TABLE moved (at timestamptz PRIMARY KEY, note text) PARTITION BY RANGE (at);
+CREATE TABLE moved_2000 PARTITION OF moved FOR VALUES FROM ('2000-01-01') TO ('2001-01-01') PARTITION BY HASH (at);
+CREATE TABLE moved_2000_0 PARTITION OF moved_2000 FOR VALUES WITH (MODULUS 1, REMAINDER 0);
+CREATE TABLE moved_2001 PARTITION OF moved FOR VALUES FROM ('2001-01-01') TO ('2002-01-01');
+INSERT INTO moved VALUES ('2000-05-05', 'a'), ('2001-05-05', 'b');
+ALTER TABLE moved OWNER TO regress_warden_archivist;
+ALTER TABLE moved_2000 OWNER TO regress_warden_archivist;
+ALTER TABLE moved_2000_0 OWNER TO regress_warden_archivist;
+ALTER TABLE moved_2001 OWNER TO regress_warden_archivist;
+SELECT count(*) FROM warden.partition_by_time('moved', '1 year', ahead => '1 year', keep_partitions => 1, on_expiry => 'archive',
+    archive_schema => 'leaving_archive', archive_tablespace => 'regress_warden_attic', archive_access_method => 'regress_warden_heap')
+WHERE action <> 'create';
+CREATE FUNCTION places() RETURNS TABLE (name text, tablespace name, access_method name) LANGUAGE sql AS $$
+    SELECT relname, spcname, amname
+    FROM pg_class c LEFT JOIN pg_tablespace t ON t.oid = c.reltablespace LEFT JOIN pg_am ON pg_am.oid = c.relam AND c.relkind = 'r'
+    WHERE relnamespace = 'leaving_archive'::regnamespace AND relname ~ '^moved' ORDER BY 1 $$;
+SELECT partition, action, status FROM retired('moved') ORDER BY 1;
+SELECT * FROM places();
+SELECT partition, action FROM warden.partition_departures ORDER BY 1::text;
+SELECT partition, action, status, command, detail FROM warden.partition_maintain('moved');
+CALL warden.maintain();
+SELECT * FROM places();
+SELECT partition, action, command FROM warden.partition_log WHERE parent = 'moved'::regclass AND action = 'move' ORDER BY 1;
+SELECT * FROM warden.partition_maintain('moved');
+SELECT * FROM warden.partition_departures;
+SELECT note FROM leaving_archive.moved_2000 UNION ALL SELECT note FROM leaving_archive.moved_2001;
+-- one that somebody has taken out of the archive meanwhile is left alone; one that cannot be moved is told of
+CREATE TABLE moved_2002 PARTITION OF moved FOR VALUES FROM ('2002-01-01') TO ('2003-01-01');
+CREATE TABLE moved_2003 PARTITION OF moved FOR VALUES FROM ('2003-01-01') TO ('2004-01-01');
+ALTER TABLE moved_2002 OWNER TO regress_warden_archivist;
+ALTER TABLE moved_2003 OWNER TO regress_warden_archivist;
+SELECT partition, action, status FROM retired('moved') ORDER BY 1;
+ALTER TABLE leaving_archive.moved_2002 SET SCHEMA leaving;
+REVOKE CREATE ON TABLESPACE regress_warden_attic FROM regress_warden_archivist;
+SET client_min_messages = error;
+CALL warden.maintain();
+SET client_min_messages = warning;
+SELECT last_error FROM warden.partition_sets WHERE parent = 'moved'::regclass;
+SELECT partition, action FROM warden.partition_departures;
+GRANT CREATE ON TABLESPACE regress_warden_attic TO regress_warden_archivist;
+CALL warden.maintain();
+SELECT last_error FROM warden.partition_sets WHERE parent = 'moved'::regclass;
+SELECT * FROM places() WHERE name ~ '_200[23]';
+DROP TABLE moved, moved_2002, leaving_archive.moved_2000, leaving_archive.moved_2001, leaving_archive.moved_2003;
+DROP TABLESPACE regress_warden_attic;
 
 -- a foreign key refers to it: it stays and is reported; is dropped when no row refers to it; goes after those that do
 CREATE TABLE orders (id int, at date, PRIMARY KEY (id, at)) PARTITION BY RANGE (at);

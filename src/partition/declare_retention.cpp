@@ -17,7 +17,7 @@ namespace {
 
 // $1 the owner of the table, $2 schema, $3 tablespace, $4 access method: whether they exist, and may be used.
 constinit Statement select_archive{R"(
-SELECT n.oid IS NOT NULL, coalesce(has_schema_privilege($1, n.oid, 'CREATE'), false),
+SELECT n.oid IS NOT NULL, coalesce(has_schema_privilege($1, n.oid, 'CREATE') AND has_schema_privilege($1, n.oid, 'USAGE'), false),
        t.oid IS NOT NULL OR $3 IS NULL, coalesce(has_tablespace_privilege($1, t.oid, 'CREATE'), $3 IS NULL),
        $4 IS NULL OR EXISTS (SELECT FROM pg_am WHERE amname = $4 AND amtype = 't')
 FROM (VALUES (1)) one LEFT JOIN pg_namespace n ON n.nspname = $2 LEFT JOIN pg_tablespace t ON t.spcname = $3)"};
@@ -26,7 +26,7 @@ Error missing(int sqlstate, const char *kind, const std::optional<std::string> &
 	return {sqlstate, format("%s \"%s\" does not exist", kind, name.value_or("").c_str())};
 }
 
-Error not_allowed(Oid parent, const char *kind, const std::optional<std::string> &name) {
+Error not_allowed(Oid parent, const char *kind, const char *privileges, const std::optional<std::string> &name) {
 	const Oid owner = owner_of(parent);
 	const char *const role = call([&] { return GetUserNameFromId(owner, false); });
 	const char *const quoted_role = call([&] { return quote_identifier(role); });
@@ -35,7 +35,7 @@ Error not_allowed(Oid parent, const char *kind, const std::optional<std::string>
 	return Error(ERRCODE_INSUFFICIENT_PRIVILEGE,
 	             format("role \"%s\" may not create tables in \"%s\"", role, object.c_str()))
 	    .with_detail("Partitions are archived as the owner of their table.")
-	    .with_hint(format("Use GRANT CREATE ON %s %s TO %s.", kind, quoted_object, quoted_role));
+	    .with_hint(format("Use GRANT %s ON %s %s TO %s.", privileges, kind, quoted_object, quoted_role));
 }
 
 void check_archive(const Retention &retention, Oid parent) {
@@ -52,13 +52,13 @@ void check_archive(const Retention &retention, Oid parent) {
 		throw missing(ERRCODE_UNDEFINED_SCHEMA, "schema", retention.schema);
 	}
 	if (!may_use_schema) {
-		throw not_allowed(parent, "SCHEMA", retention.schema);
+		throw not_allowed(parent, "SCHEMA", "USAGE, CREATE", retention.schema);
 	}
 	if (!has_tablespace) {
 		throw missing(ERRCODE_UNDEFINED_OBJECT, "tablespace", retention.tablespace);
 	}
 	if (!may_use_tablespace) {
-		throw not_allowed(parent, "TABLESPACE", retention.tablespace);
+		throw not_allowed(parent, "TABLESPACE", "CREATE", retention.tablespace);
 	}
 	if (!has_access_method) {
 		throw missing(ERRCODE_UNDEFINED_OBJECT, "table access method", retention.access_method);

@@ -1,5 +1,6 @@
 #include "partition/departure.hpp"
 
+#include "partition/archive.hpp"
 #include "partition/hold.hpp"
 #include "partition/references.hpp"
 #include "partition/work.hpp"
@@ -37,7 +38,8 @@ INSERT INTO warden.partition_departures (partition, parent, action) VALUES ($1, 
 ON CONFLICT (partition) DO UPDATE SET (parent, action, since) = (excluded.parent, excluded.action, excluded.since))"};
 constinit Statement find_departure{
 	"SELECT 1 FROM warden.partition_departures WHERE partition = $1 AND parent = $2 AND action = $3"};
-constinit Statement select_departures{"SELECT partition::oid, parent::oid FROM warden.partition_departures"};
+constinit Statement select_departures{
+	"SELECT partition::oid, parent::oid, action = 'move' FROM warden.partition_departures"};
 constinit Statement delete_departure{"DELETE FROM warden.partition_departures WHERE partition = $1"};
 
 constinit Statement find_attached{
@@ -120,6 +122,9 @@ std::optional<Error> conclude(const Policy &policy, Oid partition, const char *a
 	}
 	forget(partition);
 	log_step(policy.parent, done.partition, action, done.command);
+	if (is_wanted && !kept) {
+		note_move(policy, partition);
+	}
 	return kept;
 }
 
@@ -340,8 +345,8 @@ void delete_old_departures() {
 	{
 		const AsExtension owner;
 		Spi spi;
-		for (const auto &[partition, parent] : spi.query_latest<Oid, Oid>(select_departures)) {
-			if (!relation_exists(partition) || find_detaching(parent) != partition) {
+		for (const auto &[partition, parent, is_moving] : spi.query_latest<Oid, Oid, bool>(select_departures)) {
+			if (!relation_exists(partition) || (!is_moving && find_detaching(parent) != partition)) {
 				old.push_back(partition);
 			}
 		}

@@ -1,5 +1,6 @@
 #include "partition/maintenance.hpp"
 
+#include "partition/archive.hpp"
 #include "partition/collision.hpp"
 #include "partition/default_prepare.hpp"
 #include "partition/retention.hpp"
@@ -141,6 +142,11 @@ std::vector<Outcome> maintain_in_transaction(const Policy &policy, Mode mode, st
 			case Mode::DryRun:
 				plan_tasks(progress, *work);
 				break;
+			}
+			for (const Oid table : tables_to_move(policy.parent)) {
+				const Done move = plan_move(policy, table);
+				progress.tell({move.partition, "move", "planned", move.command,
+				               "CALL warden.maintain() does it: others cannot use the table meanwhile."});
 			}
 			for (const Collision &collision : work->collisions) {
 				progress.tell(collision_outcome(*work, collision));

@@ -53,9 +53,9 @@ Outcome failure(const Error &error, const char *action) {
 	return {std::nullopt, action, blocked ? "blocked" : "failed", std::nullopt, detail};
 }
 
-void Progress::done(const Task &task, const Done &done) {
+void Progress::done(const char *action, const Done &done) {
 	state_.did_something = true;
-	outcomes_.push_back({done.partition, task.action, "done", done.command, std::nullopt});
+	outcomes_.push_back({done.partition, action, "done", done.command, std::nullopt});
 }
 
 void Progress::planned(const Task &task, const Done &planned, std::optional<std::string> detail) {

@@ -22,7 +22,8 @@ class Progress {
 public:
 	explicit Progress(const Policy &policy) : policy_(policy) {}
 
-	void done(const Task &task, const Done &done);
+	void done(const Task &task, const Done &done) { this->done(task.action, done); }
+	void done(const char *action, const Done &done);
 	void planned(const Task &task, const Done &planned, std::optional<std::string> detail = std::nullopt);
 
 	/// A task failed, or could not get its locks: then nothing more is tried with the set.  What the step would have

@@ -1,5 +1,6 @@
 #include "partition/retire.hpp"
 
+#include "partition/archive.hpp"
 #include "partition/hold.hpp"
 #include "partition/references.hpp"
 #include "pg/names.hpp"
@@ -213,6 +214,7 @@ std::optional<Done> retire_partition(const Policy &policy, Oid partition, Moment
 		throw renamed_meanwhile(policy.parent);
 	}
 	log_step(policy.parent, done.partition, name_of(policy.retention.way), done.command);
+	note_move(policy, partition);
 	return done;
 }
 

@@ -2,6 +2,7 @@
 // milliseconds, and a step that is refused its locks is tried again a moment later.
 #include "partition/maintenance.hpp"
 
+#include "partition/archive.hpp"
 #include "partition/default_prepare.hpp"
 #include "partition/departure.hpp"
 #include "partition/hold.hpp"
@@ -146,6 +147,29 @@ void retire_all(const Procedure &procedure, Progress &progress, const Work &work
 	}
 }
 
+/// Moves the tables that have come to the archive: each locks itself alone, for as long as it takes.
+void move_all(const Procedure &procedure, Progress &progress, const Policy &policy) {
+	for (const Oid table : tables_to_move(policy.parent)) {
+		std::optional<Refusal> refusal;
+		std::optional<Done> done;
+		const auto error = attempt([&] {
+			const PinnedSettings settings;
+			refusal = take_lock(table, AccessExclusiveLock);
+			done = refusal ? std::nullopt : move_table(policy, table);
+		});
+		if (refusal || error) {
+			const Error &reason = error ? *error : refusal->error;
+			std::optional<Done> planned;
+			std::ignore = attempt([&] { planned = plan_move(policy, table); });
+			progress.failed(reason, "move", planned);
+			warn(policy, "move", reason);
+		} else if (done) {
+			progress.done("move", *done);
+		}
+		procedure.commit();
+	}
+}
+
 void maintain_step_by_step(const Procedure &procedure, const Policy &policy) {
 	Progress progress(policy);
 	std::optional<Work> work;
@@ -163,6 +187,9 @@ void maintain_step_by_step(const Procedure &procedure, const Policy &policy) {
 		retire_all(procedure, progress, *work);
 	}
 	procedure.commit();
+	if (work) {
+		move_all(procedure, progress, policy);
+	}
 	if (work && work->unknown) {
 		progress.failed(*work->unknown, "maintain");
 		warn(policy, "maintain", *work->unknown);
