@@ -63,13 +63,13 @@ std::optional<std::string> obstacle(const PartmanSet &set, const Partman &partma
 			   "documentation says";
 	}
 	if (*set.strategy != "r") {
-		return "it is not partitioned by range";
+		return "it is not partitioned by range: partition_by_list() and partition_by_hash() are for others";
 	}
 	if (set.is_partition) {
 		return "it is a partition itself";
 	}
 	if (set.is_subpartitioned) {
-		return "its partitions are partitioned themselves, which new ones would not be";
+		return "its partitions are partitioned themselves: declare it, and say how by partition_subdivide()";
 	}
 	if (!OidIsValid(set.key_type)) {
 		return "its partition key is an expression";

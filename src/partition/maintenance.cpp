@@ -23,6 +23,8 @@ using namespace pg;
 
 namespace {
 
+constexpr std::size_t catalogue_locks = 64; // that looking takes, about
+
 void do_task(Progress &progress, const Work &work, const Task &task) {
 	if (const auto refusal = lock_set(work, task)) {
 		progress.refuse(work, task, *refusal);
@@ -122,7 +124,8 @@ std::vector<Policy> own_policies() {
 }
 
 std::size_t locks_of_a_transaction() {
-	return static_cast<std::size_t>(max_locks_per_xact) * static_cast<std::size_t>(MaxConnections) / 2;
+	const std::size_t all = static_cast<std::size_t>(max_locks_per_xact) * static_cast<std::size_t>(MaxConnections);
+	return all / 2 - std::min(all / 8, catalogue_locks);
 }
 
 std::vector<Outcome> maintain_in_transaction(const Policy &policy, Mode mode, std::size_t &locks) {

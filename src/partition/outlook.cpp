@@ -125,6 +125,7 @@ Outlook look_ahead(const Policy &policy, const Bounds &bounds, const Zone &zone)
 	}
 	return outlook;
 }
+
 std::vector<std::string> reasons_to_stay(const Policy &policy, const Bounds &bounds, const Outlook &outlook,
                                          const Zone &zone) {
 	Moment cutoff = beginning;

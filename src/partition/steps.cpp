@@ -3,7 +3,6 @@
 #include "partition/default_survey.hpp"
 #include "partition/references.hpp"
 #include "partition/tree.hpp"
-#include "partition/tree.hpp"
 #include "pg/names.hpp"
 #include "pg/security.hpp"
 #include "pg/spi.hpp"

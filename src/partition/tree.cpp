@@ -173,7 +173,8 @@ Policy known_policy(Oid parent) {
 	std::optional<Policy> policy = governing_policy(parent);
 	if (!policy) {
 		throw Error(ERRCODE_UNDEFINED_OBJECT, format("table %s is not managed", qualified_name(parent).c_str()))
-			.with_hint("Declare it with warden.partition_by_time().");
+			.with_hint("Declare it with warden.partition_by_time(), partition_by_number(), partition_by_list() or "
+		               "partition_by_hash().");
 	}
 	return std::move(*policy);
 }
