@@ -62,6 +62,9 @@ std::string show_moment(Moment moment, const Key &key, const Zone &zone) {
 
 /// Why one that has expired is there still.
 std::string reason_of_expired(const Policy &policy, Oid partition) {
+	if (is_held(partition)) {
+		return "it has expired, but what is below it, or what it is a part of, is held";
+	}
 	if (const auto hindrance = find_hindrance(policy, partition)) {
 		return hindrance->detail.empty() ? hindrance->message : hindrance->message + ": " + hindrance->detail;
 	}
