@@ -30,6 +30,58 @@ SELECT reason FROM warden.partitions WHERE partition = 'events_2003'::regclass;
 SELECT warden.partition_release('events_2003_b');
 DROP TABLE events;
 
+-- an archive that is gone, or closed, or is not for all that is below
+CREATE TABLE logs (at timestamptz, n int) PARTITION BY RANGE (at);
+CREATE TABLE logs_2003 PARTITION OF logs FOR VALUES FROM ('2003-01-01') TO ('2004-01-01') PARTITION BY HASH (n);
+CREATE TABLE logs_2003_0 PARTITION OF logs_2003 FOR VALUES WITH (MODULUS 1, REMAINDER 0);
+ALTER TABLE logs OWNER TO regress_warden_leaver;
+ALTER TABLE logs_2003 OWNER TO regress_warden_leaver;
+GRANT CREATE ON SCHEMA staying_archive TO regress_warden_leaver;
+SELECT count(*) > 0 FROM warden.partition_by_time('logs', '1 year', ahead => '1 year', keep => '1 year', anchor => '2000-01-01',
+    on_expiry => 'archive', archive_schema => 'staying_archive');
+CREATE VIEW leaving AS
+    SELECT action, status, partition, detail FROM warden.partition_maintain('logs', dry_run => true) WHERE action = 'archive';
+SELECT * FROM leaving;
+SELECT reason FROM warden.partitions WHERE partition = 'logs_2003'::regclass;
+ALTER TABLE logs_2003_0 OWNER TO regress_warden_leaver;
+REVOKE CREATE ON SCHEMA staying_archive FROM regress_warden_leaver;
+SELECT * FROM leaving;
+DROP SCHEMA staying_archive;
+SELECT * FROM leaving;
+-- the rest of the set goes on, and it is not even locked
+SELECT reason FROM warden.partitions WHERE partition = 'logs_2003'::regclass;
+BEGIN;
+SELECT action, status, partition, detail FROM warden.partition_maintain('logs') WHERE action = 'archive';
+SELECT count(*) FROM pg_locks WHERE pid = pg_backend_pid() AND relation = 'logs'::regclass AND mode = 'AccessExclusiveLock';
+COMMIT;
+DROP VIEW leaving;
+DROP TABLE logs;
+
+-- what depends on the type of a partition's rows, or on a sequence of its own
+CREATE TABLE logs (at timestamptz, n int) PARTITION BY RANGE (at);
+CREATE TABLE logs_2003 PARTITION OF logs FOR VALUES FROM ('2003-01-01') TO ('2004-01-01');
+CREATE TABLE logs_2004 (at timestamptz, n serial);
+ALTER TABLE logs ATTACH PARTITION logs_2004 FOR VALUES FROM ('2004-01-01') TO ('2005-01-01');
+CREATE TABLE logs_2005 (at timestamptz, n serial CHECK (n > 0), PRIMARY KEY (n), UNIQUE (at), FOREIGN KEY (n) REFERENCES logs_2005);
+ALTER TABLE logs ATTACH PARTITION logs_2005 FOR VALUES FROM ('2005-01-01') TO ('2006-01-01');
+CREATE TABLE users (log logs_2003, logs logs_2003[], n int DEFAULT nextval('logs_2004_n_seq'));
+SELECT count(*) > 0 FROM warden.partition_by_time('logs', '1 year', ahead => '1 year', keep => '1 year', anchor => '2000-01-01');
+BEGIN;
+SELECT status, partition, detail FROM warden.partition_maintain('logs') WHERE action = 'drop' ORDER BY 2;
+SELECT count(*) FROM pg_locks WHERE pid = pg_backend_pid() AND relation IN ('logs_2003'::regclass, 'logs_2004'::regclass) AND mode = 'AccessExclusiveLock';
+COMMIT;
+DROP TABLE users, logs;
+
+-- a sequence whose name is taken in the archive
+CREATE SCHEMA staying_archive CREATE SEQUENCE logs_2003_n_seq;
+CREATE TABLE logs (at timestamptz, n int) PARTITION BY RANGE (at);
+CREATE TABLE logs_2003 (at timestamptz, n serial);
+ALTER TABLE logs ATTACH PARTITION logs_2003 FOR VALUES FROM ('2003-01-01') TO ('2004-01-01');
+SELECT count(*) > 0 FROM warden.partition_by_time('logs', '1 year', ahead => '1 year', keep => '1 year', anchor => '2000-01-01',
+    on_expiry => 'archive', archive_schema => 'staying_archive');
+SELECT status, partition, command, detail FROM warden.partition_maintain('logs') WHERE action = 'archive';
+SELECT relname, relkind FROM pg_class WHERE relnamespace = 'staying_archive'::regnamespace ORDER BY 1;
+
 SET client_min_messages = error;
 DROP SCHEMA staying, staying_archive CASCADE;
 DROP OWNED BY regress_warden_leaver;
