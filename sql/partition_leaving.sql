@@ -82,6 +82,29 @@ SELECT count(*) > 0 FROM warden.partition_by_time('logs', '1 year', ahead => '1 
 SELECT status, partition, command, detail FROM warden.partition_maintain('logs') WHERE action = 'archive';
 SELECT relname, relkind FROM pg_class WHERE relnamespace = 'staying_archive'::regnamespace ORDER BY 1;
 
+-- a look at a set whose partitions another one takes along reads no row of that one: the planner would run code
+CREATE FUNCTION tell() RETURNS boolean IMMUTABLE LANGUAGE plpgsql AS $$
+BEGIN
+    IF current_setting('regress.looking', true) = 'on' THEN
+        RAISE WARNING 'code of the owner';
+    END IF;
+    RETURN true;
+END $$;
+CREATE TABLE orders (id bigint PRIMARY KEY) PARTITION BY RANGE (id);
+CREATE TABLE orders_0 PARTITION OF orders FOR VALUES FROM (0) TO (10);
+CREATE TABLE orders_1 PARTITION OF orders FOR VALUES FROM (10) TO (1000);
+CREATE INDEX ON orders_1 (id) WHERE tell();
+CREATE TABLE items (id bigserial REFERENCES orders) PARTITION BY RANGE (id);
+CREATE TABLE items_0 PARTITION OF items FOR VALUES FROM (0) TO (10);
+INSERT INTO orders VALUES (500);
+SELECT nextval('items_id_seq');
+SELECT count(*) > 0 FROM warden.partition_by_number('items', 10, ahead => 10);
+SELECT count(*) > 0 FROM warden.partition_by_number('orders', 10, keep => 100, on_reference => 'pair');
+SET regress.looking = on;
+SELECT count(*) FROM warden.partitions WHERE parent = 'items'::regclass;
+SELECT count(*) FROM warden.partition_sets WHERE parent = 'items'::regclass;
+RESET regress.looking;
+
 SET client_min_messages = error;
 DROP SCHEMA staying, staying_archive CASCADE;
 DROP OWNED BY regress_warden_leaver;
