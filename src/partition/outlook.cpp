@@ -132,7 +132,8 @@ std::vector<std::string> reasons_to_stay(const Policy &policy, const Bounds &bou
                                          const Zone &zone) {
 	Moment cutoff = beginning;
 	if (outlook.now) {
-		cutoff = find_cutoff(policy, examine(policy, bounds, {*outlook.now, true}), false);
+		std::vector<Policy> others;
+		cutoff = find_cutoff(policy, examine(policy, bounds, {*outlook.now, true}), false, others);
 	}
 	std::vector<std::string> reasons;
 	reasons.reserve(bounds.ranges.size());
