@@ -71,14 +71,6 @@ std::string detach_command(const Policy &policy, Oid partition, const char *how)
 	return "ALTER TABLE " + qualified_name(policy.parent) + " DETACH PARTITION " + qualified_name(partition) + how;
 }
 
-/// A partition and what is below it, which leaves with it.
-std::vector<Oid> tree_of(Oid partition) {
-	const List *const tree = call(find_all_inheritors, partition, NoLock, static_cast<List **>(nullptr));
-	std::vector<Oid> oids(static_cast<size_t>(tree->length));
-	std::ranges::transform(tree->elements, tree->elements + tree->length, oids.begin(), &ListCell::oid_value);
-	return oids;
-}
-
 // Drops or archives a table that is detached and locked in this transaction.
 void complete(const Policy &policy, Oid partition, const std::vector<std::string> &statements) {
 	if (!is_unchanged(policy) || is_held(partition)) {
@@ -96,6 +88,9 @@ void complete(const Policy &policy, Oid partition, const std::vector<std::string
 	Spi spi;
 	for (const std::string &statement : statements) {
 		spi.execute(statement.c_str());
+	}
+	if (!has_left(policy, partition)) {
+		throw renamed_meanwhile(policy.parent);
 	}
 }
 
@@ -274,6 +269,12 @@ bool can_depart(const Policy &policy, Oid partition) {
 }
 
 std::optional<Ending> depart(const Procedure &procedure, const Policy &policy, Oid partition) {
+	Ending ending;
+	// Nothing else would catch it: that would be the end of the whole CALL.
+	ending.error = attempt([&] { ending.done = plan_retirement(policy, partition); });
+	if (ending.error) {
+		return ending;
+	}
 	std::vector<Oid> tree = tree_of(partition);
 	tree.insert(tree.begin(), policy.parent);
 	for (const Oid relation : tree) {
@@ -286,7 +287,6 @@ std::optional<Ending> depart(const Procedure &procedure, const Policy &policy, O
 	                  .statement = detach_command(policy, partition, " CONCURRENTLY"),
 	                  .lock_timeout_ms = patience_ms(),
 	                  .statement_timeout_ms = 2 * patience_ms()};
-	Ending ending{.done = plan_retirement(policy, partition), .error = {}, .refusal = {}};
 	procedure.commit();
 	const Report report = run_in_background(call(describe_departure), order);
 	procedure.commit(); // and see what it did
@@ -332,7 +332,7 @@ Ending finalize(const Policy &policy, Oid partition) {
 
 Done plan_finalization(const Policy &policy, Oid partition, bool has_expired) {
 	Done done{qualified_name(partition), detach_command(policy, partition, " FINALIZE")};
-	if (is_still_wanted(policy, partition, has_expired)) {
+	if (is_still_wanted(policy, partition, has_expired) && !find_hindrance(policy, partition)) {
 		for (const std::string &statement : after_detachment(policy, partition)) {
 			done.command += ";\n" + statement;
 		}

@@ -21,26 +21,38 @@ using namespace pg;
 
 namespace {
 
-constinit Statement select_held{"SELECT partition::oid FROM warden.partition_holds "};
-// $1 a partition: of it, or of one below it.
+constinit Statement select_holds{"SELECT partition::oid FROM warden.partition_holds"};
+// By the catalogue alone: nothing keeps what it names from being dropped meanwhile.
+constinit Statement select_held{R"(
+WITH RECURSIVE tree (oid) AS (
+    SELECT partition::oid FROM warden.partition_holds
+    UNION SELECT h.inhrelid FROM pg_inherits h JOIN tree ON h.inhparent = tree.oid),
+above (oid) AS (
+    SELECT partition::oid FROM warden.partition_holds
+    UNION SELECT h.inhparent FROM pg_inherits h JOIN above ON h.inhrelid = above.oid)
+SELECT oid FROM tree UNION SELECT oid FROM above)"};
+// $1 a partition: of it, of one below it, or of what it is a part of.
 constinit Statement find_hold{R"(
 WITH RECURSIVE tree (oid) AS (
-    SELECT $1 UNION ALL SELECT h.inhrelid FROM pg_inherits h JOIN tree ON h.inhparent = tree.oid)
-SELECT 1 FROM warden.partition_holds WHERE partition::oid IN (SELECT oid FROM tree) LIMIT 1)"};
+    SELECT $1 UNION ALL SELECT h.inhrelid FROM pg_inherits h JOIN tree ON h.inhparent = tree.oid),
+above (oid) AS (
+    SELECT $1 UNION ALL SELECT h.inhparent FROM pg_inherits h JOIN above ON h.inhrelid = above.oid)
+SELECT 1 FROM warden.partition_holds
+WHERE partition::oid IN (SELECT oid FROM tree UNION ALL SELECT oid FROM above) LIMIT 1)"};
 constinit Statement upsert_hold{R"(
 INSERT INTO warden.partition_holds (partition, reason, role) VALUES ($1, $2, pg_get_userbyid($3))
 ON CONFLICT (partition) WHERE partition <> 0::oid DO UPDATE
 SET (reason, role, at) = (excluded.reason, excluded.role, excluded.at))"};
 constinit Statement delete_hold{"DELETE FROM warden.partition_holds WHERE partition = $1"};
 
-std::vector<Oid> read_holds() {
+std::vector<Oid> read_oids(Statement &select) {
 	const AsExtension owner;
 	Spi spi;
-	std::vector<Oid> held;
-	for (const auto &[partition] : spi.query_latest<Oid>(select_held)) {
-		held.push_back(partition);
+	std::vector<Oid> oids;
+	for (const auto &[oid] : spi.query_latest<Oid>(select)) {
+		oids.push_back(oid);
 	}
-	return held;
+	return oids;
 }
 
 /// The set that a partition belongs to, of which the caller has the owner's rights.
@@ -57,14 +69,7 @@ Policy policy_of(Oid partition) {
 } // namespace
 
 std::vector<Oid> held_partitions() {
-	std::vector<Oid> held = read_holds();
-	const std::size_t count = held.size();
-	for (std::size_t i = 0; i < count; ++i) {
-		const List *const above = call(get_partition_ancestors, held[i]);
-		for (int n = 0; above != nullptr && n < above->length; ++n) {
-			held.push_back(above->elements[n].oid_value);
-		}
-	}
+	std::vector<Oid> held = read_oids(select_held);
 	std::ranges::sort(held);
 	return held;
 }
@@ -76,7 +81,7 @@ bool is_held(Oid partition) {
 }
 
 void delete_old_holds() {
-	for (const Oid partition : read_holds()) {
+	for (const Oid partition : read_oids(select_holds)) {
 		if (!relation_exists(partition)) {
 			const AsExtension owner;
 			Spi().execute(delete_hold, partition);

@@ -10,10 +10,10 @@
 
 namespace warden::partition {
 
-/// The partitions that are held, and all above those, of all sets; sorted.
+/// The partitions that are held, and all above and below those, of all sets; sorted.
 std::vector<Oid> held_partitions();
 
-/// Whether one is, or one below it, as of this moment.
+/// Whether one is, or one below it, or what it is a part of, as of this moment.
 bool is_held(Oid partition);
 
 /// Forgets the holds of partitions that have been dropped.

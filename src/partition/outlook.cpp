@@ -62,6 +62,9 @@ std::string show_moment(Moment moment, const Key &key, const Zone &zone) {
 
 /// Why one that has expired is there still.
 std::string reason_of_expired(const Policy &policy, Oid partition) {
+	if (is_held(partition)) {
+		return "it has expired, but what is below it, or what it is a part of, is held";
+	}
 	if (const auto hindrance = find_hindrance(policy, partition)) {
 		return hindrance->detail.empty() ? hindrance->message : hindrance->message + ": " + hindrance->detail;
 	}
@@ -130,7 +133,8 @@ std::vector<std::string> reasons_to_stay(const Policy &policy, const Bounds &bou
                                          const Zone &zone) {
 	Moment cutoff = beginning;
 	if (outlook.now) {
-		cutoff = find_cutoff(policy, examine(policy, bounds, {*outlook.now, true}));
+		std::vector<Policy> others;
+		cutoff = find_cutoff(policy, examine(policy, bounds, {*outlook.now, true}), false, others);
 	}
 	std::vector<std::string> reasons;
 	reasons.reserve(bounds.ranges.size());

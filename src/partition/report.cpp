@@ -86,10 +86,14 @@ PG_FUNCTION(partition_bounds) {
 	const Bounds bounds = bounds_or_none(*policy);
 	const PinnedSettings settings;
 	const Outlook outlook = look_ahead(*policy, bounds, zone);
-	const std::vector<std::string> reasons = reasons_or_none(*policy, bounds, outlook, zone);
+	std::vector<std::string> reasons = reasons_or_none(*policy, bounds, outlook, zone);
 	const Oid detaching = find_detaching(parent);
+	const std::string is_leaving = "it is being detached, which the next maintenance completes";
 	for (size_t i = 0; i < bounds.ranges.size(); ++i) {
 		const Range &range = bounds.ranges[i];
+		if (bounds.oids[i] == detaching) {
+			reasons[i] = is_leaving;
+		}
 		// A range that lies between two moments has bounds of one of them only.
 		const bool between = range.lower == range.upper;
 		rows.add(bounds.oids[i], bounds.oids[i] == detaching ? "detaching" : "range",
@@ -100,7 +104,8 @@ PG_FUNCTION(partition_bounds) {
 	if (policy->kind.method != Method::Range) {
 		for (const Oid partition : bounds.oids) {
 			rows.add(partition, partition == detaching ? "detaching" : name_of(policy->kind.method), std::nullopt,
-			         std::nullopt, std::nullopt, "partitions of a set without an order do not expire");
+			         std::nullopt, std::nullopt,
+			         partition == detaching ? is_leaving : "partitions of a set without an order do not expire");
 		}
 	}
 	if (OidIsValid(bounds.default_partition)) {

@@ -2,6 +2,7 @@
 
 #include "partition/hold.hpp"
 #include "partition/order.hpp"
+#include "partition/position.hpp"
 #include "pg/names.hpp"
 #include "pg/security.hpp"
 #include "pg/spi.hpp"
@@ -70,18 +71,30 @@ Moment cutoff_of_size(const Policy &policy, const Set &set, std::int64_t bytes) 
 	return cutoff_by_size(set.bounds.ranges, in_order, set.window.now, bytes);
 }
 
-Moment find_cutoff(const Policy &policy, const Set &set, int links);
+Moment find_cutoff(const Policy &policy, const Set &set, bool may_read_rows, std::vector<Policy> &others, int links);
+
+/// By the sequence alone, if the rows of the set may not be read.
+Set look_at(const Policy &policy, bool may_read_rows) {
+	if (may_read_rows || !policy.is_of_numbers()) {
+		return examine(policy);
+	}
+	Bounds bounds = read_bounds(OpenRelation(policy.parent, AccessShareLock), policy);
+	const auto position = sequence_position(policy.parent, bounds.key);
+	return examine(policy, std::move(bounds), {position.value_or(0), position.has_value()});
+}
 
 /// What partitions of the set the other one takes along, if the owner of that one may say so.
-Moment paired_cutoff(const Policy &policy, const Policy &other, int links) {
+Moment paired_cutoff(const Policy &policy, const Policy &other, bool may_read_rows, std::vector<Policy> &others,
+                     int links) {
 	if (other.retention.references != Retention::References::Pair ||
 	    !call(has_privs_of_role, owner_of(other.parent), owner_of(policy.parent))) {
 		return beginning;
 	}
-	return find_cutoff(other, examine(other), links - 1);
+	others.push_back(other);
+	return find_cutoff(other, look_at(other, may_read_rows), may_read_rows, others, links - 1);
 }
 
-Moment find_cutoff(const Policy &policy, const Set &set, int links) {
+Moment find_cutoff(const Policy &policy, const Set &set, bool may_read_rows, std::vector<Policy> &others, int links) {
 	Moment cutoff = set.window.cutoff;
 	if (policy.retention.bytes && set.window.is_known) {
 		cutoff = std::max(cutoff, cutoff_of_size(policy, set, *policy.retention.bytes));
@@ -96,7 +109,7 @@ Moment find_cutoff(const Policy &policy, const Set &set, int links) {
 				const Key key = read_key(relation, other.notation);
 				if (key.column == column && key.type == set.bounds.key.type &&
 				    key.notation == set.bounds.key.notation) {
-					cutoff = std::max(cutoff, paired_cutoff(policy, other, links));
+					cutoff = std::max(cutoff, paired_cutoff(policy, other, may_read_rows, others, links));
 				}
 			});
 		}
@@ -106,8 +119,8 @@ Moment find_cutoff(const Policy &policy, const Set &set, int links) {
 
 } // namespace
 
-Moment find_cutoff(const Policy &policy, const Set &set) {
-	return find_cutoff(policy, set, most_links);
+Moment find_cutoff(const Policy &policy, const Set &set, bool may_read_rows, std::vector<Policy> &others) {
+	return find_cutoff(policy, set, may_read_rows, others, most_links);
 }
 
 std::vector<Policy> in_order(std::vector<Policy> policies) {

@@ -11,6 +11,7 @@
 #include <algorithm>
 
 extern "C" {
+#include "miscadmin.h"
 #include "catalog/namespace.h"
 #include "catalog/partition.h"
 #include "catalog/pg_class.h"
@@ -49,7 +50,29 @@ void check_removable(Oid role, Oid partition, Retention::Way way) {
 	}
 }
 
-// $1 the table: it and what is below it, each with its indexes, which change the schema with it.
+// $1 a role, $2 a schema; error 3F000 if there is none.
+constinit Statement may_create{"SELECT has_schema_privilege($1, $2, 'CREATE')"};
+
+// $1 a table.  From the catalogue, as no lock keeps what is below it from going.
+constinit Statement select_tree{R"(
+WITH RECURSIVE tree (oid) AS (
+    SELECT $1 UNION ALL SELECT h.inhrelid FROM pg_inherits h JOIN tree ON h.inhparent = tree.oid)
+SELECT oid FROM tree)"};
+
+/// It may have gone since it was declared, or the right to create tables in it.
+void check_archive(const Policy &policy) {
+	const std::string schema = policy.retention.schema.value_or("");
+	const Oid role = owner_of(policy.parent);
+	Spi spi;
+	if (!std::get<0>(spi.query<bool>(may_create, role, std::string_view(schema)).front())) {
+		const char *const name = call([&] { return GetUserNameFromId(role, false); });
+		throw Error(ERRCODE_INSUFFICIENT_PRIVILEGE,
+		            format("role \"%s\" may not create tables in \"%s\"", name, schema.c_str()))
+			.with_detail("Partitions are archived as the owner of their table.");
+	}
+}
+
+// $1 the table: it and what is below it, each with its indexes and sequences, which change the schema with it.
 constinit Statement select_names{R"(
 WITH tree AS (SELECT relid::oid AS oid, level FROM pg_partition_tree($1) UNION SELECT $1, 0)
 SELECT c.oid, 'TABLE', c.relnamespace::oid, n.nspname::text, c.relname::text
@@ -58,6 +81,12 @@ UNION ALL
 SELECT i.indrelid, 'INDEX', c.relnamespace, n.nspname, c.relname
 FROM tree JOIN pg_index i ON i.indrelid = tree.oid JOIN pg_class c ON c.oid = i.indexrelid
 JOIN pg_namespace n ON n.oid = c.relnamespace
+UNION ALL
+SELECT d.refobjid, 'SEQUENCE', c.relnamespace, n.nspname, c.relname
+FROM tree JOIN pg_depend d ON d.refclassid = 'pg_class'::regclass AND d.refobjid = tree.oid
+JOIN pg_class c ON c.oid = d.objid AND c.relkind = 'S'
+JOIN pg_namespace n ON n.oid = c.relnamespace
+WHERE d.classid = 'pg_class'::regclass AND d.deptype IN ('a', 'i')
 ORDER BY 1, 2 DESC, 5)"};
 
 /// The statements that put a table and what is below it into the archive, under names that are free there.
@@ -111,7 +140,8 @@ void lock_peers(const Policy &policy, Oid partition) {
 	}
 }
 
-/// Whether the statements reached the table that they were made for.
+} // namespace
+
 bool has_left(const Policy &policy, Oid partition) {
 	switch (policy.retention.way) {
 	case Retention::Way::Drop:
@@ -126,7 +156,14 @@ bool has_left(const Policy &policy, Oid partition) {
 	return false;
 }
 
-} // namespace
+std::vector<Oid> tree_of(Oid partition) {
+	std::vector<Oid> tree;
+	Spi spi;
+	for (const auto &[member] : spi.query_latest<Oid>(select_tree, partition)) {
+		tree.push_back(member);
+	}
+	return tree;
+}
 
 std::vector<std::string> after_detachment(const Policy &policy, Oid partition) {
 	std::vector<std::string> statements;
@@ -149,11 +186,15 @@ bool is_detached_first(const Policy &policy, Oid partition) {
 std::optional<Error> find_hindrance(const Policy &policy, Oid partition) {
 	const PinnedSettings settings;
 	return attempt([&] {
-		if (policy.retention.way != Retention::Way::Detach) {
-			check_removable(owner_of(policy.parent), partition, policy.retention.way);
-		}
+		const Oid role = owner_of(policy.parent);
 		if (policy.retention.way == Retention::Way::Drop) {
+			check_removable(role, partition, policy.retention.way);
 			check_dependents(partition, is_detached_first(policy, partition));
+		} else if (policy.retention.way == Retention::Way::Archive) {
+			check_archive(policy);
+			for (const Oid member : tree_of(partition)) {
+				check_removable(role, member, policy.retention.way);
+			}
 		}
 	});
 }

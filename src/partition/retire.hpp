@@ -8,8 +8,12 @@
 
 namespace warden::partition {
 
+/// A partition and what is below it, which leaves with it.
+std::vector<Oid> tree_of(Oid partition);
+
 /// What of the catalogue keeps a partition from being retired: the errors of check_dependents(), 42501 if it has
-/// another owner.  Runs no code of the table's owner.
+/// another owner, and 3F000 or 42501 if the archive is not there or not open to the owner.  Runs no code of the table's
+/// owner.
 std::optional<Error> find_hindrance(const Policy &policy, Oid partition);
 
 /// What is to be done with a partition once it is detached: the statements that drop it, or put it into the archive.
@@ -17,6 +21,9 @@ std::vector<std::string> after_detachment(const Policy &policy, Oid partition);
 
 /// Whether a partition is detached before it goes, so that no row may refer to it.
 bool is_detached_first(const Policy &policy, Oid partition);
+
+/// Whether the statements reached the table that they were made for.
+bool has_left(const Policy &policy, Oid partition);
 
 /// Looks, before any lock is asked for, whether a partition can be retired: the errors of find_hindrance() and
 /// check_references().

@@ -30,6 +30,12 @@ std::vector<Oid> find_expired(const Set &set) {
 	return expired;
 }
 
+/// As is_unchanged(), of a set that may be somebody else's.
+bool is_declared(const Policy &policy) {
+	const PinnedSettings settings;
+	return governing_policy(policy.parent) == policy;
+}
+
 } // namespace
 
 std::size_t locks_per_partition(Oid parent) {
@@ -51,9 +57,9 @@ std::optional<Work> find_work(const Policy &policy, std::optional<std::size_t> l
 	if (!relation_exists(policy.parent)) {
 		return std::nullopt;
 	}
-	Work work{.policy = policy, .set = examine(policy), .tasks = {}, .collisions = {}, .unknown = {}};
+	Work work{.policy = policy, .set = examine(policy), .tasks = {}, .others = {}, .collisions = {}, .unknown = {}};
 	// A file that cannot be looked at must not keep partitions from being created.
-	work.unknown = attempt([&] { work.set.window.cutoff = find_cutoff(policy, work.set); });
+	work.unknown = attempt([&] { work.set.window.cutoff = find_cutoff(policy, work.set, true, work.others); });
 	const std::size_t each = locks_per_partition(policy.parent) * (1 + count_below(policy, work.set));
 	const std::size_t limit = locks ? *locks / each : most_tasks;
 	auto [missing, collisions] = find_missing(policy, work.set, limit + 1, locks ? Looks::ToTell : Looks::ToCreate);
@@ -90,6 +96,9 @@ std::optional<Refusal> lock_set(const Work &work, const Task &task) {
 }
 
 std::optional<Done> perform(const Work &work, const Task &task) {
+	if (task.retires() && !std::ranges::all_of(work.others, is_declared)) {
+		return std::nullopt;
+	}
 	return task.place ? create_partition(work.policy, *task.place)
 	                  : retire_partition(work.policy, task.partition, work.set.window.cutoff);
 }
