@@ -36,7 +36,7 @@ CREATE TABLE logs_2003 PARTITION OF logs FOR VALUES FROM ('2003-01-01') TO ('200
 CREATE TABLE logs_2003_0 PARTITION OF logs_2003 FOR VALUES WITH (MODULUS 1, REMAINDER 0);
 ALTER TABLE logs OWNER TO regress_warden_leaver;
 ALTER TABLE logs_2003 OWNER TO regress_warden_leaver;
-GRANT CREATE ON SCHEMA staying_archive TO regress_warden_leaver;
+GRANT USAGE, CREATE ON SCHEMA staying_archive TO regress_warden_leaver;
 SELECT count(*) > 0 FROM warden.partition_by_time('logs', '1 year', ahead => '1 year', keep => '1 year', anchor => '2000-01-01',
     on_expiry => 'archive', archive_schema => 'staying_archive');
 CREATE VIEW leaving AS
