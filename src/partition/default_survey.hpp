@@ -6,6 +6,7 @@
 #pragma once
 
 #include "partition/default_leaves.hpp"
+#include "partition/place.hpp"
 #include "pg/error.hpp"
 
 namespace warden::partition {
@@ -38,6 +39,6 @@ Survey survey_default(const Policy &policy, const Set &set, const std::vector<Ra
 void search_for_rows(const Policy &policy, const Set &set, Survey &survey);
 
 /// Error errcode_prepare_first or errcode_left_out if to attach a partition now would lock everybody out for long.
-void check_scan(const Policy &policy, const Set &set, const Range &range);
+void check_scan(const Policy &policy, const Set &set, const Place &place);
 
 } // namespace warden::partition
