@@ -142,6 +142,7 @@ std::vector<Outcome> maintain_in_transaction(const Policy &policy, Mode mode, st
 				plan_tasks(progress, *work);
 				break;
 			}
+			progress.count(work->collisions);
 			for (const Collision &collision : work->collisions) {
 				progress.tell(collision_outcome(*work, collision));
 			}

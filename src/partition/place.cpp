@@ -75,7 +75,7 @@ Missing missing_values(const Policy &policy, const Bounds &bounds, std::size_t l
 		const std::int64_t rows = count_rows(bounds.default_partition, condition_of(parent, values[i]),
 		                                     looks == Looks::ToTell ? Collision::most_counted : 1);
 		if (rows >= (i < declared ? 1 : enough)) {
-			missing.collisions.push_back({values[i], rows});
+			missing.collisions.push_back({values[i], rows, i < declared});
 		} else if (i < declared) {
 			missing.places.emplace_back(values[i]);
 		}

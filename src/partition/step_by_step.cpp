@@ -163,6 +163,9 @@ void maintain_step_by_step(const Procedure &procedure, const Policy &policy) {
 		retire_all(procedure, progress, *work);
 	}
 	procedure.commit();
+	if (work) {
+		progress.count(work->collisions);
+	}
 	if (work && work->unknown) {
 		progress.failed(*work->unknown, "maintain");
 		warn(policy, "maintain", *work->unknown);
