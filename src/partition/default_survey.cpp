@@ -221,6 +221,11 @@ void search_for_rows(const Policy &policy, const Set &set, Survey &survey) {
 	}
 }
 
+bool is_slow_to_search(const Policy &policy, const Set &set) {
+	return std::ranges::any_of(find_leaves(policy.parent, set.bounds.default_partition, set.bounds.key),
+	                           [](const Leaf &leaf) { return !leaf.is_indexed && leaf.pages > most_pages; });
+}
+
 void check_scan(const Policy &policy, const Set &set, const Place &place) {
 	const Oid default_partition = set.bounds.default_partition;
 	const auto *const range = std::get_if<Range>(&place);
