@@ -40,31 +40,52 @@ JOIN pg_class c ON c.oid = t.relid
 JOIN pg_partitioned_table p ON p.partrelid = $2
 WHERE t.isleaf AND c.relkind = 'r')"};
 
-// Server code.  As the server's parser makes it of a constant.
+// Server code.  As the server's parser makes it; nullptr: NULL.
+Const *make_constant(PartitionKey key, const char *text) {
+	Datum value = 0;
+	if (text != nullptr) {
+		Oid input = InvalidOid;
+		Oid parameter = InvalidOid;
+		getTypeInputInfo(key->parttypid[0], &input, &parameter);
+		value = OidInputFunctionCall(input, pstrdup(text), parameter, key->parttypmod[0]);
+	}
+	return makeConst(key->parttypid[0], key->parttypmod[0], key->parttypcoll[0], key->parttyplen[0], value,
+	                 text == nullptr, key->parttypbyval[0]);
+}
+
+// Server code.
 PartitionRangeDatum *make_bound(PartitionKey key, const char *text, PartitionRangeDatumKind without) {
 	auto *const bound = makeNode(PartitionRangeDatum);
 	bound->kind = without;
 	bound->location = -1;
 	if (text != nullptr) {
-		Oid input = InvalidOid;
-		Oid parameter = InvalidOid;
-		getTypeInputInfo(key->parttypid[0], &input, &parameter);
-		const Datum value = OidInputFunctionCall(input, pstrdup(text), parameter, key->parttypmod[0]);
 		bound->kind = PARTITION_RANGE_DATUM_VALUE;
-		bound->value = reinterpret_cast<Node *>(makeConst(key->parttypid[0], key->parttypmod[0], key->parttypcoll[0],
-		                                                  key->parttyplen[0], value, false, key->parttypbyval[0]));
+		bound->value = reinterpret_cast<Node *>(make_constant(key, text));
 	}
 	return bound;
 }
 
-// Server code.  What ATTACH wants to know of the rows of a table below the default partition.
-List *wanted_of(Relation leaf, Relation parent, const char *lower, const char *upper) {
-	const PartitionKey key = RelationGetPartitionKey(parent);
+// Server code.
+PartitionBoundSpec *make_range(PartitionKey key, const char *lower, const char *upper) {
 	auto *const spec = makeNode(PartitionBoundSpec);
 	spec->strategy = PARTITION_STRATEGY_RANGE;
 	spec->lowerdatums = lappend(NIL, make_bound(key, lower, PARTITION_RANGE_DATUM_MINVALUE));
 	spec->upperdatums = lappend(NIL, make_bound(key, upper, PARTITION_RANGE_DATUM_MAXVALUE));
 	spec->location = -1;
+	return spec;
+}
+
+// Server code.
+PartitionBoundSpec *make_list(PartitionKey key, const char *text) {
+	auto *const spec = makeNode(PartitionBoundSpec);
+	spec->strategy = PARTITION_STRATEGY_LIST;
+	spec->listdatums = lappend(NIL, make_constant(key, text));
+	spec->location = -1;
+	return spec;
+}
+
+// Server code.  What ATTACH wants to know of the rows of a table below the default partition.
+List *wanted_of(Relation leaf, Relation parent, PartitionBoundSpec *spec) {
 	List *const wanted = get_proposed_default_constraint(get_qual_from_partbound(parent, spec));
 	return map_partition_varattnos(wanted, 1, leaf, parent);
 }
@@ -177,11 +198,28 @@ std::vector<bool> proves(Oid parent, Oid leaf, Oid further, const Key &key, cons
 		const std::string upper = show_bound(range.upper, Side::Upper, key, zone);
 		const char *const from = range.lower == beginning ? nullptr : lower.c_str();
 		const char *const to = range.upper == end ? nullptr : upper.c_str();
-		proven.push_back(call(
-			[&] { return is_proven(table.get(), further, wanted_of(table.get(), parent_table.get(), from, to)); }));
+		proven.push_back(call([&] {
+			PartitionBoundSpec *const spec = make_range(RelationGetPartitionKey(parent_table.get()), from, to);
+			return is_proven(table.get(), further, wanted_of(table.get(), parent_table.get(), spec));
+		}));
 		check_for_interrupts();
 	}
 	return proven;
+}
+
+bool proves(Oid parent, Oid leaf, const Value &value) {
+	const ScratchMemory memory;
+	lock(leaf, AccessShareLock);
+	const OpenRelation parent_table(parent, AccessShareLock);
+	const OpenRelation table(leaf, NoLock);
+	PartitionBoundSpec *spec = nullptr;
+	{
+		const AsOwner owner(owner_of(parent)); // whose choice the type of the key is
+		const char *const text = value.is_null ? nullptr : value.text.c_str();
+		spec = call([&] { return make_list(RelationGetPartitionKey(parent_table.get()), text); });
+	}
+	const AsOwner owner(owner_of(leaf));
+	return call([&] { return is_proven(table.get(), InvalidOid, wanted_of(table.get(), parent_table.get(), spec)); });
 }
 
 } // namespace warden::partition

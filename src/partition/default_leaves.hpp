@@ -52,4 +52,7 @@ std::vector<Leaf> find_leaves(Oid parent, Oid default_partition, const Key &key)
 std::vector<bool> proves(Oid parent, Oid leaf, Oid further, const Key &key, const Zone &zone,
                          const std::vector<Range> &ranges);
 
+/// The same for a value of a list, which is written as pin_notation() has it.
+bool proves(Oid parent, Oid leaf, const Value &value);
+
 } // namespace warden::partition

@@ -26,12 +26,26 @@ std::vector<Range> ranges_of(const Work &work) {
 	return ranges;
 }
 
+/// Of a list, nothing can be prepared: rows of its values may come at any time.
+std::optional<Error> find_long_scan(const Work &work, const Task &task) {
+	if (!task.place || !OidIsValid(work.set.bounds.default_partition)) {
+		return std::nullopt;
+	}
+	return attempt([&] {
+		const PinnedSettings settings;
+		pin_notation();
+		check_scan(work.policy, work.set, *task.place);
+	});
+}
+
 /// An error in looking is one of each creation.
 Obstacles spread(const Work &work, const Survey &survey, const std::optional<Error> &error) {
 	Obstacles obstacles;
 	std::size_t i = 0;
 	for (const Task &task : work.tasks) {
-		obstacles.push_back(task.range() == nullptr ? std::nullopt : error ? error : survey.obstacles[i++]);
+		obstacles.push_back(task.range() == nullptr ? find_long_scan(work, task)
+		                    : error                 ? error
+		                                            : survey.obstacles[i++]);
 	}
 	return obstacles;
 }

@@ -38,16 +38,28 @@ Error colliding(Oid default_partition, std::int64_t rows, const std::string &con
 	                      rows == 1 ? "it" : "them"));
 }
 
+std::string scan_of(Oid default_partition, std::int64_t pages) {
+	return format("to attach it would scan %lld MB of default partition %s under a lock",
+	              static_cast<long long>(pages * bytes_per_page / megabyte), qualified_name(default_partition).c_str());
+}
+
 Error too_long(Oid default_partition, std::int64_t pages, bool is_ahead) {
-	const std::string message =
-		format("to attach it would scan %lld MB of default partition %s under a lock",
-	           static_cast<long long>(pages * bytes_per_page / megabyte), qualified_name(default_partition).c_str());
+	const std::string message = scan_of(default_partition, pages);
 	return is_ahead
 	           ? Error(errcode_prepare_first, message).with_detail("CALL warden.maintain() does it without that scan.")
 	           : Error(errcode_left_out, message)
 	                 .with_detail("Its range is not far enough ahead to keep rows of it out meanwhile.")
 	                 .with_hint("Its rows go to the default partition, and later ranges have their partitions in "
 	                            "time. Run the command when nobody uses the table.");
+}
+
+/// Of a value a row may come at any time, so that none can be refused.
+Error too_long(Oid default_partition, std::int64_t pages, const std::string &condition) {
+	return Error(errcode_left_out, scan_of(default_partition, pages))
+	    .with_detail("Its rows go to the default partition.")
+	    .with_hint(
+			format("Give that a valid constraint CHECK (NOT (%s)), or run the command when nobody uses the table.",
+	               condition.c_str()));
 }
 
 /// Whether rows of a range can be refused for as long as it takes to read so many pages.
@@ -209,16 +221,29 @@ void search_for_rows(const Policy &policy, const Set &set, Survey &survey) {
 	}
 }
 
-void check_scan(const Policy &policy, const Set &set, const Range &range) {
+bool is_slow_to_search(const Policy &policy, const Set &set) {
+	return std::ranges::any_of(find_leaves(policy.parent, set.bounds.default_partition, set.bounds.key),
+	                           [](const Leaf &leaf) { return !leaf.is_indexed && leaf.pages > most_pages; });
+}
+
+void check_scan(const Policy &policy, const Set &set, const Place &place) {
 	const Oid default_partition = set.bounds.default_partition;
+	const auto *const range = std::get_if<Range>(&place);
+	const auto *const value = std::get_if<Value>(&place);
+	if (range == nullptr && value == nullptr) {
+		return; // nothing is left over for a default partition
+	}
 	std::int64_t pages = 0;
 	for (const Leaf &leaf : find_leaves(policy.parent, default_partition, set.bounds.key)) {
-		if (!proves(policy.parent, leaf.table, InvalidOid, set.bounds.key, set.calendar.zone(), {range}).front()) {
-			pages += leaf.pages;
-		}
+		const bool is_proven =
+			range != nullptr
+				? proves(policy.parent, leaf.table, InvalidOid, set.bounds.key, set.calendar.zone(), {*range}).front()
+				: proves(policy.parent, leaf.table, *value);
+		pages += is_proven ? 0 : leaf.pages;
 	}
 	if (pages > most_pages) {
-		throw Error(too_long(default_partition, pages, is_ahead(policy, set, range, pages)));
+		throw Error(range != nullptr ? too_long(default_partition, pages, is_ahead(policy, set, *range, pages))
+		                             : too_long(default_partition, pages, condition_of(place, policy, set)));
 	}
 }
 

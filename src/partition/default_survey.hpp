@@ -6,6 +6,7 @@
 #pragma once
 
 #include "partition/default_leaves.hpp"
+#include "partition/place.hpp"
 #include "pg/error.hpp"
 
 namespace warden::partition {
@@ -37,7 +38,10 @@ Survey survey_default(const Policy &policy, const Set &set, const std::vector<Ra
 /// have any become colliding.
 void search_for_rows(const Policy &policy, const Set &set, Survey &survey);
 
+/// Whether rows of one value or range could only be found by reading much.
+bool is_slow_to_search(const Policy &policy, const Set &set);
+
 /// Error errcode_prepare_first or errcode_left_out if to attach a partition now would lock everybody out for long.
-void check_scan(const Policy &policy, const Set &set, const Range &range);
+void check_scan(const Policy &policy, const Set &set, const Place &place);
 
 } // namespace warden::partition

@@ -151,6 +151,7 @@ std::vector<Outcome> maintain_in_transaction(const Policy &policy, Mode mode, st
 				progress.tell({move.partition, "move", "planned", move.command,
 				               "CALL warden.maintain() does it: others cannot use the table meanwhile."});
 			}
+			progress.count(work->collisions);
 			for (const Collision &collision : work->collisions) {
 				progress.tell(collision_outcome(*work, collision));
 			}

@@ -1,5 +1,6 @@
 #include "partition/place.hpp"
 
+#include "partition/default_survey.hpp"
 #include "pg/names.hpp"
 #include "pg/security.hpp"
 #include "pg/spi.hpp"
@@ -59,8 +60,10 @@ std::vector<Value> undeclared_values(const OpenRelation &parent, const Policy &p
 }
 
 /// Declared values without a partition, and whether the default partition has rows of them; and others that it has many
-/// rows of.  As long as there are none, nothing is read but the descriptor and statistics.
-Missing missing_values(const Policy &policy, const Bounds &bounds, std::size_t limit, Looks looks) {
+/// rows of.  As long as there are none, nothing is read but the descriptor and statistics.  A default partition that is
+/// big and has no index is read only to tell somebody: no maintenance can do anything about it.
+Missing missing_values(const Policy &policy, const Set &set, std::size_t limit, Looks looks) {
+	const Bounds &bounds = set.bounds;
 	const OpenRelation parent(policy.parent, NoLock);
 	std::vector<Value> values = without_partition(parent, policy.kind.keys);
 	const std::size_t declared = values.size();
@@ -68,14 +71,16 @@ Missing missing_values(const Policy &policy, const Bounds &bounds, std::size_t l
 		std::ranges::copy(undeclared_values(parent, policy, bounds), std::back_inserter(values));
 		values = read_values(list_column(parent), owner_of(policy.parent), values); // one may be in both
 	}
+	const bool searches = looks == Looks::ToTell || values.empty() || !is_slow_to_search(policy, set);
 	const std::int64_t enough = std::min(policy.kind.min_rows.value_or(1), Collision::most_counted);
 	Missing missing;
 	for (std::size_t i = 0; i < values.size() && missing.places.size() < limit; ++i) {
 		check_for_interrupts();
-		const std::int64_t rows = count_rows(bounds.default_partition, condition_of(parent, values[i]),
-		                                     looks == Looks::ToTell ? Collision::most_counted : 1);
+		const std::int64_t rows = searches ? count_rows(bounds.default_partition, condition_of(parent, values[i]),
+		                                                looks == Looks::ToTell ? Collision::most_counted : 1)
+		                                   : 0;
 		if (rows >= (i < declared ? 1 : enough)) {
-			missing.collisions.push_back({values[i], rows});
+			missing.collisions.push_back({values[i], rows, i < declared});
 		} else if (i < declared) {
 			missing.places.emplace_back(values[i]);
 		}
@@ -121,7 +126,7 @@ Missing find_missing(const Policy &policy, const Set &set, std::size_t limit, Lo
 		                  std::back_inserter(missing.places));
 		break;
 	case Method::List:
-		missing = missing_values(policy, set.bounds, limit, looks);
+		missing = missing_values(policy, set, limit, looks);
 		break;
 	}
 	return missing;

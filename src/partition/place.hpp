@@ -17,6 +17,7 @@ using Place = std::variant<Range, Remainder, Value>;
 struct Collision {
 	Value value;
 	std::int64_t rows; ///< that many, or more if it is most_counted
+	bool is_declared;  ///< otherwise there are just many rows of it
 	static constexpr std::int64_t most_counted = 10'000;
 };
 

@@ -43,19 +43,24 @@ VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $
 ON CONFLICT (parent) WHERE parent <> 0::oid DO UPDATE
 SET (key_format, every, ahead, keep, every_number, ahead_number, keep_number, keep_partitions, keep_bytes, on_expiry,
      archive_schema, archive_tablespace, archive_access_method, on_reference, timezone, anchor, anchor_number,
-     storage_parameters)
+     storage_parameters, method, modulus, keys, min_rows)
     = (excluded.key_format, excluded.every, excluded.ahead, excluded.keep, excluded.every_number,
        excluded.ahead_number, excluded.keep_number, excluded.keep_partitions, excluded.keep_bytes, excluded.on_expiry,
        excluded.archive_schema, excluded.archive_tablespace, excluded.archive_access_method, excluded.on_reference,
-       excluded.timezone, excluded.anchor, excluded.anchor_number, excluded.storage_parameters))"};
+       excluded.timezone, excluded.anchor, excluded.anchor_number, excluded.storage_parameters, DEFAULT, DEFAULT,
+       DEFAULT, DEFAULT))"};
 
 // Of a set that is not partitioned by range.
 constinit Statement upsert_flat_policy{R"(
 INSERT INTO warden.partition_policies (parent, on_expiry, storage_parameters, method, modulus, keys, min_rows)
 VALUES ($1, 'drop', $2::text[], $3, $4, $5, $6)
 ON CONFLICT (parent) WHERE parent <> 0::oid DO UPDATE
-SET (storage_parameters, method, modulus, keys, min_rows)
-    = (excluded.storage_parameters, excluded.method, excluded.modulus, excluded.keys, excluded.min_rows))"};
+SET (on_expiry, storage_parameters, method, modulus, keys, min_rows, key_format, every, ahead, keep, every_number,
+     ahead_number, keep_number, keep_partitions, keep_bytes, archive_schema, archive_tablespace, archive_access_method,
+     on_reference, timezone, anchor, anchor_number)
+    = (excluded.on_expiry, excluded.storage_parameters, excluded.method, excluded.modulus, excluded.keys,
+       excluded.min_rows, DEFAULT, DEFAULT, DEFAULT, DEFAULT, DEFAULT, DEFAULT, DEFAULT, DEFAULT, DEFAULT, DEFAULT,
+       DEFAULT, DEFAULT, DEFAULT, DEFAULT, DEFAULT, DEFAULT))"};
 
 constinit Statement select_parents{R"(
 SELECT parent::oid FROM warden.partition_policies UNION SELECT parent FROM warden.partition_states)"};

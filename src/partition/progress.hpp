@@ -3,6 +3,8 @@
 
 #include "partition/work.hpp"
 
+#include <algorithm>
+
 namespace warden::partition {
 
 /// What became of one step, or of a set that could not even be looked at.
@@ -39,6 +41,11 @@ public:
 
 	/// What is told of the set without being a step of it.
 	void tell(Outcome outcome) { outcomes_.push_back(std::move(outcome)); }
+
+	/// Values that were declared are counted as ranges are whose rows the default partition has.
+	void count(const std::vector<Collision> &collisions) {
+		state_.colliding += std::ranges::count_if(collisions, &Collision::is_declared);
+	}
 
 	/// More is due than was looked at.
 	void more();

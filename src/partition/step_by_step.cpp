@@ -189,6 +189,7 @@ void maintain_step_by_step(const Procedure &procedure, const Policy &policy) {
 	procedure.commit();
 	if (work) {
 		move_all(procedure, progress, policy);
+		progress.count(work->collisions);
 	}
 	if (work && work->unknown) {
 		progress.failed(*work->unknown, "maintain");

@@ -25,8 +25,8 @@ using namespace pg;
 
 namespace {
 
-/// Rows of a value in the default partition make ATTACH fail, after it has scanned them all under the strongest lock.
-/// So look first, as the owner of that partition, with no lock but that of a query.
+/// Rows of a value in the default partition make ATTACH fail, when it already has the strongest lock.  So look first,
+/// as the owner of that partition, with no lock but that of a query.
 void check_default(Oid default_partition, const std::string &condition) {
 	if (!OidIsValid(default_partition) || condition.empty()) {
 		return;
@@ -155,9 +155,8 @@ std::optional<Done> create_partition(const Policy &policy, const Place &place) {
 	}
 	const Oid default_partition = parent.bounds.default_partition;
 	const Set set = examine(policy, std::move(parent.bounds));
-	if (const auto *const range = std::get_if<Range>(&place)) {
-		check_scan(policy, set, *range);
-	} else {
+	check_scan(policy, set, place);
+	if (policy.kind.method == Method::List) {
 		check_default(default_partition, condition_of(place, policy, set));
 	}
 	const Blueprint blueprint = read_blueprint(policy, set.bounds);

@@ -26,8 +26,9 @@ namespace {
 
 constexpr std::size_t most_below = 10'000;
 
-constinit Statement has_failed{
-	"SELECT EXISTS (SELECT FROM warden.partition_states WHERE parent = $1 AND last_error IS NOT NULL)"};
+constinit Statement has_failed{R"(
+SELECT EXISTS (SELECT FROM warden.partition_states
+               WHERE parent = $1 AND (last_error IS NOT NULL OR colliding + skipped > 0)))"};
 
 // Server code.
 char strategy_of(Method method) {
