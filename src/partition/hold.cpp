@@ -34,9 +34,11 @@ SELECT oid FROM tree UNION SELECT oid FROM above)"};
 // $1 a partition: of it, of one below it, or of what it is a part of.
 constinit Statement find_hold{R"(
 WITH RECURSIVE tree (oid) AS (
-    SELECT $1 UNION ALL SELECT h.inhrelid FROM pg_inherits h JOIN tree ON h.inhparent = tree.oid),
+    SELECT $1 WHERE EXISTS (SELECT FROM warden.partition_holds)
+    UNION ALL SELECT h.inhrelid FROM pg_inherits h JOIN tree ON h.inhparent = tree.oid),
 above (oid) AS (
-    SELECT $1 UNION ALL SELECT h.inhparent FROM pg_inherits h JOIN above ON h.inhrelid = above.oid)
+    SELECT $1 WHERE EXISTS (SELECT FROM warden.partition_holds)
+    UNION ALL SELECT h.inhparent FROM pg_inherits h JOIN above ON h.inhrelid = above.oid)
 SELECT 1 FROM warden.partition_holds
 WHERE partition::oid IN (SELECT oid FROM tree UNION ALL SELECT oid FROM above) LIMIT 1)"};
 constinit Statement upsert_hold{R"(

@@ -48,6 +48,7 @@ LIMIT 1)"};
 // a view; or on the type of its rows, or a sequence of its own, which go with it.  A table's own constraints, defaults,
 // policies, rules and triggers depend on its columns as well, but go with it: they have an automatic or internal
 // dependency on it besides.  From the catalogue, as no lock keeps it from going. $2: foreign keys do not count.
+// Each table is looked up by itself (OFFSET 0): joined as sets, pg_depend would be read whole for each partition.
 constinit Statement find_dependents{R"(
 WITH RECURSIVE tree (oid) AS (
     SELECT $1 UNION ALL SELECT h.inhrelid FROM pg_inherits h JOIN tree ON h.inhparent = tree.oid),
@@ -55,22 +56,24 @@ part (tab, class, oid) AS (
     SELECT oid, 'pg_class'::regclass, oid FROM tree
     UNION ALL
     SELECT tree.oid, s.classid, s.objid
-    FROM tree JOIN pg_depend s ON s.refclassid = 'pg_class'::regclass AND s.refobjid = tree.oid
-    JOIN pg_class c ON c.oid = s.objid AND c.relkind = 'S'
-    WHERE s.classid = 'pg_class'::regclass AND s.deptype IN ('a', 'i')
+    FROM tree, LATERAL (SELECT s.classid, s.objid
+                        FROM pg_depend s JOIN pg_class c ON c.oid = s.objid AND c.relkind = 'S'
+                        WHERE s.refclassid = 'pg_class'::regclass AND s.refobjid = tree.oid
+                          AND s.classid = 'pg_class'::regclass AND s.deptype IN ('a', 'i') OFFSET 0) s
     UNION ALL
     SELECT tree.oid, 'pg_type'::regclass, unnest(ARRAY[t.oid, t.typarray])
-    FROM tree JOIN pg_class c ON c.oid = tree.oid JOIN pg_type t ON t.oid = c.reltype)
+    FROM tree, LATERAL (SELECT t.oid, t.typarray FROM pg_class c JOIN pg_type t ON t.oid = c.reltype
+                        WHERE c.oid = tree.oid OFFSET 0) t)
 SELECT part.tab, string_agg(DISTINCT pg_describe_object(d.classid, d.objid, 0), ', '),
        bool_or(EXISTS (SELECT FROM pg_constraint f
-                       WHERE d.classid = 'pg_constraint'::regclass AND f.oid = d.objid AND f.contype = 'f'))
-FROM part JOIN pg_depend d ON d.refclassid = part.class AND d.refobjid = part.oid
-WHERE d.deptype = 'n'
-  AND NOT ($2 AND d.classid = 'pg_constraint'::regclass
-           AND EXISTS (SELECT FROM pg_constraint f WHERE f.oid = d.objid AND f.contype = 'f'))
+                       WHERE d.classid = 'pg_constraint'::regclass AND f.oid = d.objid AND f.contype = 'f' OFFSET 0))
+FROM part, LATERAL (SELECT * FROM pg_depend d
+                    WHERE d.refclassid = part.class AND d.refobjid = part.oid AND d.deptype = 'n' OFFSET 0) d
+WHERE NOT ($2 AND d.classid = 'pg_constraint'::regclass
+           AND EXISTS (SELECT FROM pg_constraint f WHERE f.oid = d.objid AND f.contype = 'f' OFFSET 0))
   AND NOT EXISTS (SELECT FROM pg_depend own
                   WHERE own.classid = d.classid AND own.objid = d.objid AND own.refclassid = 'pg_class'::regclass
-                    AND own.refobjid IN (SELECT oid FROM tree) AND own.deptype <> 'n')
+                    AND own.refobjid IN (SELECT oid FROM tree) AND own.deptype <> 'n' OFFSET 0)
 GROUP BY part.tab ORDER BY part.tab)"};
 
 // $1 the partition.  The foreign keys to it from other tables, and the search for rows that refer to its rows.

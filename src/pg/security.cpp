@@ -27,6 +27,7 @@ Oid AsExtension::find_owner() {
 
 PinnedSettings::PinnedSettings() : level_(call(NewGUCNestLevel)) {
 	set("search_path", "pg_catalog, pg_temp");
+	set("jit", "off"); // it takes longer than any of our statements
 	set("lock_timeout", format("%d", lock_timeout_ms()).c_str());
 }
 
