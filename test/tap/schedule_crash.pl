@@ -64,7 +64,7 @@ my $given_up = q{(status = 'crashed' AND attempts = 5)};
 for my $job (sort keys %every)
 {
 	my $explained = $job eq 'all' ? $given_up : "$every{$job} OR $given_up";
-	is_accounted($node, 'postgres', $job, 'after crashes', explained => $explained, least => 5, within => 60);
+	is_accounted($node, 'postgres', $job, 'after crashes', explained => $explained, least => 3, within => 60);
 }
 is_accounted($node, 'postgres', 'transaction', 'after crashes', explained => $given_up, least => 3, within => 60);
 $node->safe_psql('postgres', 'SELECT warden.schedule_pause(name) FROM warden.schedule_jobs');
