@@ -103,17 +103,6 @@ struct PlainKey {
 	const char *column;
 };
 
-// Server code.
-bool has_key_expression(Relation parent) {
-	const HeapTuple tuple = SearchSysCache1(PARTRELID, ObjectIdGetDatum(RelationGetRelid(parent)));
-	if (!HeapTupleIsValid(tuple)) {
-		return false;
-	}
-	const bool has_expression = !heap_attisnull(tuple, Anum_pg_partitioned_table_partexprs, nullptr);
-	ReleaseSysCache(tuple);
-	return has_expression;
-}
-
 // What to do with a key that does not tell the time by itself.
 const char *hint_for(Oid type) {
 	switch (type) {
@@ -326,6 +315,16 @@ std::map<Moment, Foreign> read_foreign(Relation parent, const Key &key) {
 }
 
 } // namespace
+
+bool has_key_expression(Relation parent) {
+	const HeapTuple tuple = SearchSysCache1(PARTRELID, ObjectIdGetDatum(RelationGetRelid(parent)));
+	if (!HeapTupleIsValid(tuple)) {
+		return false;
+	}
+	const bool has_expression = !heap_attisnull(tuple, Anum_pg_partitioned_table_partexprs, nullptr);
+	ReleaseSysCache(tuple);
+	return has_expression;
+}
 
 Key read_key(const OpenRelation &parent, std::optional<Notation> declared) {
 	const PlainKey key = call(read_plain_key, parent.get(), declared ? &*declared : nullptr);

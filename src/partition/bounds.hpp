@@ -46,6 +46,9 @@ Key read_key(const pg::OpenRelation &parent, std::optional<Notation> declared);
 /// The same of a column that a table is not partitioned by yet.  Not for notations that need a collation.
 Key key_of(Oid type, const std::string &column, std::optional<Notation> declared);
 
+/// Server code.  Whether part of the key is an expression.  Looked up before the relation cache evaluates it.
+bool has_key_expression(Relation parent);
+
 /// Reads the partitions of a table, also one whose DETACH CONCURRENTLY was interrupted: its range is still taken.
 /// Errors: those of read_key().
 Bounds read_bounds(const pg::OpenRelation &parent, std::optional<Notation> declared);

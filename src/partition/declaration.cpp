@@ -65,6 +65,11 @@ void check_count(const Set &set) {
 	}
 }
 
+std::optional<std::string> text_argument(FunctionCallInfo fcinfo, int n) {
+	const auto text = argument<std::optional<std::string_view>>(fcinfo, n);
+	return text ? std::optional<std::string>(*text) : std::nullopt;
+}
+
 std::optional<Policy> find_policy(Oid parent) {
 	std::vector<Policy> known = read_policies(parent);
 	return known.empty() ? std::nullopt : std::optional(std::move(known.front()));

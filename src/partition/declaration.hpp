@@ -31,6 +31,9 @@ void check_keep(const Span &keep, const Span &every);
 constexpr std::size_t most_partitions = 10'000;
 void check_count(const Set &set);
 
+/// A text argument of our own to keep; std::nullopt if it is NULL.
+std::optional<std::string> text_argument(FunctionCallInfo fcinfo, int n);
+
 /// What was declared of a table before.
 std::optional<Policy> find_policy(Oid parent);
 

@@ -65,11 +65,6 @@ void check_archive(const Retention &retention, Oid parent) {
 	}
 }
 
-std::optional<std::string> text_argument(FunctionCallInfo fcinfo, int n) {
-	const auto text = argument<std::optional<std::string_view>>(fcinfo, n);
-	return text ? std::optional<std::string>(*text) : std::nullopt;
-}
-
 Retention::Way read_way(FunctionCallInfo fcinfo, int n) {
 	const auto on_expiry = required_argument<std::string_view>(fcinfo, n, "on_expiry");
 	const auto way = way_of(on_expiry);

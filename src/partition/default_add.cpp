@@ -159,11 +159,6 @@ void check_range(const Policy &policy) {
 	}
 }
 
-Policy own_policy(Oid parent) {
-	check_owner(parent);
-	return known_policy(parent);
-}
-
 } // namespace
 
 /// partition_add_default(parent regclass, dry_run boolean) returns table (parent, partition, action, status, command,

@@ -17,17 +17,6 @@ using namespace pg;
 
 namespace {
 
-// Server code.
-bool has_key_expression(Relation parent) {
-	const HeapTuple tuple = SearchSysCache1(PARTRELID, ObjectIdGetDatum(RelationGetRelid(parent)));
-	if (!HeapTupleIsValid(tuple)) {
-		return false;
-	}
-	const bool has_expression = !heap_attisnull(tuple, Anum_pg_partitioned_table_partexprs, nullptr);
-	ReleaseSysCache(tuple);
-	return has_expression;
-}
-
 const char *strategy_name(PartitionKey key) {
 	return key->strategy == PARTITION_STRATEGY_RANGE  ? "range"
 	       : key->strategy == PARTITION_STRATEGY_LIST ? "list"

@@ -64,8 +64,7 @@ Policy policy_of(Oid partition) {
 			.with_hint("The partitions of managed sets are in warden.partitions.");
 	}
 	const Oid parent = call(get_partition_parent, partition, true);
-	check_owner(parent);
-	return known_policy(parent);
+	return own_policy(parent);
 }
 
 } // namespace

@@ -110,11 +110,6 @@ void declare(Progress &progress, const Work &work) {
 	}
 }
 
-Policy own_policy(Oid parent) {
-	check_owner(parent);
-	return known_policy(parent);
-}
-
 } // namespace
 
 std::vector<Policy> own_policies() {

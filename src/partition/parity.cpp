@@ -267,8 +267,7 @@ PG_FUNCTION(partition_align) {
 	if (!can_maintain()) {
 		PG_RETURN_NULL();
 	}
-	check_owner(parent);
-	std::ignore = known_policy(parent);
+	std::ignore = own_policy(parent);
 	if (partition && !is_partition_of(parent, *partition)) {
 		throw Error(ERRCODE_WRONG_OBJECT_TYPE,
 		            format("table %s is not a partition of %s", qualified_name(*partition).c_str(),

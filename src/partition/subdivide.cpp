@@ -48,11 +48,6 @@ struct Arguments {
 	std::optional<std::string> keep;
 };
 
-std::optional<std::string> text_argument(FunctionCallInfo fcinfo, int n) {
-	const auto text = argument<std::optional<std::string_view>>(fcinfo, n);
-	return text ? std::optional<std::string>(*text) : std::nullopt;
-}
-
 Arguments arguments_of(FunctionCallInfo fcinfo) {
 	const char *const key =
 		call([&] { return fcinfo->args[2].isnull ? nullptr : NameStr(*DatumGetName(fcinfo->args[2].value)); });

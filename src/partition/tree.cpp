@@ -180,6 +180,11 @@ Policy known_policy(Oid parent) {
 	return std::move(*policy);
 }
 
+Policy own_policy(Oid parent) {
+	check_owner(parent);
+	return known_policy(parent);
+}
+
 std::vector<Policy> policies_below(const Policy &policy) {
 	std::vector<Policy> policies;
 	const PinnedSettings settings;

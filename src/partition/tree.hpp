@@ -15,6 +15,9 @@ std::optional<Policy> governing_policy(Oid parent);
 /// The same, with error 42704 if nothing does.
 Policy known_policy(Oid parent);
 
+/// The same for a caller who is to have the rights of its owner: error 42501 first.
+Policy own_policy(Oid parent);
+
 /// Of the partitions of a set, those that are partitioned as its subdivision says, whoever made them; as far as the
 /// caller has the rights of their owner.
 std::vector<Policy> policies_below(const Policy &policy);
