@@ -36,10 +36,10 @@ LEFT JOIN pg_am am ON am.oid = coalesce(nullif(c.relam, 0), newest.relam)
 LEFT JOIN pg_tablespace t ON t.oid = coalesce(nullif(c.reltablespace, 0), newest.reltablespace)
 LEFT JOIN LATERAL (
     SELECT string_agg(setting, ', ') AS options
-    FROM warden.partition_storage_parameters(
-        coalesce($3::text[],
-                 newest.reloptions
-                 || (SELECT array_agg('toast.' || option) FROM unnest(toast.reloptions) option)))) o ON true
+    FROM (SELECT coalesce($3::text[],
+                          newest.reloptions
+                          || (SELECT array_agg('toast.' || option) FROM unnest(toast.reloptions) option))) given (options),
+         LATERAL warden.partition_storage_parameters(given.options)) o ON true
 WHERE c.oid = $1)"};
 
 // $1 the parent.  What CREATE TABLE (LIKE) does not copy, in the order to apply it.  The ACL of the partition becomes

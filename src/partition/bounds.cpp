@@ -351,6 +351,7 @@ Bounds read_bounds(const OpenRelation &parent, std::optional<Notation> declared)
 		bounds.key.foreign = read_foreign(parent.get(), bounds.key);
 	}
 	const PartitionDesc descriptor = call(RelationGetPartitionDesc, parent.get(), false);
+	bounds.is_detaching = descriptor->detached_exist;
 	const PartitionBoundInfo info = descriptor->boundinfo;
 	if (info == nullptr) {
 		return bounds; // no partitions

@@ -36,6 +36,7 @@ struct Bounds {
 	std::vector<Oid> oids;             ///< of the ranges
 	Oid default_partition;             ///< InvalidOid if there is none
 	std::vector<Remainder> remainders; ///< of a set by hash, whose oids are theirs; of lists there are oids alone
+	bool is_detaching = false;         ///< whether the DETACH CONCURRENTLY of one is not finished
 };
 
 /// The key of a table, written as was declared: std::nullopt for the types of time, which need no word about that.

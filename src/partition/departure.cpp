@@ -1,6 +1,7 @@
 #include "partition/departure.hpp"
 
 #include "partition/archive.hpp"
+#include "partition/dependents.hpp"
 #include "partition/hold.hpp"
 #include "partition/references.hpp"
 #include "partition/work.hpp"
@@ -42,6 +43,8 @@ constinit Statement select_departures{
 	"SELECT partition::oid, parent::oid, action = 'move' FROM warden.partition_departures"};
 constinit Statement delete_departure{"DELETE FROM warden.partition_departures WHERE partition = $1"};
 
+constinit Statement find_pending{
+	"SELECT 1 FROM pg_inherits WHERE inhrelid = $1 AND inhparent = $2 AND inhdetachpending"};
 constinit Statement find_attached{
 	"SELECT 1 FROM pg_inherits WHERE inhrelid = $1 AND inhparent = $2 AND NOT inhdetachpending"};
 
@@ -314,7 +317,8 @@ std::optional<Ending> depart(const Procedure &procedure, const Policy &policy, O
 
 bool is_pending(const Policy &policy, Oid partition) {
 	const PinnedSettings settings;
-	return OidIsValid(partition) && find_detaching(policy.parent) == partition;
+	Spi spi;
+	return !spi.query_latest<int32>(find_pending, partition, policy.parent).empty();
 }
 
 Ending finalize(const Policy &policy, Oid partition) {

@@ -66,6 +66,7 @@ Bounds read_flat_bounds(const OpenRelation &parent, Method method) {
 			[&] { return NameStr(TupleDescAttr(RelationGetDescr(parent.get()), key->partattrs[0] - 1)->attname); });
 	}
 	const PartitionDesc descriptor = call(RelationGetPartitionDesc, parent.get(), false);
+	bounds.is_detaching = descriptor->detached_exist;
 	const PartitionBoundInfo info = descriptor->boundinfo;
 	for (int i = 0; i < descriptor->nparts; ++i) {
 		if (info->default_index == i) {

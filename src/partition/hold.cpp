@@ -70,7 +70,8 @@ Policy policy_of(Oid partition) {
 } // namespace
 
 std::vector<Oid> held_partitions() {
-	std::vector<Oid> held = read_oids(select_held);
+	// Mostly there is none, and nothing to plan a longer query for.
+	std::vector<Oid> held = read_oids(select_holds).empty() ? std::vector<Oid>() : read_oids(select_held);
 	std::ranges::sort(held);
 	return held;
 }

@@ -12,6 +12,15 @@ auto first_after(const std::vector<Range> &existing, Moment moment) {
 	return std::ranges::upper_bound(existing, moment, {}, &Range::upper);
 }
 
+// Where the ranges that follow each other without a gap end; `next` becomes the one after them.
+Moment end_of_chain(const std::vector<Range> &existing, std::vector<Range>::const_iterator &next) {
+	Moment covered = next->lower;
+	for (; next != existing.end() && next->lower == covered; ++next) {
+		covered = next->upper;
+	}
+	return covered;
+}
+
 // Or the moment that a day without midnight begins at.
 bool is_midnight(Moment moment, const Zone &zone) {
 	if (!is_finite(moment) || zone.wall(moment) % microseconds_per_day == 0) {
@@ -33,11 +42,12 @@ std::vector<Range> uncovered(const std::vector<Range> &existing, const Calendar 
 		if (lower >= span.upper || upper == end) {
 			break;
 		}
-		if (next != existing.end() && next->lower <= lower && next->upper > upper) {
-			if (next->upper == end) {
+		if (next != existing.end() && next->lower <= lower && next->upper >= upper) {
+			const Moment covered = end_of_chain(existing, next);
+			if (covered == end) {
 				break;
 			}
-			n = calendar.number(next->upper) - 1; // straight to where the wide partition ends
+			n = calendar.number(covered) - 1; // straight to where something may be missing
 			continue;
 		}
 		// What ends before the span is not looked for, but it may still reach into the first range.

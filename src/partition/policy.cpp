@@ -68,8 +68,8 @@ SELECT parent::oid FROM warden.partition_policies UNION SELECT parent FROM warde
 constinit Statement insert_log{
 	"INSERT INTO warden.partition_log (parent, partition, action, command) VALUES ($1, $2, $3, $4)"};
 
-constinit Statement find_old_log{
-	"SELECT 1 FROM warden.partition_log WHERE at < now() - $1 * interval '1 minute' LIMIT 1"};
+constinit Statement find_old_log{"SELECT 1 FROM (SELECT min(at) AS at FROM warden.partition_log) oldest WHERE at < "
+                                 "now() - $1 * interval '1 minute'"};
 
 constinit Statement upsert_failure{R"(
 INSERT INTO warden.partition_states (parent, last_error, last_error_at, blocked_by, colliding, skipped)

@@ -44,38 +44,6 @@ WHERE d.classid = 'pg_constraint'::regclass AND d.refclassid = 'pg_class'::regcl
   AND f.contype = 'f' AND f.confrelid = $1 AND f.conrelid <> $1
 LIMIT 1)"};
 
-// $1 the partition.  What depends on it, or on a table below it, and is no part of it: a foreign key of another table,
-// a view; or on the type of its rows, or a sequence of its own, which go with it.  A table's own constraints, defaults,
-// policies, rules and triggers depend on its columns as well, but go with it: they have an automatic or internal
-// dependency on it besides.  From the catalogue, as no lock keeps it from going. $2: foreign keys do not count.
-// Each table is looked up by itself (OFFSET 0): joined as sets, pg_depend would be read whole for each partition.
-constinit Statement find_dependents{R"(
-WITH RECURSIVE tree (oid) AS (
-    SELECT $1 UNION ALL SELECT h.inhrelid FROM pg_inherits h JOIN tree ON h.inhparent = tree.oid),
-part (tab, class, oid) AS (
-    SELECT oid, 'pg_class'::regclass, oid FROM tree
-    UNION ALL
-    SELECT tree.oid, s.classid, s.objid
-    FROM tree, LATERAL (SELECT s.classid, s.objid
-                        FROM pg_depend s JOIN pg_class c ON c.oid = s.objid AND c.relkind = 'S'
-                        WHERE s.refclassid = 'pg_class'::regclass AND s.refobjid = tree.oid
-                          AND s.classid = 'pg_class'::regclass AND s.deptype IN ('a', 'i') OFFSET 0) s
-    UNION ALL
-    SELECT tree.oid, 'pg_type'::regclass, unnest(ARRAY[t.oid, t.typarray])
-    FROM tree, LATERAL (SELECT t.oid, t.typarray FROM pg_class c JOIN pg_type t ON t.oid = c.reltype
-                        WHERE c.oid = tree.oid OFFSET 0) t)
-SELECT part.tab, string_agg(DISTINCT pg_describe_object(d.classid, d.objid, 0), ', '),
-       bool_or(EXISTS (SELECT FROM pg_constraint f
-                       WHERE d.classid = 'pg_constraint'::regclass AND f.oid = d.objid AND f.contype = 'f' OFFSET 0))
-FROM part, LATERAL (SELECT * FROM pg_depend d
-                    WHERE d.refclassid = part.class AND d.refobjid = part.oid AND d.deptype = 'n' OFFSET 0) d
-WHERE NOT ($2 AND d.classid = 'pg_constraint'::regclass
-           AND EXISTS (SELECT FROM pg_constraint f WHERE f.oid = d.objid AND f.contype = 'f' OFFSET 0))
-  AND NOT EXISTS (SELECT FROM pg_depend own
-                  WHERE own.classid = d.classid AND own.objid = d.objid AND own.refclassid = 'pg_class'::regclass
-                    AND own.refobjid IN (SELECT oid FROM tree) AND own.deptype <> 'n' OFFSET 0)
-GROUP BY part.tab ORDER BY part.tab)"};
-
 // $1 the partition.  The foreign keys to it from other tables, and the search for rows that refer to its rows.
 constinit Statement find_foreign_keys{R"(
 SELECT f.conname::text, f.conrelid,
@@ -107,19 +75,6 @@ std::vector<Peer> find_peers(const OpenRelation &parent) {
 bool is_referenced(Oid partition) {
 	Spi spi;
 	return !spi.query_latest<int32>(find_reference, partition).empty();
-}
-
-void check_dependents(Oid partition, bool is_detached_first) {
-	Spi spi;
-	for (const auto &[table, dependents, is_referenced] :
-	     spi.query_latest<Oid, std::string_view, bool>(find_dependents, partition, is_detached_first)) {
-		throw Error(ERRCODE_DEPENDENT_OBJECTS_STILL_EXIST,
-		            format("cannot drop %s because other objects depend on it", qualified_name(table).c_str()))
-			.with_detail("It is needed by " + std::string(dependents) + ".")
-			.with_hint(is_referenced
-		                   ? "With on_reference => 'detach' it leaves the set when no row refers to it any more."
-		                   : "Remove what depends on the partition; nothing is ever dropped with CASCADE.");
-	}
 }
 
 void check_references(Oid partition) {

@@ -1,7 +1,7 @@
-// references.hpp - Who refers to a set and its partitions: foreign keys, views.
+// references.hpp - Who refers to a set and its partitions by foreign keys.
 //
-// The invariant: nothing that depends on a partition goes with it, and no search of another table is begun while the
-// set is locked that could take longer than waiting for a lock may.
+// The invariant: no search of another table is begun while the set is locked that could take longer than waiting for a
+// lock may.
 #pragma once
 
 #include "pg/scoped.hpp"
@@ -20,10 +20,6 @@ std::vector<Peer> find_peers(const pg::OpenRelation &parent);
 
 /// Whether a foreign key of another table refers to a partition.
 bool is_referenced(Oid partition);
-
-/// Error 2BP01 if something depends on a partition, or one below it, that DROP without CASCADE would not take with it;
-/// but for foreign keys, if it is detached first.
-void check_dependents(Oid partition, bool is_detached_first);
 
 /// Whether DETACH would fail, or take long, because of foreign keys to the partition: error 23503 if rows refer to its
 /// rows, 55000 if the server's search for them would take longer than warden.lock_timeout.  Searches as the current

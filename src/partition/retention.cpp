@@ -39,12 +39,12 @@ JOIN pg_attribute referred ON referred.attnum = k.other
 WHERE f.contype = 'f' AND f.conrelid = $1 AND f.conparentid = 0 AND f.confrelid <> $1
   AND a.attrelid = f.conrelid AND a.attname = $2 AND referred.attrelid = f.confrelid)"};
 
+// Each table is looked up by itself (OFFSET 0): the constraints of all tables may be many.
 constinit Statement select_references{R"(
-SELECT f.conrelid, f.confrelid
-FROM warden.partition_policies p
-JOIN pg_constraint f ON f.conrelid = p.parent
-JOIN warden.partition_policies q ON q.parent = f.confrelid
-WHERE f.contype = 'f')"};
+SELECT p.parent::oid, f.confrelid
+FROM warden.partition_policies p,
+     LATERAL (SELECT confrelid FROM pg_constraint WHERE conrelid = p.parent AND contype = 'f' OFFSET 0) f
+WHERE f.confrelid IN (SELECT parent::oid FROM warden.partition_policies))"};
 
 struct Size {
 	Oid partition;

@@ -1,6 +1,7 @@
 #include "partition/retire.hpp"
 
 #include "partition/archive.hpp"
+#include "partition/dependents.hpp"
 #include "partition/hold.hpp"
 #include "partition/references.hpp"
 #include "pg/names.hpp"
@@ -52,12 +53,6 @@ void check_removable(Oid role, Oid partition, Retention::Way way) {
 
 // $1 a role, $2 a schema; error 3F000 if there is none.
 constinit Statement may_create{"SELECT has_schema_privilege($1, $2, 'CREATE')"};
-
-// $1 a table.  From the catalogue, as no lock keeps what is below it from going.
-constinit Statement select_tree{R"(
-WITH RECURSIVE tree (oid) AS (
-    SELECT $1 UNION ALL SELECT h.inhrelid FROM pg_inherits h JOIN tree ON h.inhparent = tree.oid)
-SELECT oid FROM tree)"};
 
 /// It may have gone since it was declared, or the right to create tables in it.
 void check_archive(const Policy &policy) {
@@ -154,15 +149,6 @@ bool has_left(const Policy &policy, Oid partition) {
 		           call(get_namespace_oid, policy.retention.schema.value_or("").c_str(), true);
 	}
 	return false;
-}
-
-std::vector<Oid> tree_of(Oid partition) {
-	std::vector<Oid> tree;
-	Spi spi;
-	for (const auto &[member] : spi.query_latest<Oid>(select_tree, partition)) {
-		tree.push_back(member);
-	}
-	return tree;
 }
 
 std::vector<std::string> after_detachment(const Policy &policy, Oid partition) {

@@ -8,9 +8,6 @@
 
 namespace warden::partition {
 
-/// A partition and what is below it, which leaves with it.
-std::vector<Oid> tree_of(Oid partition);
-
 /// What of the catalogue keeps a partition from being retired: the errors of check_dependents(), 42501 if it has
 /// another owner, and 3F000 or 42501 if the archive is not there or not open to the owner.  Runs no code of the table's
 /// owner.

@@ -65,7 +65,7 @@ std::optional<Work> find_work(const Policy &policy, std::optional<std::size_t> l
 	auto [missing, collisions] = find_missing(policy, work.set, limit + 1, locks ? Looks::ToTell : Looks::ToCreate);
 	work.collisions = std::move(collisions);
 	std::vector<Oid> expired = find_expired(work.set);
-	const Oid detaching = find_detaching(policy.parent);
+	const Oid detaching = work.set.bounds.is_detaching ? find_detaching(policy.parent) : InvalidOid;
 	const bool detaching_has_expired = std::erase(expired, detaching) > 0;
 	work.is_all = missing.size() + expired.size() <= limit;
 	missing.resize(std::min(missing.size(), limit));
