@@ -91,7 +91,8 @@ void check_is_root(const Policy &policy) {
 		const std::string root = qualified_name(policy.kind.declared_on);
 		throw Error(ERRCODE_WRONG_OBJECT_TYPE,
 		            format("table %s is a set below %s", qualified_name(policy.parent).c_str(), root.c_str()))
-			.with_hint(format("Type the latter for \"parent\", and the former, if you like, for \"partition\"."));
+			.with_hint(format("Use warden.partition_align(%s), which aligns all that is below that table.",
+		                      quoted_literal(root).c_str()));
 	}
 }
 
