@@ -1,7 +1,7 @@
 // blueprint.hpp - What a new partition must look like, and the statements that make one.
 //
-// A new partition is built alone, completely, as the parent's owner, and attached last; so that the parent is locked
-// for the attachment only, and nobody ever sees a partition that lacks a property.
+// A new partition is built alone, as the parent's owner, and attached last, so that the parent is locked for the
+// attachment only; all in one transaction, so that nobody ever sees a partition that lacks a property.
 #pragma once
 
 #include "partition/bounds.hpp"

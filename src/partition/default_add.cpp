@@ -51,7 +51,6 @@ Range middle_of(const Policy &policy, const Set &set) {
 /// The tables to make, and the statements for that.
 struct Design {
 	std::string table; ///< the default partition, qualified
-	std::vector<std::string> leaves;
 	std::vector<std::string> statements;
 	std::vector<std::string> attach; ///< see draft_partition()
 };
@@ -102,7 +101,6 @@ private:
 	void attach_leaf(const std::string &leaf, const std::string &bounds) {
 		auto &statements = blueprint_.hands_down_identity ? design_.attach : design_.statements;
 		statements.push_back("ALTER TABLE " + design_.table + " ATTACH PARTITION " + leaf + " " + bounds);
-		design_.leaves.push_back(leaf);
 	}
 
 	std::string bound(Moment moment, Side side) const {

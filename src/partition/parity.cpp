@@ -109,7 +109,7 @@ std::vector<Oid> line_of(Oid parent, Oid partition) {
 	std::vector<Oid> line{partition};
 	const List *const ancestors =
 		call([&] { return get_rel_relispartition(partition) ? get_partition_ancestors(partition) : NIL; });
-	for (int i = 0; i < list_length(ancestors); ++i) {
+	for (int i = 0; ancestors != nullptr && i < ancestors->length; ++i) {
 		line.insert(line.begin(), ancestors->elements[i].oid_value);
 		if (line.front() == parent) {
 			return line;
