@@ -48,13 +48,13 @@ CREATE TRIGGER same BEFORE INSERT ON rich FOR EACH ROW EXECUTE FUNCTION same();
 SELECT count(*) FROM warden.partition_by_number('rich', 100, ahead => 99);
 SELECT count(*) FROM warden.partition_subdivide('rich', 'hash', 'n', modulus => 20);
 DROP TABLE rich_p0;
--- 2 indexes, 1 foreign key, 2 checks, 3 defaults, 2 columns that are not null, 3 triggers, 1 of statistics, and 6
+-- of a table: 2 indexes, 1 foreign key, 2 checks, 3 defaults, 2 columns not null, 3 triggers, 1 of statistics, and 6; and few beside
 BEGIN;
 SELECT partition, status FROM warden.partition_maintain('rich');
-SELECT locks_taken() <= 21 * 20 AS suffices, locks_taken() > 21 * 5 AS "not by far";
+SELECT locks_taken() <= 21 * 20 + 10 AS suffices, locks_taken() > 21 * 5 AS "not by far";
 COMMIT;
 BEGIN;
 DROP TABLE rich_p0;
-SELECT locks_taken() <= 21 * 20 AS suffices, locks_taken() > 21 * 15 AS "not by far";
+SELECT locks_taken() <= 21 * 20 + 10 AS suffices, locks_taken() > 21 * 15 AS "not by far";
 COMMIT;
 DROP SCHEMA locks CASCADE;
