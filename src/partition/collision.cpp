@@ -62,7 +62,7 @@ Outcome split_outcome(const Policy &policy, const Set &set, const Blueprint &blu
 	for (const Remainder &part : parts_of(whole, policy.kind.modulus)) {
 		Draft draft = draft_partition(blueprint, placement_of(policy, set, part));
 		std::ranges::move(draft.build, std::back_inserter(statements));
-		statements.push_back(draft.attach);
+		std::ranges::move(draft.attach, std::back_inserter(statements));
 		parts += format("%s%d", parts.empty() ? "" : ", ", part.remainder);
 	}
 	statements.push_back("INSERT INTO " + parent + " (" + columns + ") OVERRIDING SYSTEM VALUE SELECT " + columns +
@@ -94,10 +94,20 @@ Outcome collision_outcome(const Work &work, const Collision &collision) {
 	const Draft draft =
 		draft_partition(read_blueprint(work.policy, work.set.bounds), placement_of(work.policy, work.set, place));
 	std::vector<std::string> statements = draft.build;
+	// Unless it can take rows before it is attached.
+	const bool must_wait = draft.attach.size() > 1;
+	if (must_wait) {
+		statements.push_back("CREATE TEMPORARY TABLE moved_rows ON COMMIT DROP AS SELECT " + columns + " FROM " + name +
+		                     " WITH NO DATA");
+	}
 	statements.push_back("WITH moved AS (DELETE FROM " + name + " WHERE " + condition + " RETURNING " + columns +
-	                     ") INSERT INTO " + draft.qualified_name + " (" + columns + ") SELECT " + columns +
-	                     " FROM moved");
-	statements.push_back(draft.attach);
+	                     ") INSERT INTO " + (must_wait ? "pg_temp.moved_rows" : draft.qualified_name) + " (" + columns +
+	                     ") SELECT " + columns + " FROM moved");
+	statements.insert(statements.end(), draft.attach.begin(), draft.attach.end());
+	if (must_wait) {
+		statements.push_back("INSERT INTO " + draft.qualified_name + " (" + columns +
+		                     ") OVERRIDING SYSTEM VALUE SELECT " + columns + " FROM pg_temp.moved_rows");
+	}
 	std::string detail =
 		"Default partition " + name + " holds " + count_of(collision.rows) + " with " + condition + ".";
 	const bool can_move = !has_references(parent);

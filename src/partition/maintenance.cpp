@@ -13,6 +13,7 @@
 #include <algorithm>
 
 extern "C" {
+#include "access/twophase.h"
 #include "access/xlog.h"
 #include "storage/lock.h"
 }
@@ -121,6 +122,10 @@ std::vector<Policy> own_policies() {
 std::size_t locks_of_a_transaction() {
 	const std::size_t all = static_cast<std::size_t>(max_locks_per_xact) * static_cast<std::size_t>(MaxConnections);
 	return all / 2 - std::min(all / 8, catalogue_locks);
+}
+
+std::size_t locks_of_the_server() {
+	return static_cast<std::size_t>(max_locks_per_xact) * static_cast<std::size_t>(MaxBackends + max_prepared_xacts);
 }
 
 std::vector<Outcome> maintain_in_transaction(const Policy &policy, Mode mode, std::size_t &locks) {

@@ -70,8 +70,10 @@ void build(const Draft &draft, const Blueprint &blueprint, Oid owner) {
 void attach(const Draft &draft, const Blueprint &blueprint, Oid owner, std::vector<std::string> &statements) {
 	const AsOwner scope(owner);
 	Spi spi;
-	spi.execute(draft.attach.c_str());
-	statements.push_back(draft.attach);
+	for (const std::string &statement : draft.attach) {
+		spi.execute(statement.c_str());
+		statements.push_back(statement);
+	}
 	for (const std::string &identity : replica_identities(blueprint, draft.qualified_name)) {
 		spi.execute(identity.c_str());
 		statements.push_back(identity);
@@ -176,7 +178,7 @@ std::optional<Done> create_partition(const Policy &policy, const Place &place) {
 
 Done plan_creation(const Policy &policy, const Set &set, const Place &place) {
 	Draft draft = draft_partition(read_blueprint(policy, set.bounds), placement_of(policy, set, place));
-	draft.build.push_back(draft.attach);
+	draft.build.insert(draft.build.end(), draft.attach.begin(), draft.attach.end());
 	return {draft.qualified_name, join(draft.build)};
 }
 

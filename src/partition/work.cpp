@@ -19,6 +19,24 @@ namespace {
 
 constexpr std::size_t most_tasks = 10'000; // for a set in one CALL; the rest is for the next
 
+// Server code.  What DROP locks, which is more than what is locked to create it: the table, its TOAST table and that
+// one's index, its two types, a primary key, and everything else that hangs on it.
+int count_locks(Relation parent) {
+	const TupleDesc columns = RelationGetDescr(parent);
+	int locks = 6 + list_length(RelationGetIndexList(parent)) + list_length(RelationGetFKeyList(parent)) +
+	            list_length(RelationGetStatExtList(parent));
+	if (parent->trigdesc != nullptr) {
+		locks += parent->trigdesc->numtriggers;
+	}
+	if (columns->constr != nullptr) {
+		locks += columns->constr->num_defval + columns->constr->num_check;
+	}
+	for (int i = 0; i < columns->natts; ++i) {
+		locks += TupleDescAttr(columns, i)->attnotnull ? 1 : 0; // a constraint from PostgreSQL 18 on
+	}
+	return locks;
+}
+
 /// The partitions that have expired, but for those that somebody holds.
 std::vector<Oid> find_expired(const Set &set) {
 	const auto count = static_cast<std::ptrdiff_t>(set.expired());
@@ -40,7 +58,7 @@ bool is_declared(const Policy &policy) {
 
 std::size_t locks_per_partition(Oid parent) {
 	const OpenRelation table(parent, NoLock);
-	return 6 + static_cast<std::size_t>(call([&] { return list_length(RelationGetIndexList(table.get())); }));
+	return static_cast<std::size_t>(call(count_locks, table.get()));
 }
 
 const Task *Work::find(Oid partition) const {

@@ -38,8 +38,8 @@ struct Work {
 	const Task *find(Oid partition) const;
 };
 
-/// The locks that a partition keeps until the transaction ends: on itself, its TOAST table and that one's index, its
-/// indexes; and some more for what is beside them.  The parent is locked.
+/// The locks that a partition keeps until the transaction ends in which it is created or dropped, about.  The parent is
+/// locked.
 std::size_t locks_per_partition(Oid parent);
 
 /// What is due of a set, as far as one transaction may hold the locks for it (std::nullopt: a transaction for each
