@@ -1,5 +1,6 @@
 #include "partition/collision.hpp"
 
+#include "partition/default_survey.hpp"
 #include "partition/references.hpp"
 #include "partition/tree.hpp"
 #include "pg/names.hpp"
@@ -65,6 +66,11 @@ std::string count_of(std::int64_t rows) {
 	return (rows < Collision::most_counted ? "" : "at least ") + format("%ld", rows) + (rows == 1 ? " row" : " rows");
 }
 
+/// The keys of a list, where the view has them.
+const char *keys_of(const Policy &policy) {
+	return OidIsValid(policy.kind.declared_on) ? "s.sub_keys" : "s.keys";
+}
+
 constexpr const char *referenced =
 	"Foreign keys refer to the table, and would keep its rows from being moved, or follow them.";
 
@@ -126,6 +132,40 @@ Outcome collision_outcome(const Work &work, const Collision &collision) {
 	}
 	return {draft.qualified_name, "create", "colliding",
 	        can_move ? std::optional(transaction(parent, default_partition, statements)) : std::nullopt, detail};
+}
+
+Error collision_error(const Work &work, const Collision &collision) {
+	const PinnedSettings settings;
+	Error error = rows_in_default(work.set.bounds.default_partition, collision.rows,
+	                              condition_of(Place(collision.value), work.policy, work.set));
+	if (!has_references(work.policy.parent)) {
+		error.hint = "The statements that move them are in SELECT command FROM warden.partition_maintain(" +
+		             quoted_literal(qualified_name(work.policy.parent)) +
+		             ", dry_run => true) WHERE status = 'colliding'.";
+	}
+	return error;
+}
+
+Error unreadable_error(const Policy &policy, const Unreadable &key) {
+	const char *const keys = keys_of(policy);
+	return Error(key.error.sqlstate, format("key \"%s\" cannot be read: %s", key.value.text.c_str(), key.error.what()))
+	    .with_hint(
+			format(" declares the set without it. If it has a new name, type array_replace(%s, %s, 'new name') in "
+	               "the place of %s.",
+	               keys, quoted_literal(key.value.text).c_str(), keys));
+}
+
+std::string command_without(const Policy &policy, const std::vector<Unreadable> &keys) {
+	std::string rest = keys_of(policy);
+	for (const Unreadable &key : keys) {
+		rest = "array_remove(" + rest + ", " + quoted_literal(key.value.text) + ")";
+	}
+	const bool is_below = OidIsValid(policy.kind.declared_on);
+	const std::string declaration = is_below ? "subdivide(s.parent, s.sub_method, s.sub_key, keys => " + rest + ")"
+	                                         : "by_list(s.parent, s.min_rows, " + rest + ", s.storage_parameters)";
+	return "SELECT result.* FROM warden.partition_sets s, warden.partition_" + declaration +
+	       " result WHERE s.parent = " +
+	       quoted_literal(qualified_name(is_below ? policy.kind.declared_on : policy.parent)) + "::regclass";
 }
 
 std::vector<Outcome> growth_outcomes(const Policy &policy) {
