@@ -66,6 +66,26 @@ SELECT left(partition, 25) AS partition, status, left(detail, 27) AS detail FROM
     keys => ARRAY[(SELECT string_agg(md5(n::text), '') FROM generate_series(1, 600) n), 'short']);
 DROP TABLE longs;
 
+-- keys that are stored out of line are read as well between the transactions of CALL
+CREATE TABLE wides (v text, w text) PARTITION BY LIST (v);
+SELECT string_agg(md5(n::text), '') AS wide FROM generate_series(1, 100) n \gset
+SELECT left(partition, 25) AS partition, status FROM warden.partition_by_list('wides', keys => ARRAY[:'wide', :'wide' || 'x', NULL]);
+SELECT * FROM warden.partition_subdivide('wides', 'list', 'w', keys => ARRAY[:'wide', 'y']) WHERE status <> 'skipped';
+SELECT pg_relation_size(reltoastrelid) > 0 AS "out of line" FROM pg_class WHERE oid = 'warden.partition_policies'::regclass;
+DROP TABLE wides_null;
+CALL warden.maintain();
+SELECT count(*) FROM pg_partition_tree('wides_null');
+SELECT length(keys::text), last_error FROM warden.partition_sets;
+DROP TABLE wides;
+
+-- a type that says more of what it does not read
+CREATE DOMAIN object AS jsonb CHECK (jsonb_typeof(value) = 'object');
+CREATE TABLE objects (v object) PARTITION BY LIST (v);
+SELECT partition FROM warden.partition_by_list('objects', keys => '{"{\"a\": 1}"}');
+UPDATE warden.partition_policies SET keys = '{"{a: 1}"}' WHERE parent = 'objects'::regclass;
+SELECT detail FROM warden.partition_maintain('objects');
+DROP TABLE objects;
+
 -- money
 SET lc_monetary = 'C';
 CREATE TABLE prices (v money) PARTITION BY LIST (v);

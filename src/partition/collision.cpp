@@ -149,6 +149,7 @@ Error collision_error(const Work &work, const Collision &collision) {
 Error unreadable_error(const Policy &policy, const Unreadable &key) {
 	const char *const keys = keys_of(policy);
 	return Error(key.error.sqlstate, format("key \"%s\" cannot be read: %s", key.value.text.c_str(), key.error.what()))
+	    .with_detail(key.error.detail)
 	    .with_hint(
 			format(" declares the set without it. If it has a new name, type array_replace(%s, %s, 'new name') in "
 	               "the place of %s.",

@@ -91,7 +91,8 @@ void Progress::fail(const std::vector<Unreadable> &keys) {
 		failed(error, "create");
 		Outcome &outcome = outcomes_.back();
 		outcome.command = command_without(policy_, keys);
-		outcome.detail = outcome.detail.value_or("") + ". The command" + error.hint;
+		const std::string detail = outcome.detail.value_or("");
+		outcome.detail = detail + (detail.ends_with('.') ? " " : ". ") + "The command" + error.hint;
 	}
 }
 

@@ -65,6 +65,8 @@ $node->safe_psql('postgres', qq{
 is_deeply([ warnings() ], [], 'a set below another is silent as well');
 cut_at(-2, 'tenants_null');
 is_deeply([ warnings() ], ['table public.tenants_null has no partition for new rows'], 'until it has no partitions');
+is(() = $log =~ /could not create a partition of table public\.tenants_null: default/g, 10, 'ten ranges that collide are told of');
+like($log, qr/could not create 1[12] partitions of table public\.tenants_null$/m, 'and how many there are');
 like($log, qr/HINT:  The reason is in warden\.partition_sets_below\.$/m, 'with the view that has the reason');
 is($node->safe_psql('postgres',
 		"SELECT colliding > 0 FROM warden.partition_sets_below WHERE parent = 'tenants_null'::regclass"), 't', 'which it has');
