@@ -155,6 +155,7 @@ std::vector<Outcome> maintain_in_transaction(const Policy &policy, Mode mode, st
 			for (const Collision &collision : work->collisions) {
 				progress.tell(collision_outcome(*work, collision));
 			}
+			progress.fail(work->unreadable);
 			if (work->unknown) {
 				progress.failed(*work->unknown, "maintain");
 			}

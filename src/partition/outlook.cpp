@@ -161,9 +161,11 @@ void warn_of_end(const Policy &policy) {
 	const std::string message = covered == now ? format("table %s has no partition for new rows", table.c_str())
 	                                           : format("table %s has partitions only up to %s", table.c_str(),
 	                                                    show_moment(covered, set.bounds.key, set.zone).c_str());
-	report(WARNING, Error(ERRCODE_WARNING, message)
-	                    .with_detail("What follows could not be created.")
-	                    .with_hint("The reason is in warden.partition_sets."));
+	report(WARNING,
+	       Error(ERRCODE_WARNING, message)
+	           .with_detail("What follows could not be created.")
+	           .with_hint(format("The reason is in warden.%s.",
+	                             OidIsValid(policy.kind.declared_on) ? "partition_sets_below" : "partition_sets")));
 }
 
 } // namespace warden::partition

@@ -1,5 +1,6 @@
 #include "partition/progress.hpp"
 
+#include "partition/collision.hpp"
 #include "partition/default_survey.hpp"
 
 #include "pg/transaction.hpp"
@@ -31,6 +32,13 @@ const char *status_in_default(const Error &error) {
 	default:
 		return nullptr;
 	}
+}
+
+/// Whether a value is itself the reason why it has no partition: its type does not take it, or it is too long.
+bool is_of_value(const Task &task, const Error &error) {
+	const int category = ERRCODE_TO_CATEGORY(error.sqlstate);
+	return task.place && std::holds_alternative<Value>(*task.place) &&
+	       (category == ERRCODE_DATA_EXCEPTION || category == ERRCODE_PROGRAM_LIMIT_EXCEEDED);
 }
 
 /// What the step that failed would have been; it may be that even this cannot be said.
@@ -77,6 +85,17 @@ void Progress::failed(const Error &error, const char *action, const std::optiona
 	outcomes_.push_back(std::move(outcome));
 }
 
+void Progress::fail(const std::vector<Unreadable> &keys) {
+	for (const Unreadable &key : keys) {
+		const Error error = unreadable_error(policy_, key);
+		failed(error, "create");
+		Outcome &outcome = outcomes_.back();
+		outcome.command = command_without(policy_, keys);
+		const std::string detail = outcome.detail.value_or("");
+		outcome.detail = detail + (detail.ends_with('.') ? " " : ". ") + "The command" + error.hint;
+	}
+}
+
 void Progress::more() {
 	outcomes_.push_back({std::nullopt, "maintain", "planned", std::nullopt,
 	                     "More is due than one transaction should lock: CALL warden.maintain() does all of it."});
@@ -90,7 +109,7 @@ void Progress::fail(const Work &work, const Task &task, const Error &error) {
 	failed(error, task.action, describe(work, task));
 	lacks_partitions_ |= task.creates();
 	// What keeps one partition from being created would keep the next.  What keeps one from being retired is its own.
-	creation_stopped_ |= task.creates();
+	creation_stopped_ |= task.creates() && !is_of_value(task, error);
 }
 
 bool Progress::is_news(const Error &error) {

@@ -35,10 +35,7 @@ void check_default(Oid default_partition, const std::string &condition) {
 	const AsOwner owner(owner_of(default_partition));
 	Spi spi;
 	if (!spi.query<int32>(("SELECT 1 FROM " + name + " WHERE " + condition + " LIMIT 1").c_str()).empty()) {
-		throw Error(ERRCODE_CHECK_VIOLATION,
-		            format("default partition %s holds rows of the new partition", name.c_str()))
-			.with_detail("They have " + condition + ".")
-			.with_hint("Move them out of the default partition: the others are created meanwhile.");
+		throw Error(rows_in_default(default_partition, std::nullopt, condition));
 	}
 }
 

@@ -75,13 +75,21 @@ std::optional<Work> find_work(const Policy &policy, std::optional<std::size_t> l
 	if (!relation_exists(policy.parent)) {
 		return std::nullopt;
 	}
-	Work work{.policy = policy, .set = examine(policy), .tasks = {}, .others = {}, .collisions = {}, .unknown = {}};
+	Work work{.policy = policy,
+	          .set = examine(policy),
+	          .tasks = {},
+	          .others = {},
+	          .collisions = {},
+	          .unreadable = {},
+	          .unknown = {}};
 	// A file that cannot be looked at must not keep partitions from being created.
 	work.unknown = attempt([&] { work.set.window.cutoff = find_cutoff(policy, work.set, true, work.others); });
 	const std::size_t each = locks_per_partition(policy.parent) * (1 + count_below(policy, work.set));
 	const std::size_t limit = locks ? *locks / each : most_tasks;
-	auto [missing, collisions] = find_missing(policy, work.set, limit + 1, locks ? Looks::ToTell : Looks::ToCreate);
+	auto [missing, collisions, unreadable] =
+		find_missing(policy, work.set, limit + 1, locks ? Looks::ToTell : Looks::ToCreate);
 	work.collisions = std::move(collisions);
+	work.unreadable = std::move(unreadable);
 	std::vector<Oid> expired = find_expired(work.set);
 	const Oid detaching = work.set.bounds.is_detaching ? find_detaching(policy.parent) : InvalidOid;
 	const bool detaching_has_expired = std::erase(expired, detaching) > 0;

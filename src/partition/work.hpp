@@ -30,9 +30,10 @@ struct Work {
 	std::vector<Task> tasks;
 	std::vector<Policy> others;        ///< of sets that take this one along
 	std::vector<Collision> collisions; ///< what cannot be created before rows are moved
-	std::size_t locks = 0;             ///< that they will hold, about
-	bool is_all = true;                ///< otherwise more is due than these tasks
-	std::optional<Error> unknown;      ///< why it is not known what has expired by its size
+	std::vector<Unreadable> unreadable;
+	std::size_t locks = 0;        ///< that they will hold, about
+	bool is_all = true;           ///< otherwise more is due than these tasks
+	std::optional<Error> unknown; ///< why it is not known what has expired by its size
 
 	/// What is to be done with a partition that exists; null: nothing.
 	const Task *find(Oid partition) const;
