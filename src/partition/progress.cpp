@@ -2,6 +2,7 @@
 
 #include "partition/default_survey.hpp"
 
+#include "pg/names.hpp"
 #include "pg/transaction.hpp"
 
 extern "C" {
@@ -33,11 +34,11 @@ const char *status_in_default(const Error &error) {
 	}
 }
 
-/// What the step that failed would have been; it may be that even this cannot be said.
+/// What the step that failed would have been; it may be that no more can be said than which partition it was about.
 std::optional<Done> describe(const Work &work, const Task &task) {
 	std::optional<Done> planned;
-	if (attempt([&] { planned = plan(work, task); })) {
-		return std::nullopt;
+	if (attempt([&] { planned = plan(work, task); }) && OidIsValid(task.partition)) {
+		std::ignore = attempt([&] { planned = Done{qualified_name(task.partition), ""}; });
 	}
 	return planned;
 }
@@ -72,7 +73,7 @@ void Progress::failed(const Error &error, const char *action, const std::optiona
 	Outcome outcome = failure(error, action);
 	if (planned) {
 		outcome.partition = planned->partition;
-		outcome.command = planned->command;
+		outcome.command = planned->command.empty() ? std::nullopt : std::optional(planned->command);
 	}
 	outcomes_.push_back(std::move(outcome));
 }
