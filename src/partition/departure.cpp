@@ -97,10 +97,21 @@ void complete(const Policy &policy, Oid partition, const std::vector<std::string
 	}
 }
 
+/// How a partition is attached again.
+std::string attach_command(const Work &work, Oid partition) {
+	const Bounds &bounds = work.set.bounds;
+	const auto found = std::ranges::find(bounds.oids, partition);
+	const auto i = static_cast<std::size_t>(found - bounds.oids.begin());
+	return i < bounds.ranges.size() ? "ALTER TABLE " + qualified_name(work.policy.parent) + " ATTACH PARTITION " +
+	                                      qualified_name(partition) + " " + bound_of(bounds.ranges[i], work.set)
+	                                : "";
+}
+
 /// The rest of the transaction that has detached a partition, logged as this action; what follows it is done as well if
-/// that is still wanted.  One for which that cannot be done stays as a table, and why is returned: to be pending for
-/// that is worse.
-std::optional<Error> conclude(const Policy &policy, Oid partition, const char *action, bool is_wanted, Done &done) {
+/// that is still wanted.  One for which that cannot be done stays as a table, and why is returned, with the statement
+/// that puts it back: to be pending for that is worse.
+std::optional<Error> conclude(const Policy &policy, Oid partition, const char *action, bool is_wanted,
+                              const std::string &attach, Done &done) {
 	if (call(get_rel_relispartition, partition)) {
 		throw renamed_meanwhile(policy.parent);
 	}
@@ -116,6 +127,8 @@ std::optional<Error> conclude(const Policy &policy, Oid partition, const char *a
 		}
 		if (kept) {
 			action = "detach";
+			kept->hint +=
+				(kept->hint.empty() ? "" : " ") + format("To have it in the set again use %s.", attach.c_str());
 		}
 	}
 	forget(partition);
@@ -150,6 +163,7 @@ public:
 		}
 		action_ = task->action;
 		name_ = qualified_name(partition_);
+		attach_ = attach_command(*work, partition_);
 		const AsExtension owner;
 		Spi().execute(insert_departure, partition_, parent_, std::string_view(action_));
 	}
@@ -160,7 +174,7 @@ public:
 			const SnapshotScope snapshot;
 			const PinnedSettings settings;
 			Done done{name_, order_.statement};
-			kept_ = conclude(*policy_, partition_, action_, true, done);
+			kept_ = conclude(*policy_, partition_, action_, true, attach_, done);
 		}
 		call([&] { UnlockRelationIdForSession(&lock_, ShareUpdateExclusiveLock); });
 	}
@@ -181,6 +195,7 @@ private:
 	std::optional<Policy> policy_;
 	const char *action_ = nullptr;
 	std::string name_;
+	std::string attach_;
 	std::optional<Error> kept_;
 };
 
@@ -217,13 +232,14 @@ Ending finalize_now(const Policy &policy, Oid partition, const EarlySnapshot &sn
 	}
 	const std::optional<Work> work = find_work(policy, std::nullopt);
 	const Task *const task = work ? work->find(partition) : nullptr;
-	if (task == nullptr) {
+	if (!work || task == nullptr) {
 		return {};
 	}
 	const bool is_wanted = is_still_wanted(policy, partition, task->has_expired);
 	const char *const action = is_wanted                                             ? name_of(policy.retention.way)
 	                           : was_begun_by_us(policy.parent, partition, "detach") ? "detach"
 	                                                                                 : "finalize";
+	const std::string attach = attach_command(*work, partition);
 	lock_tree_now(partition, AccessExclusiveLock);
 	for (const Peer &peer : find_peers(OpenRelation(partition, NoLock))) {
 		lock_now(peer.table, peer.refers_to_us ? AccessExclusiveLock : ShareRowExclusiveLock);
@@ -233,7 +249,7 @@ Ending finalize_now(const Policy &policy, Oid partition, const EarlySnapshot &sn
 		const AsOwner owner(owner_of(policy.parent));
 		snapshot.execute(done.command);
 	}
-	const auto kept = conclude(policy, partition, action, is_wanted, done);
+	const auto kept = conclude(policy, partition, action, is_wanted, attach, done);
 	return {.done = done, .error = kept, .refusal = {}};
 }
 

@@ -321,7 +321,7 @@ COMMENT ON TABLE warden.partition_holds IS
 COMMENT ON TABLE warden.partition_checks IS
     'Constraints named pg_warden_no_rows_of_new_partitions, which CALL warden.maintain() adds to a default partition, or a table below it, while it creates partitions: whose set it is of, which table, which process, when. Empty when no maintenance is at work; what one has left that was killed is removed by the next.';
 COMMENT ON FUNCTION warden.partition_hold(regclass, text) IS
-    'Keeps a partition of a managed set from being retired, whatever its age, until partition_release(); again with another reason replaces that. Everybody can read the reason. Errors: 42809 not a partition, 42704 its table is not managed, 42501 not the owner of that table, 55P03 it is just being retired. Locks the partition in SHARE UPDATE EXCLUSIVE mode.';
+    'Keeps a partition of a managed set from being retired, whatever its age, with all below it and with what is of the same range in sets that on_reference => pair joins with its own, until partition_release(); again with another reason replaces that. Everybody can read the reason. Errors: 42809 not a partition, 42704 its table is not managed, 42501 not the owner of that table, 55P03 it is just being retired. Locks the partition in SHARE UPDATE EXCLUSIVE mode.';
 COMMENT ON FUNCTION warden.partition_release(regclass) IS
     'Lets retention take a partition again that was held. Errors: 42704 it is not held, 42809 not a partition, 42501 not the owner of its table.';
 COMMENT ON FUNCTION warden.partition_maintain(regclass, boolean) IS

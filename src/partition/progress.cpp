@@ -3,6 +3,7 @@
 #include "partition/collision.hpp"
 #include "partition/default_survey.hpp"
 
+#include "pg/names.hpp"
 #include "pg/transaction.hpp"
 
 extern "C" {
@@ -41,11 +42,11 @@ bool is_of_value(const Task &task, const Error &error) {
 	       (category == ERRCODE_DATA_EXCEPTION || category == ERRCODE_PROGRAM_LIMIT_EXCEEDED);
 }
 
-/// What the step that failed would have been; it may be that even this cannot be said.
+/// What the step that failed would have been; it may be that no more can be said than which partition it was about.
 std::optional<Done> describe(const Work &work, const Task &task) {
 	std::optional<Done> planned;
-	if (attempt([&] { planned = plan(work, task); })) {
-		return std::nullopt;
+	if (attempt([&] { planned = plan(work, task); }) && OidIsValid(task.partition)) {
+		std::ignore = attempt([&] { planned = Done{qualified_name(task.partition), ""}; });
 	}
 	return planned;
 }
@@ -80,7 +81,7 @@ void Progress::failed(const Error &error, const char *action, const std::optiona
 	Outcome outcome = failure(error, action);
 	if (planned) {
 		outcome.partition = planned->partition;
-		outcome.command = planned->command;
+		outcome.command = planned->command.empty() ? std::nullopt : std::optional(planned->command);
 	}
 	outcomes_.push_back(std::move(outcome));
 }

@@ -5,7 +5,9 @@
 #include "pg/spi.hpp"
 
 extern "C" {
+#include "miscadmin.h"
 #include "commands/trigger.h"
+#include "utils/builtins.h"
 }
 
 namespace warden::partition {
@@ -44,9 +46,14 @@ WHERE d.classid = 'pg_constraint'::regclass AND d.refclassid = 'pg_class'::regcl
   AND f.contype = 'f' AND f.confrelid = $1 AND f.conrelid <> $1
 LIMIT 1)"};
 
-// $1 the partition.  The foreign keys to it from other tables, and the search for rows that refer to its rows.
+// $1 the partition.  The foreign keys to it from other tables, the search for rows that refer to its rows, and what the
+// current user lacks for that.
 constinit Statement find_foreign_keys{R"(
 SELECT f.conname::text, f.conrelid,
+       CASE WHEN NOT has_schema_privilege(c.relnamespace, 'USAGE') THEN format('USAGE ON SCHEMA %I', s.nspname)
+            WHEN NOT has_table_privilege(f.conrelid, 'SELECT')
+                 AND NOT (SELECT bool_and(has_column_privilege(f.conrelid, k, 'SELECT')) FROM unnest(f.conkey) k)
+            THEN format('SELECT ON %s', f.conrelid::regclass) END,
        format('SELECT 1 FROM %s r JOIN %s p ON (%s) LIMIT 1', f.conrelid::regclass, f.confrelid::regclass,
               (SELECT string_agg(format('p.%I OPERATOR(%I.%s) r.%I', p.attname, n.nspname, o.oprname, r.attname), ' AND ')
                FROM unnest(f.conkey, f.confkey, f.conpfeqop) k (referring, referred, equals)
@@ -55,7 +62,17 @@ SELECT f.conname::text, f.conrelid,
                JOIN pg_operator o ON o.oid = k.equals
                JOIN pg_namespace n ON n.oid = o.oprnamespace))
 FROM pg_constraint f
+JOIN pg_class c ON c.oid = f.conrelid
+JOIN pg_namespace s ON s.oid = c.relnamespace
 WHERE f.contype = 'f' AND f.confrelid = $1 AND f.conrelid <> $1)"};
+
+Error missing_privilege(Oid partition, const std::string &privilege) {
+	const std::string role = call([] { return quote_identifier(GetUserNameFromId(GetUserId(), false)); });
+	return Error(ERRCODE_INSUFFICIENT_PRIVILEGE, format("role %s may not look for rows that refer to %s", role.c_str(),
+	                                                    qualified_name(partition).c_str()))
+	    .with_detail("It has no privilege " + privilege + ".")
+	    .with_hint("Use GRANT " + privilege + " TO " + role + ".");
+}
 
 } // namespace
 
@@ -79,8 +96,12 @@ bool is_referenced(Oid partition) {
 
 void check_references(Oid partition) {
 	Spi spi;
-	for (const auto &[name, table, search] :
-	     spi.query_latest<std::string_view, Oid, std::string_view>(find_foreign_keys, partition)) {
+	for (const auto &[name, table, lacking, search] :
+	     spi.query_latest<std::string_view, Oid, std::optional<std::string_view>, std::string_view>(find_foreign_keys,
+	                                                                                                partition)) {
+		if (lacking) {
+			throw missing_privilege(partition, std::string(*lacking));
+		}
 		const TimestampTz start = call(GetCurrentTimestamp);
 		const bool is_referenced = !Spi().query<int32>(std::string(search).c_str()).empty();
 		const auto milliseconds = call([&] { return TimestampDifferenceMilliseconds(start, GetCurrentTimestamp()); });

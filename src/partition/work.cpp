@@ -37,10 +37,15 @@ int count_locks(Relation parent) {
 	return locks;
 }
 
-/// The partitions that have expired, but for those that somebody holds.
-std::vector<Oid> find_expired(const Set &set) {
-	const auto count = static_cast<std::ptrdiff_t>(set.expired());
-	std::vector<Oid> expired(set.bounds.oids.begin(), set.bounds.oids.begin() + count);
+/// The partitions that have expired, but for those that somebody holds, or of which he holds what leaves with them.
+std::vector<Oid> find_expired(const Set &set, const Expiry &expiry) {
+	const std::size_t count = set.expired();
+	std::vector<Oid> expired;
+	for (std::size_t i = 0; i < count; ++i) {
+		if (expiry.takes(set.bounds.ranges[i])) {
+			expired.push_back(set.bounds.oids[i]);
+		}
+	}
 	if (!expired.empty()) {
 		const std::vector<Oid> held = held_partitions();
 		std::erase_if(expired, [&](Oid partition) { return std::ranges::binary_search(held, partition); });
@@ -78,19 +83,21 @@ std::optional<Work> find_work(const Policy &policy, std::optional<std::size_t> l
 	Work work{.policy = policy,
 	          .set = examine(policy),
 	          .tasks = {},
-	          .others = {},
+	          .expiry = {},
 	          .collisions = {},
 	          .unreadable = {},
 	          .unknown = {}};
+	work.expiry.cutoff = work.set.window.cutoff;
 	// A file that cannot be looked at must not keep partitions from being created.
-	work.unknown = attempt([&] { work.set.window.cutoff = find_cutoff(policy, work.set, true, work.others); });
+	work.unknown = attempt([&] { find_expiry(policy, work.set, true, work.expiry); });
+	work.set.window.cutoff = work.expiry.cutoff;
 	const std::size_t each = locks_per_partition(policy.parent) * (1 + count_below(policy, work.set));
 	const std::size_t limit = locks ? *locks / each : most_tasks;
 	auto [missing, collisions, unreadable] =
 		find_missing(policy, work.set, limit + 1, locks ? Looks::ToTell : Looks::ToCreate);
 	work.collisions = std::move(collisions);
 	work.unreadable = std::move(unreadable);
-	std::vector<Oid> expired = find_expired(work.set);
+	std::vector<Oid> expired = find_expired(work.set, work.expiry);
 	const Oid detaching = work.set.bounds.is_detaching ? find_detaching(policy.parent) : InvalidOid;
 	const bool detaching_has_expired = std::erase(expired, detaching) > 0;
 	work.is_all = missing.size() + expired.size() <= limit;
@@ -122,11 +129,11 @@ std::optional<Refusal> lock_set(const Work &work, const Task &task) {
 }
 
 std::optional<Done> perform(const Work &work, const Task &task) {
-	if (task.retires() && !std::ranges::all_of(work.others, is_declared)) {
+	if (task.retires() && !std::ranges::all_of(work.expiry.others, is_declared)) {
 		return std::nullopt;
 	}
 	return task.place ? create_partition(work.policy, *task.place)
-	                  : retire_partition(work.policy, task.partition, work.set.window.cutoff);
+	                  : retire_partition(work.policy, task.partition, work.expiry);
 }
 
 Done plan(const Work &work, const Task &task) {

@@ -28,7 +28,7 @@ struct Work {
 	Policy policy;
 	Set set;
 	std::vector<Task> tasks;
-	std::vector<Policy> others;        ///< of sets that take this one along
+	Expiry expiry;
 	std::vector<Collision> collisions; ///< what cannot be created before rows are moved
 	std::vector<Unreadable> unreadable;
 	std::size_t locks = 0;        ///< that they will hold, about
