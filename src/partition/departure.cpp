@@ -23,7 +23,9 @@ PGDLLEXPORT void partition_depart(Datum argument);
 #include "catalog/namespace.h"
 #include "catalog/partition.h"
 #include "catalog/pg_class.h"
+#include "catalog/pg_extension.h"
 #include "catalog/pg_inherits.h"
+#include "commands/extension.h"
 #include "storage/lmgr.h"
 #include "utils/lsyscache.h"
 }
@@ -139,6 +141,18 @@ std::optional<Error> conclude(const Policy &policy, Oid partition, const char *a
 	return kept;
 }
 
+// Whether the extension is there, and will be until the end of the transaction: who drops it locks it first.  That is
+// waited for, as the detachment cannot be undone any more: without the extension nobody would finalize it later.
+bool keep_extension() {
+	return call([] {
+		const Oid extension = get_extension_oid("pg_warden", true);
+		if (OidIsValid(extension)) {
+			LockDatabaseObject(ExtensionRelationId, extension, 0, AccessShareLock);
+		}
+		return OidIsValid(get_namespace_oid("warden", true));
+	});
+}
+
 // The worker's side: what goes on before and after the statement, in its first and in its last transaction.
 class Departure {
 public:
@@ -169,8 +183,7 @@ public:
 	}
 
 	void end() {
-		// If somebody has dropped the extension meanwhile, there is nobody to finalize it later.
-		if (policy_ && OidIsValid(call(get_namespace_oid, "warden", true))) {
+		if (policy_ && keep_extension()) {
 			const SnapshotScope snapshot;
 			const PinnedSettings settings;
 			Done done{name_, order_.statement};
