@@ -57,11 +57,6 @@ std::string transaction(Oid parent, Oid partition, const std::vector<std::string
 	return text + ";\nCOMMIT";
 }
 
-bool has_references(Oid parent) {
-	const OpenRelation table(parent, NoLock);
-	return std::ranges::any_of(find_peers(table), &Peer::refers_to_us);
-}
-
 std::string count_of(std::int64_t rows) {
 	return (rows < Collision::most_counted ? "" : "at least ") + format("%ld", rows) + (rows == 1 ? " row" : " rows");
 }
@@ -107,7 +102,7 @@ Outcome split_outcome(const Policy &policy, const Set &set, const Blueprint &blu
 		format("Modulus %d, remainder %d would become modulus %d, remainders %s. To move its rows takes "
 	           "ACCESS EXCLUSIVE locks on both tables.",
 	           whole.modulus, whole.remainder, policy.kind.modulus, parts.c_str());
-	const bool can_move = !has_references(policy.parent);
+	const bool can_move = !is_referred_to(policy.parent);
 	if (!can_move) {
 		detail += std::string(" ") + referenced;
 	}
@@ -145,7 +140,7 @@ Outcome collision_outcome(const Work &work, const Collision &collision) {
 	}
 	std::string detail =
 		"Default partition " + name + " holds " + count_of(collision.rows) + " with " + condition + ".";
-	const bool can_move = !has_references(parent);
+	const bool can_move = !is_referred_to(parent);
 	if (!can_move) {
 		detail += std::string(" ") + referenced;
 	}
@@ -157,7 +152,7 @@ Error collision_error(const Work &work, const Collision &collision) {
 	const PinnedSettings settings;
 	Error error = rows_in_default(work.set.bounds.default_partition, collision.rows,
 	                              condition_of(Place(collision.value), work.policy, work.set));
-	if (!has_references(work.policy.parent)) {
+	if (!is_referred_to(work.policy.parent)) {
 		error.hint = "The statements that move them are in SELECT command FROM warden.partition_maintain(" +
 		             quoted_literal(qualified_name(work.policy.parent)) +
 		             ", dry_run => true) WHERE status = 'colliding'.";

@@ -89,9 +89,7 @@ const Held *find_held(const std::vector<Held> &held, const Range &range) {
 }
 
 bool may_be_paired(const Policy &policy) {
-	const auto refers = [](const Peer &peer) { return !peer.refers_to_us; };
-	return policy.retention.references == Retention::References::Pair ||
-	       std::ranges::any_of(find_peers(OpenRelation(policy.parent, NoLock)), refers);
+	return policy.retention.references == Retention::References::Pair || refers_to_others(policy.parent);
 }
 
 } // namespace warden::partition

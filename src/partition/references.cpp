@@ -4,6 +4,8 @@
 #include "pg/names.hpp"
 #include "pg/spi.hpp"
 
+#include <algorithm>
+
 extern "C" {
 #include "miscadmin.h"
 #include "commands/trigger.h"
@@ -87,6 +89,15 @@ std::vector<Peer> find_peers(const OpenRelation &parent) {
 		peers.push_back({referencing->elements[i].oid_value, true});
 	}
 	return peers;
+}
+
+bool refers_to_others(Oid table) {
+	const auto refers = [](const Peer &peer) { return !peer.refers_to_us; };
+	return std::ranges::any_of(find_peers(OpenRelation(table, NoLock)), refers);
+}
+
+bool is_referred_to(Oid table) {
+	return std::ranges::any_of(find_peers(OpenRelation(table, NoLock)), &Peer::refers_to_us);
 }
 
 bool is_referenced(Oid partition) {
