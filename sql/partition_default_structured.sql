@@ -52,7 +52,7 @@ LEFT JOIN pg_index x ON x.indrelid = c.oid AND indisreplident LEFT JOIN pg_class
 WHERE c.relname ~ '^events_default' AND c.relkind IN ('r', 'p') ORDER BY 1;
 SELECT conrelid::regclass, count(*) FROM pg_constraint
 WHERE contype = 'f' AND conrelid::regclass::text ~ 'events_default' GROUP BY 1 ORDER BY 1::text;
-SELECT partition, action, left(command, 40) AS command FROM warden.partition_log WHERE partition ~ 'default';
+SELECT partition, action, left(command, 40) AS command FROM warden.partition_log WHERE partition ~ '^structured.*default';
 SELECT warden.partition_add_default('events');
 
 -- rows find their place, and 8 MB of them are late, and some far off

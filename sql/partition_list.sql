@@ -120,7 +120,7 @@ SELECT command FROM warden.partition_maintain() WHERE parent::text LIKE 'of%' AN
 SELECT tableoid::regclass::text, count(*) FROM of_char GROUP BY 1;
 SELECT tableoid::regclass::text, count(*) FROM of_text GROUP BY 1;
 SELECT bounds('of_date');
--- a value that cannot be read any more fails that set
+-- a value that cannot be read any more fails alone
 ALTER TYPE mood RENAME VALUE 'ok' TO 'fine';
 SELECT partition, status FROM warden.partition_by_list('of_enum', keys => '{fine}');
 ALTER TYPE mood RENAME VALUE 'fine' TO 'so so';

@@ -20,13 +20,16 @@ using namespace pg;
 
 namespace {
 
-// $1 the parent, $2 its newest partition that is a table, or 0, $3 the policy's storage parameters.  relam of a
-// partitioned table is 0 before PostgreSQL 17.
+// $1 the parent, $2 its newest partition that is a table, or 0, $3 the policy's storage parameters.  Before PostgreSQL
+// 17 relam of a partitioned table is 0, and identity columns are not for partitions.
 constinit Statement storage_query{R"(
 SELECT c.relnamespace, n.nspname::text, c.relname::text,
        CASE WHEN newest.relpersistence = 'u' THEN 'UNLOGGED ' ELSE '' END,
        concat(' USING ' || quote_ident(am.amname), ' WITH (' || o.options || ')', ' TABLESPACE ' || quote_ident(t.spcname)),
-       CASE WHEN c.relreplident = 'i' THEN c.oid END
+       concat(' USING ' || quote_ident(own_am.amname), ' TABLESPACE ' || quote_ident(own_space.spcname)),
+       CASE WHEN c.relreplident = 'i' THEN c.oid END,
+       current_setting('server_version_num')::int >= 170000
+       AND EXISTS (SELECT FROM pg_attribute WHERE attrelid = c.oid AND attidentity <> '' AND NOT attisdropped)
 FROM pg_class c
 JOIN pg_namespace n ON n.oid = c.relnamespace
 LEFT JOIN pg_class newest ON newest.oid = $2
@@ -34,6 +37,8 @@ LEFT JOIN pg_class toast ON toast.oid = newest.reltoastrelid
 LEFT JOIN pg_am am ON am.oid = coalesce(nullif(c.relam, 0), newest.relam)
                   AND am.amname <> current_setting('default_table_access_method')
 LEFT JOIN pg_tablespace t ON t.oid = coalesce(nullif(c.reltablespace, 0), newest.reltablespace)
+LEFT JOIN pg_am own_am ON own_am.oid = c.relam
+LEFT JOIN pg_tablespace own_space ON own_space.oid = c.reltablespace
 LEFT JOIN LATERAL (
     SELECT string_agg(setting, ', ') AS options
     FROM (SELECT coalesce($3::text[],
@@ -102,20 +107,21 @@ Draft draft(Drafting &drafting, const std::string &parent, const Placement &plac
 	draft.name = free_name(parent, placement.suffix, {blueprint.schema}, drafting.names);
 	drafting.names.push_back(draft.name);
 	draft.qualified_name = qualified_name(blueprint.schema_name, draft.name);
-	// What is partitioned has no storage, nor what comes with it.
-	draft.build.push_back("CREATE " + (is_leaf ? blueprint.persistence : "") + "TABLE " + draft.qualified_name +
-	                      " (LIKE " + drafting.like + " INCLUDING ALL EXCLUDING INDEXES EXCLUDING IDENTITY)" +
-	                      (is_leaf ? blueprint.storage : " PARTITION BY " + placement.partition_by));
+	// What is partitioned has no storage, but what those below it will have.
+	draft.build.push_back(
+		"CREATE " + (is_leaf ? blueprint.persistence : "") + "TABLE " + draft.qualified_name + " (LIKE " +
+		drafting.like + " INCLUDING ALL EXCLUDING INDEXES EXCLUDING IDENTITY)" +
+		(is_leaf ? blueprint.storage : " PARTITION BY " + placement.partition_by + blueprint.defaults));
 	for (const auto &[before, after] : blueprint.properties) {
 		draft.build.push_back(before + draft.qualified_name + after);
 	}
+	draft.attach.push_back("ALTER TABLE " + qualified_name(blueprint.schema_name, parent) + " ATTACH PARTITION " +
+	                       draft.qualified_name + " " + placement.bound);
 	for (const Placement &child : placement.children) {
 		Draft below = partition::draft(drafting, draft.name, child);
 		std::ranges::move(below.build, std::back_inserter(draft.build));
-		draft.build.push_back(std::move(below.attach));
+		std::ranges::move(below.attach, std::back_inserter(blueprint.hands_down_identity ? draft.attach : draft.build));
 	}
-	draft.attach = "ALTER TABLE " + qualified_name(blueprint.schema_name, parent) + " ATTACH PARTITION " +
-	               draft.qualified_name + " " + placement.bound;
 	return draft;
 }
 
@@ -146,19 +152,21 @@ Blueprint read_blueprint(const Policy &policy, const Bounds &bounds) {
 	Spi spi;
 	Blueprint blueprint{};
 	const auto storage =
-		spi.query_latest<Oid, std::string_view, std::string_view, std::string_view, std::string_view,
-	                     std::optional<Oid>>(storage_query, policy.parent, model, policy.storage_parameters);
+		spi.query_latest<Oid, std::string_view, std::string_view, std::string_view, std::string_view, std::string_view,
+	                     std::optional<Oid>, bool>(storage_query, policy.parent, model, policy.storage_parameters);
 	if (storage.empty()) {
 		throw Error(ERRCODE_UNDEFINED_TABLE, format("relation with OID %u does not exist", policy.parent));
 	}
-	const auto &[schema, schema_name, name, persistence, options, identified] = storage.front();
+	const auto &[schema, schema_name, name, persistence, options, defaults, identified, hands_down] = storage.front();
 	blueprint.schema = schema;
 	blueprint.schema_name = schema_name;
 	blueprint.parent = name;
 	blueprint.persistence = persistence;
 	blueprint.storage = options;
+	blueprint.defaults = defaults;
 	blueprint.has_model = OidIsValid(model);
 	blueprint.identified = identified.value_or(InvalidOid);
+	blueprint.hands_down_identity = hands_down;
 	for (const auto &[before, after] :
 	     spi.query_latest<std::string_view, std::string_view>(properties_query, policy.parent)) {
 		blueprint.properties.push_back({std::string(before), std::string(after)});

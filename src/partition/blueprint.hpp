@@ -1,7 +1,7 @@
 // blueprint.hpp - What a new partition must look like, and the statements that make one.
 //
-// A new partition is built alone, completely, as the parent's owner, and attached last; so that the parent is locked
-// for the attachment only, and nobody ever sees a partition that lacks a property.
+// A new partition is built alone, as the parent's owner, and attached last, so that the parent is locked for the
+// attachment only; all in one transaction, so that nobody ever sees a partition that lacks a property.
 #pragma once
 
 #include "partition/bounds.hpp"
@@ -24,9 +24,11 @@ struct Blueprint {
 	std::string parent;      ///< the parent's name, unqualified
 	std::string persistence; ///< "UNLOGGED " or nothing
 	std::string storage;     ///< the access method, storage parameters and tablespace of CREATE TABLE
+	std::string defaults;    ///< the same of what is partitioned: for those that others will make below it
 	std::vector<Statement> properties;
-	bool has_model; ///< storage is that of the newest partition, and not for the session's settings to say
-	Oid identified; ///< the parent, if an index is its replica identity, or InvalidOid
+	bool has_model;           ///< storage is that of the newest partition, and not for the session's settings to say
+	Oid identified;           ///< the parent, if an index is its replica identity, or InvalidOid
+	bool hands_down_identity; ///< the parent has an identity column, which a partition gets when it is attached
 };
 
 /// Reads it from the catalogue: the properties from the parent; storage parameters from the policy, else from the
@@ -45,12 +47,13 @@ struct Placement {
 struct Draft {
 	std::string name; ///< unqualified
 	std::string qualified_name;
-	std::vector<std::string> build; ///< makes the table
-	std::string attach;
+	std::vector<std::string> build;  ///< makes the table
+	std::vector<std::string> attach; ///< more than one if nothing below it is attached before
 };
 
 /// Drafts a partition.  Its name is free at this moment: no relation or type of the schema has it.  Its own partitions,
-/// if it is to have any, are made and attached to it before it is attached itself.
+/// if it is to have any, are made before it is attached itself, and attached to it; unless the parent hands down its
+/// identity column: the server hands it to the table that is attached, not to those below, and could never detach them.
 Draft draft_partition(const Blueprint &blueprint, const Placement &placement);
 
 /// Whether a relation or type of the schema has that name; and one that none of these schemas has, nor is among the

@@ -245,6 +245,16 @@ Moment to_moment(const List *bound, Notation notation) {
 	return to_moment(value->constvalue, value->consttype, notation);
 }
 
+// Server code.  False if it is no range.
+bool read_range(const PartitionBoundSpec *spec, std::optional<Notation> declared, Range &range) {
+	if (spec == nullptr || spec->is_default || spec->strategy != PARTITION_STRATEGY_RANGE) {
+		return false;
+	}
+	const Notation notation = declared.value_or(Notation::Timestamptz); // time is read by its type
+	range = {to_moment(spec->lowerdatums, notation), to_moment(spec->upperdatums, notation)};
+	return true;
+}
+
 // $1 a collation: whether it orders text by its bytes.
 constinit Statement is_bytewise{R"(
 SELECT CASE WHEN collprovider = 'c' THEN collcollate IN ('C', 'POSIX')
@@ -387,18 +397,19 @@ Oid find_detaching(Oid parent) {
 }
 
 std::optional<Range> read_range(Oid parent, Oid partition, std::optional<Notation> declared) {
-	// Time is read by its type.
-	const Notation notation = declared.value_or(Notation::Timestamptz);
 	Range range{};
 	const bool found = call([&] {
-		const PartitionBoundSpec *const spec = read_bound_spec(partition);
-		if (spec == nullptr || spec->is_default || spec->strategy != PARTITION_STRATEGY_RANGE ||
-		    get_partition_parent(partition, true) != parent || PartitionHasPendingDetach(partition)) {
-			return false;
-		}
-		range = {to_moment(spec->lowerdatums, notation), to_moment(spec->upperdatums, notation)};
-		return true;
+		return read_range(read_bound_spec(partition), declared, range) &&
+		       get_partition_parent(partition, true) == parent && !PartitionHasPendingDetach(partition);
 	});
+	return found ? std::optional(range) : std::nullopt;
+}
+
+std::optional<Range> range_of_bound(const std::string &bound, std::optional<Notation> declared) {
+	Range range{};
+	const char *const text = bound.c_str();
+	const bool found =
+		call([&] { return read_range(castNode(PartitionBoundSpec, stringToNode(text)), declared, range); });
 	return found ? std::optional(range) : std::nullopt;
 }
 

@@ -62,6 +62,9 @@ Oid find_detaching(Oid parent);
 /// siblings.
 std::optional<Range> read_range(Oid parent, Oid partition, std::optional<Notation> declared);
 
+/// The range in pg_class.relpartbound; std::nullopt of a default partition.
+std::optional<Range> range_of_bound(const std::string &bound, std::optional<Notation> declared);
+
 /// The zone to count in for this type of key: a key without time zone is what the clock shows.
 Zone key_zone(const Key &key, const Zone &zone);
 

@@ -51,9 +51,8 @@ Range middle_of(const Policy &policy, const Set &set) {
 /// The tables to make, and the statements for that.
 struct Design {
 	std::string table; ///< the default partition, qualified
-	std::vector<std::string> leaves;
 	std::vector<std::string> statements;
-	std::string attach;
+	std::vector<std::string> attach; ///< see draft_partition()
 };
 
 class Designer {
@@ -67,7 +66,8 @@ public:
 	}
 
 	Design design(const Range &middle) {
-		design_.table = create("_default", "", " PARTITION BY " + method_);
+		design_.table = create("_default", "", " PARTITION BY " + method_ + blueprint_.defaults);
+		design_.attach.push_back("ALTER TABLE " + parent_ + " ATTACH PARTITION " + design_.table + " DEFAULT");
 		if (middle.lower != beginning) {
 			add_leaf("_default_late", {beginning, middle.lower});
 		}
@@ -75,7 +75,6 @@ public:
 			add_leaf("_default_far", {middle.upper, end});
 		}
 		attach_leaf(create("_default_rest", "", blueprint_.storage), "DEFAULT");
-		design_.attach = "ALTER TABLE " + parent_ + " ATTACH PARTITION " + design_.table + " DEFAULT";
 		return design_;
 	}
 
@@ -100,8 +99,8 @@ private:
 	}
 
 	void attach_leaf(const std::string &leaf, const std::string &bounds) {
-		design_.statements.push_back("ALTER TABLE " + design_.table + " ATTACH PARTITION " + leaf + " " + bounds);
-		design_.leaves.push_back(leaf);
+		auto &statements = blueprint_.hands_down_identity ? design_.attach : design_.statements;
+		statements.push_back("ALTER TABLE " + design_.table + " ATTACH PARTITION " + leaf + " " + bounds);
 	}
 
 	std::string bound(Moment moment, Side side) const {
@@ -134,8 +133,8 @@ void build(Oid parent, Design &design, const Blueprint &blueprint) {
 	}
 	lock_to_attach(InvalidOid, find_peers(OpenRelation(parent, NoLock)));
 	const AsOwner scope(owner);
-	run({design.attach});
-	design.statements.push_back(design.attach);
+	run(design.attach);
+	design.statements.insert(design.statements.end(), design.attach.begin(), design.attach.end());
 	const std::vector<std::string> identities = replica_identities(blueprint, design.table);
 	run(identities);
 	design.statements.insert(design.statements.end(), identities.begin(), identities.end());
@@ -180,7 +179,7 @@ PG_FUNCTION(partition_add_default) {
 	const Blueprint blueprint = read_blueprint(policy, set.bounds);
 	Design design = Designer(policy, set, blueprint).design(middle_of(policy, set));
 	if (dry_run) {
-		design.statements.push_back(design.attach);
+		design.statements.insert(design.statements.end(), design.attach.begin(), design.attach.end());
 	} else {
 		build(parent, design, blueprint);
 		log_step(parent, design.table, "create", join(design.statements));

@@ -23,19 +23,12 @@ constexpr std::int64_t megabyte = 1 << 20;
 constexpr std::int64_t most_pages = 8 * megabyte / bytes_per_page; // that are read in milliseconds
 constexpr std::int64_t pages_per_second = most_pages * 2;          // of a slow disk
 constexpr Moment shortest_notice = 300 * microseconds_per_second;  // before a row may be for a range
-constexpr std::int64_t most_counted = 1000;                        // rows, when an index is asked for them
 
-std::string amount(std::int64_t rows) {
-	return rows == 1 ? "a row"
-	                 : format("%lld rows", static_cast<long long>(rows)) + (rows == most_counted ? " or more" : "");
-}
-
-Error colliding(Oid default_partition, std::int64_t rows, const std::string &condition) {
-	return Error(ERRCODE_CHECK_VIOLATION, format("default partition %s holds %s of the new partition",
-	                                             qualified_name(default_partition).c_str(), amount(rows).c_str()))
-	    .with_detail((rows == 1 ? "It has " : "They have ") + condition + ".")
-	    .with_hint(format("Move %s out of the default partition: the others are created meanwhile.",
-	                      rows == 1 ? "it" : "them"));
+std::string amount(std::optional<std::int64_t> rows) {
+	return !rows ? "rows"
+	       : *rows == 1
+	           ? "a row"
+	           : format("%lld rows", static_cast<long long>(*rows)) + (*rows == most_counted ? " or more" : "");
 }
 
 std::string scan_of(Oid default_partition, std::int64_t pages) {
@@ -143,7 +136,7 @@ KeySql key_sql(const Policy &policy, const Set &set) {
 void mark_colliding(Survey &survey, const KeySql &key, const std::vector<std::int64_t> &rows) {
 	for (std::size_t i = 0; i < rows.size(); ++i) {
 		if (rows[i] > 0) {
-			survey.obstacles[i] = colliding(survey.default_partition, rows[i], key.is_in(survey.ranges[i]));
+			survey.obstacles[i] = rows_in_default(survey.default_partition, rows[i], key.is_in(survey.ranges[i]));
 		}
 	}
 }
@@ -221,9 +214,16 @@ void search_for_rows(const Policy &policy, const Set &set, Survey &survey) {
 	}
 }
 
-bool is_slow_to_search(const Policy &policy, const Set &set) {
-	return std::ranges::any_of(find_leaves(policy.parent, set.bounds.default_partition, set.bounds.key),
-	                           [](const Leaf &leaf) { return !leaf.is_indexed && leaf.pages > most_pages; });
+bool is_slow_to_search(const std::vector<Leaf> &leaves) {
+	return std::ranges::any_of(leaves, [](const Leaf &leaf) { return !leaf.is_indexed && leaf.pages > most_pages; });
+}
+
+Error rows_in_default(Oid default_partition, std::optional<std::int64_t> rows, const std::string &condition) {
+	return Error(ERRCODE_CHECK_VIOLATION, format("default partition %s holds %s of the new partition",
+	                                             qualified_name(default_partition).c_str(), amount(rows).c_str()))
+	    .with_detail((rows == 1 ? "It has " : "They have ") + condition + ".")
+	    .with_hint(format("Move %s out of the default partition: the others are created meanwhile.",
+	                      rows == 1 ? "it" : "them"));
 }
 
 void check_scan(const Policy &policy, const Set &set, const Place &place) {

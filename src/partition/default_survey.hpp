@@ -38,8 +38,15 @@ Survey survey_default(const Policy &policy, const Set &set, const std::vector<Ra
 /// have any become colliding.
 void search_for_rows(const Policy &policy, const Set &set, Survey &survey);
 
-/// Whether rows of one value or range could only be found by reading much.
-bool is_slow_to_search(const Policy &policy, const Set &set);
+/// Whether rows of one value or range could only be found in these tables by reading much.
+bool is_slow_to_search(const std::vector<Leaf> &leaves);
+
+/// How many rows are counted, at least, where there may be more: of a range that an index is asked for.
+inline constexpr std::int64_t most_counted = 1000;
+
+/// Error 23514 for a range or value whose rows are in the default partition, which have this condition; std::nullopt:
+/// they were not counted.
+Error rows_in_default(Oid default_partition, std::optional<std::int64_t> rows, const std::string &condition);
 
 /// Error errcode_prepare_first or errcode_left_out if to attach a partition now would lock everybody out for long.
 void check_scan(const Policy &policy, const Set &set, const Place &place);

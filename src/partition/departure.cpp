@@ -23,7 +23,9 @@ PGDLLEXPORT void partition_depart(Datum argument);
 #include "catalog/namespace.h"
 #include "catalog/partition.h"
 #include "catalog/pg_class.h"
+#include "catalog/pg_extension.h"
 #include "catalog/pg_inherits.h"
+#include "commands/extension.h"
 #include "storage/lmgr.h"
 #include "utils/lsyscache.h"
 }
@@ -97,10 +99,21 @@ void complete(const Policy &policy, Oid partition, const std::vector<std::string
 	}
 }
 
+/// How a partition is attached again.
+std::string attach_command(const Work &work, Oid partition) {
+	const Bounds &bounds = work.set.bounds;
+	const auto found = std::ranges::find(bounds.oids, partition);
+	const auto i = static_cast<std::size_t>(found - bounds.oids.begin());
+	return i < bounds.ranges.size() ? "ALTER TABLE " + qualified_name(work.policy.parent) + " ATTACH PARTITION " +
+	                                      qualified_name(partition) + " " + bound_of(bounds.ranges[i], work.set)
+	                                : "";
+}
+
 /// The rest of the transaction that has detached a partition, logged as this action; what follows it is done as well if
-/// that is still wanted.  One for which that cannot be done stays as a table, and why is returned: to be pending for
-/// that is worse.
-std::optional<Error> conclude(const Policy &policy, Oid partition, const char *action, bool is_wanted, Done &done) {
+/// that is still wanted.  One for which that cannot be done stays as a table, and why is returned, with the statement
+/// that puts it back: to be pending for that is worse.
+std::optional<Error> conclude(const Policy &policy, Oid partition, const char *action, bool is_wanted,
+                              const std::string &attach, Done &done) {
 	if (call(get_rel_relispartition, partition)) {
 		throw renamed_meanwhile(policy.parent);
 	}
@@ -116,6 +129,8 @@ std::optional<Error> conclude(const Policy &policy, Oid partition, const char *a
 		}
 		if (kept) {
 			action = "detach";
+			kept->hint +=
+				(kept->hint.empty() ? "" : " ") + format("To have it in the set again use %s.", attach.c_str());
 		}
 	}
 	forget(partition);
@@ -124,6 +139,18 @@ std::optional<Error> conclude(const Policy &policy, Oid partition, const char *a
 		note_move(policy, partition);
 	}
 	return kept;
+}
+
+// Whether the extension is there, and will be until the end of the transaction: who drops it locks it first.  That is
+// waited for, as the detachment cannot be undone any more: without the extension nobody would finalize it later.
+bool keep_extension() {
+	return call([] {
+		const Oid extension = get_extension_oid("pg_warden", true);
+		if (OidIsValid(extension)) {
+			LockDatabaseObject(ExtensionRelationId, extension, 0, AccessShareLock);
+		}
+		return OidIsValid(get_namespace_oid("warden", true));
+	});
 }
 
 // The worker's side: what goes on before and after the statement, in its first and in its last transaction.
@@ -150,17 +177,17 @@ public:
 		}
 		action_ = task->action;
 		name_ = qualified_name(partition_);
+		attach_ = attach_command(*work, partition_);
 		const AsExtension owner;
 		Spi().execute(insert_departure, partition_, parent_, std::string_view(action_));
 	}
 
 	void end() {
-		// If somebody has dropped the extension meanwhile, there is nobody to finalize it later.
-		if (policy_ && OidIsValid(call(get_namespace_oid, "warden", true))) {
+		if (policy_ && keep_extension()) {
 			const SnapshotScope snapshot;
 			const PinnedSettings settings;
 			Done done{name_, order_.statement};
-			kept_ = conclude(*policy_, partition_, action_, true, done);
+			kept_ = conclude(*policy_, partition_, action_, true, attach_, done);
 		}
 		call([&] { UnlockRelationIdForSession(&lock_, ShareUpdateExclusiveLock); });
 	}
@@ -181,6 +208,7 @@ private:
 	std::optional<Policy> policy_;
 	const char *action_ = nullptr;
 	std::string name_;
+	std::string attach_;
 	std::optional<Error> kept_;
 };
 
@@ -217,13 +245,14 @@ Ending finalize_now(const Policy &policy, Oid partition, const EarlySnapshot &sn
 	}
 	const std::optional<Work> work = find_work(policy, std::nullopt);
 	const Task *const task = work ? work->find(partition) : nullptr;
-	if (task == nullptr) {
+	if (!work || task == nullptr) {
 		return {};
 	}
 	const bool is_wanted = is_still_wanted(policy, partition, task->has_expired);
 	const char *const action = is_wanted                                             ? name_of(policy.retention.way)
 	                           : was_begun_by_us(policy.parent, partition, "detach") ? "detach"
 	                                                                                 : "finalize";
+	const std::string attach = attach_command(*work, partition);
 	lock_tree_now(partition, AccessExclusiveLock);
 	for (const Peer &peer : find_peers(OpenRelation(partition, NoLock))) {
 		lock_now(peer.table, peer.refers_to_us ? AccessExclusiveLock : ShareRowExclusiveLock);
@@ -233,7 +262,7 @@ Ending finalize_now(const Policy &policy, Oid partition, const EarlySnapshot &sn
 		const AsOwner owner(owner_of(policy.parent));
 		snapshot.execute(done.command);
 	}
-	const auto kept = conclude(policy, partition, action, is_wanted, done);
+	const auto kept = conclude(policy, partition, action, is_wanted, attach, done);
 	return {.done = done, .error = kept, .refusal = {}};
 }
 

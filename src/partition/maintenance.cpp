@@ -13,6 +13,7 @@
 #include <algorithm>
 
 extern "C" {
+#include "access/twophase.h"
 #include "access/xlog.h"
 #include "storage/lock.h"
 }
@@ -123,6 +124,10 @@ std::size_t locks_of_a_transaction() {
 	return all / 2 - std::min(all / 8, catalogue_locks);
 }
 
+std::size_t locks_of_the_server() {
+	return static_cast<std::size_t>(max_locks_per_xact) * static_cast<std::size_t>(MaxBackends + max_prepared_xacts);
+}
+
 std::vector<Outcome> maintain_in_transaction(const Policy &policy, Mode mode, std::size_t &locks) {
 	const ScratchMemory memory;
 	Progress progress(policy);
@@ -150,6 +155,7 @@ std::vector<Outcome> maintain_in_transaction(const Policy &policy, Mode mode, st
 			for (const Collision &collision : work->collisions) {
 				progress.tell(collision_outcome(*work, collision));
 			}
+			progress.fail(work->unreadable);
 			if (work->unknown) {
 				progress.failed(*work->unknown, "maintain");
 			}

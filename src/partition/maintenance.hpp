@@ -28,6 +28,9 @@ void add_outcomes(OutcomeRows &rows, Oid parent, const std::vector<Outcome> &out
 std::vector<Outcome> maintain_in_transaction(const Policy &policy, Mode mode, std::size_t &locks);
 std::size_t locks_of_a_transaction();
 
+/// How many locks the server has room for, whoever takes them.
+std::size_t locks_of_the_server();
+
 /// The same of a set and of those below it: what its partitions are partitioned in.
 void maintain_tree(OutcomeRows &rows, const Policy &policy, Mode mode, std::size_t &locks);
 

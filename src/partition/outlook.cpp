@@ -40,12 +40,14 @@ bool is_held_by(const std::vector<Oid> &held, Oid partition) {
 /// When the next one leaves by age, or because the current partition ends and one more counts.
 Moment next_expiry(const Policy &policy, const Bounds &bounds, Moment now, const Zone &calendar_zone) {
 	const std::vector<Oid> held = held_partitions();
+	const std::vector<Held> in_pairs =
+		policy.retention.keep && !held.empty() && may_be_paired(policy) ? held_in_pairs(policy) : std::vector<Held>();
 	std::int64_t ended = 0;
 	Moment next = end;
 	for (std::size_t i = 0; i < bounds.ranges.size(); ++i) {
 		const Range &range = bounds.ranges[i];
 		ended += range.upper <= now ? 1 : 0;
-		if (!is_held_by(held, bounds.oids[i])) {
+		if (!is_held_by(held, bounds.oids[i]) && find_held(in_pairs, range) == nullptr) {
 			next = std::min(next, expiry(policy, range, calendar_zone));
 		}
 	}
@@ -61,9 +63,13 @@ std::string show_moment(Moment moment, const Key &key, const Zone &zone) {
 }
 
 /// Why one that has expired is there still.
-std::string reason_of_expired(const Policy &policy, Oid partition) {
+std::string reason_of_expired(const Policy &policy, Oid partition, const Held *held) {
 	if (is_held(partition)) {
 		return "it has expired, but what is below it, or what it is a part of, is held";
+	}
+	if (held != nullptr) {
+		return "it has expired, but partition " + held->partition + " of table " + held->parent +
+		       ", which leaves with it, is held";
 	}
 	if (const auto hindrance = find_hindrance(policy, partition)) {
 		return hindrance->detail.empty() ? hindrance->message : hindrance->message + ": " + hindrance->detail;
@@ -73,31 +79,60 @@ std::string reason_of_expired(const Policy &policy, Oid partition) {
 	           : "it has expired, and goes with the next maintenance";
 }
 
-std::string reason_of(const Policy &policy, const Bounds &bounds, std::size_t i, const Outlook &outlook, Moment cutoff,
-                      const Zone &zone) {
-	const Range &range = bounds.ranges[i];
-	const Retention &retention = policy.retention;
-	if (range.upper <= cutoff) {
-		return reason_of_expired(policy, bounds.oids[i]);
+bool has_limit(const Policy &policy) {
+	return policy.retention.keep || policy.retention.partitions || policy.retention.bytes;
+}
+
+/// Until when age alone keeps one: of its set, or of one that takes it along, whichever is first.
+std::optional<std::string> kept_until(const Policy &policy, const Range &range, const Expiry &expiry, const Key &key,
+                                      const Zone &zone) {
+	const Policy *by = nullptr;
+	Moment first = end;
+	const auto consider = [&](const Policy &one, const Zone &its_zone) {
+		const Moment due = one.retention.keep ? add(range.upper, *one.retention.keep, key_zone(key, its_zone)) : end;
+		if (one.retention.keep && (by == nullptr || due < first)) {
+			first = due;
+			by = &one;
+		}
+	};
+	consider(policy, zone);
+	for (const Policy &other : expiry.others) {
+		consider(other, find_zone(other.timezone).value_or(zone));
 	}
-	if (!retention.keep && !retention.partitions && !retention.bytes) {
+	if (by == nullptr) {
+		return std::nullopt;
+	}
+	const char *const until = policy.is_of_numbers() ? "it is kept until number " : "it is kept until ";
+	const std::string text = is_finite(first) ? until + show_moment(first, key, zone) : "it is kept for ever";
+	return by == &policy ? text : text + ", like those of table " + qualified_name(by->parent);
+}
+
+std::string reason_of(const Policy &policy, const Bounds &bounds, std::size_t i, const Outlook &outlook,
+                      const Expiry &expiry, const Zone &zone) {
+	const Range &range = bounds.ranges[i];
+	if (range.upper <= expiry.cutoff) {
+		return reason_of_expired(policy, bounds.oids[i], find_held(expiry.held, range));
+	}
+	if (!has_limit(policy) && std::ranges::none_of(expiry.others, has_limit)) {
 		return "nothing is said of retention";
 	}
 	if (range.upper == end) {
 		return "it has no upper bound";
 	}
-	if (!outlook.now) {
+	if (!outlook.now && has_limit(policy)) {
 		return "it is not known how far the numbers are, unless its rows are read";
 	}
-	if (range.upper > *outlook.now) {
+	if (outlook.now && range.upper > *outlook.now) {
 		return "it is for rows of now or later";
 	}
-	if (retention.keep) {
-		const Moment due = add(range.upper, *retention.keep, key_zone(bounds.key, zone));
-		const char *const until = policy.is_of_numbers() ? "it is kept until number " : "it is kept until ";
-		return is_finite(due) ? until + show_moment(due, bounds.key, zone) : "it is kept for ever";
+	if (const auto until = kept_until(policy, range, expiry, bounds.key, zone)) {
+		return *until;
 	}
-	return retention.partitions ? "it is among the newest" : "the set may be so large";
+	if (has_limit(policy)) {
+		return policy.retention.partitions ? "it is among the newest" : "the set may be so large";
+	}
+	const auto other = std::ranges::find_if(expiry.others, has_limit);
+	return "it is kept as long as those of table " + qualified_name(other->parent);
 }
 
 } // namespace
@@ -131,16 +166,17 @@ Outlook look_ahead(const Policy &policy, const Bounds &bounds, const Zone &zone)
 
 std::vector<std::string> reasons_to_stay(const Policy &policy, const Bounds &bounds, const Outlook &outlook,
                                          const Zone &zone) {
-	Moment cutoff = beginning;
-	if (outlook.now) {
-		std::vector<Policy> others;
-		cutoff = find_cutoff(policy, examine(policy, bounds, {*outlook.now, true}), false, others);
+	Expiry expiry;
+	if (policy.kind.method == Method::Range) {
+		const Set set = examine(policy, bounds, {outlook.now.value_or(0), outlook.now.has_value()});
+		expiry.cutoff = set.window.cutoff;
+		find_expiry(policy, set, false, expiry);
 	}
 	std::vector<std::string> reasons;
 	reasons.reserve(bounds.ranges.size());
 	for (std::size_t i = 0; i < bounds.ranges.size(); ++i) {
 		check_for_interrupts();
-		reasons.push_back(reason_of(policy, bounds, i, outlook, cutoff, zone));
+		reasons.push_back(reason_of(policy, bounds, i, outlook, expiry, zone));
 	}
 	return reasons;
 }
@@ -161,9 +197,11 @@ void warn_of_end(const Policy &policy) {
 	const std::string message = covered == now ? format("table %s has no partition for new rows", table.c_str())
 	                                           : format("table %s has partitions only up to %s", table.c_str(),
 	                                                    show_moment(covered, set.bounds.key, set.zone).c_str());
-	report(WARNING, Error(ERRCODE_WARNING, message)
-	                    .with_detail("What follows could not be created.")
-	                    .with_hint("The reason is in warden.partition_sets."));
+	report(WARNING,
+	       Error(ERRCODE_WARNING, message)
+	           .with_detail("What follows could not be created.")
+	           .with_hint(format("The reason is in warden.%s.",
+	                             OidIsValid(policy.kind.declared_on) ? "partition_sets_below" : "partition_sets")));
 }
 
 } // namespace warden::partition

@@ -48,8 +48,11 @@ SELECT partition::oid, partition::text, property, command, lock, reason FROM war
 
 // $1 the parent, $2 the partition: no other one is looked at.
 constinit Statement find_of_partition{R"(
-SELECT partition::oid, partition::text, property, command, lock, reason FROM warden.partition_differences($1)
-WHERE partition = $2)"};
+SELECT $2, $2::regclass::text, property, command, lock, reason
+FROM warden.partition_policies policy,
+     warden.partition_unlike(policy.parent, $2, storage_parameters, warden.partition_is_logged(policy.parent))
+WHERE policy.parent = $1
+ORDER BY n)"};
 
 /// The lock that a statement takes.  GRANT takes none, so that we look and act under one that keeps others away.
 LOCKMODE lock_mode(const std::optional<std::string_view> &name) {
@@ -82,6 +85,17 @@ std::vector<Difference> find_differences(Oid parent, std::optional<Oid> partitio
 	return differences;
 }
 
+/// A set below is compared with the one that it is declared on, like all that is below that.
+void check_is_root(const Policy &policy) {
+	if (OidIsValid(policy.kind.declared_on)) {
+		const std::string root = qualified_name(policy.kind.declared_on);
+		throw Error(ERRCODE_WRONG_OBJECT_TYPE,
+		            format("table %s is a set below %s", qualified_name(policy.parent).c_str(), root.c_str()))
+			.with_hint(format("Use warden.partition_align(%s), which aligns all that is below that table.",
+		                      quoted_literal(root).c_str()));
+	}
+}
+
 /// The differences of a set, or of one partition, whose parent stays as it is from now on.
 std::vector<Difference> look(Oid parent, std::optional<Oid> partition) {
 	const PinnedSettings settings;
@@ -89,8 +103,19 @@ std::vector<Difference> look(Oid parent, std::optional<Oid> partition) {
 	return find_differences(parent, partition);
 }
 
-bool is_partition_of(Oid parent, Oid partition) {
-	return call([&] { return get_rel_relispartition(partition) && get_partition_parent(partition, true) == parent; });
+/// Of a table that a partition of the parent is a partition of, or of one of those: the parent, what is between, and
+/// itself.  Empty if it is none.
+std::vector<Oid> line_of(Oid parent, Oid partition) {
+	std::vector<Oid> line{partition};
+	const List *const ancestors =
+		call([&] { return get_rel_relispartition(partition) ? get_partition_ancestors(partition) : NIL; });
+	for (int i = 0; ancestors != nullptr && i < ancestors->length; ++i) {
+		line.insert(line.begin(), ancestors->elements[i].oid_value);
+		if (line.front() == parent) {
+			return line;
+		}
+	}
+	return {};
 }
 
 /// The alignment of a set in the current transaction.
@@ -121,9 +146,13 @@ public:
 			plan(planned);
 			return;
 		}
-		const auto error = attempt([&] { lock_partition(partition, mode); });
-		if (!relation_exists(partition) || !is_partition_of(parent_, partition)) {
+		const std::vector<Oid> line = line_of(parent_, partition);
+		if (line.empty()) {
 			return;
+		}
+		const auto error = attempt([&] { lock_line(line, mode); });
+		if (line != line_of(parent_, partition)) {
+			return; // it is elsewhere now, or gone
 		}
 		if (!error) {
 			align_locked(partition, mode);
@@ -148,12 +177,15 @@ public:
 	const std::vector<Outcome> &outcomes() const { return outcomes_; }
 
 private:
-	/// Waits only while nobody waits for us.
-	void lock_partition(Oid partition, LOCKMODE mode) {
-		if (holds_lock_) {
-			lock_now(partition, mode);
-		} else {
-			lock(partition, mode);
+	/// What is above it stays as it is.  Waits only while nobody waits for us.
+	void lock_line(const std::vector<Oid> &line, LOCKMODE mode) {
+		for (const Oid table : line) {
+			const LOCKMODE wanted = table == line.back() ? mode : AccessShareLock;
+			if (holds_lock_) {
+				lock_now(table, wanted);
+			} else {
+				lock(table, wanted);
+			}
 		}
 		holds_lock_ = true;
 	}
@@ -267,8 +299,8 @@ PG_FUNCTION(partition_align) {
 	if (!can_maintain()) {
 		PG_RETURN_NULL();
 	}
-	std::ignore = own_policy(parent);
-	if (partition && !is_partition_of(parent, *partition)) {
+	check_is_root(own_policy(parent));
+	if (partition && line_of(parent, *partition).empty()) {
 		throw Error(ERRCODE_WRONG_OBJECT_TYPE,
 		            format("table %s is not a partition of %s", qualified_name(*partition).c_str(),
 		                   qualified_name(parent).c_str()))

@@ -1,12 +1,13 @@
 #include "partition/place.hpp"
 
 #include "partition/default_survey.hpp"
+#include "partition/default_values.hpp"
 #include "pg/names.hpp"
 #include "pg/security.hpp"
-#include "pg/spi.hpp"
 
 #include <algorithm>
 #include <iterator>
+#include <set>
 
 namespace warden::partition {
 
@@ -32,55 +33,66 @@ void check_modulus(const std::vector<Remainder> &existing, int modulus) {
 	}
 }
 
-/// How many rows of a value are in the default partition, up to a limit.
-std::int64_t count_rows(Oid default_partition, const std::string &condition, std::int64_t limit) {
-	if (!OidIsValid(default_partition)) {
-		return 0;
-	}
-	const std::string name = qualified_name(default_partition);
-	const AsOwner owner(owner_of(default_partition));
-	pin_notation();
-	Spi spi;
-	return std::get<0>(spi.query<int64>(format("SELECT count(*) FROM (SELECT FROM %s WHERE %s LIMIT %ld) found",
-	                                           name.c_str(), condition.c_str(), limit)
-	                                        .c_str())
-	                       .front());
-}
-
 /// Those of the values that a default partition has many rows of that have no partition: the most frequent ones, as
 /// each is to be counted.
 std::vector<Value> undeclared_values(const OpenRelation &parent, const Policy &policy, const Bounds &bounds) {
 	if (!OidIsValid(bounds.default_partition) || !policy.kind.min_rows) {
 		return {};
 	}
-	auto values =
-		without_partition(parent, frequent_values(bounds.default_partition, bounds.key.column, *policy.kind.min_rows));
+	std::vector<Value> values = frequent_values(bounds.default_partition, bounds.key.column, *policy.kind.min_rows);
+	std::ignore = take_unreadable(list_column(parent), parent->rd_rel->relowner, values);
+	values = without_partition(parent, values);
 	values.resize(std::min(values.size(), most_told));
 	return values;
 }
 
+/// A default partition that is big and has no index is read only to tell somebody: no maintenance can do anything about
+/// it.
+std::vector<std::int64_t> rows_of_values(const OpenRelation &parent, const Policy &policy, const Bounds &bounds,
+                                         const std::vector<Value> &values, Looks looks) {
+	if (values.empty() || !OidIsValid(bounds.default_partition)) {
+		return std::vector<std::int64_t>(values.size());
+	}
+	const std::vector<Leaf> leaves = find_leaves(policy.parent, bounds.default_partition, bounds.key);
+	if (looks == Looks::ToCreate && is_slow_to_search(leaves)) {
+		return std::vector<std::int64_t>(values.size());
+	}
+	return count_values(parent, bounds.default_partition, leaves, values,
+	                    looks == Looks::ToTell ? Collision::most_counted : most_counted);
+}
+
+/// Values that differ only in what a name does not show have names of their own.
+void tell_apart(std::vector<Value> &values) {
+	std::set<std::string> names;
+	for (Value &value : values) {
+		while (!names.insert(name_suffix(value)).second) {
+			++value.namesakes;
+		}
+	}
+}
+
 /// Declared values without a partition, and whether the default partition has rows of them; and others that it has many
-/// rows of.  As long as there are none, nothing is read but the descriptor and statistics.  A default partition that is
-/// big and has no index is read only to tell somebody: no maintenance can do anything about it.
+/// rows of.  As long as there are none, nothing is read but the descriptor and statistics.
 Missing missing_values(const Policy &policy, const Set &set, std::size_t limit, Looks looks) {
 	const Bounds &bounds = set.bounds;
 	const OpenRelation parent(policy.parent, NoLock);
-	std::vector<Value> values = without_partition(parent, policy.kind.keys);
+	const ListColumn column = list_column(parent);
+	const Oid owner = parent->rd_rel->relowner;
+	std::vector<Value> values = policy.kind.keys;
+	Missing missing;
+	missing.unreadable = take_unreadable(column, owner, values);
+	values = without_partition(parent, values);
 	const std::size_t declared = values.size();
 	if (looks == Looks::ToTell) {
 		std::ranges::copy(undeclared_values(parent, policy, bounds), std::back_inserter(values));
-		values = read_values(list_column(parent), owner_of(policy.parent), values); // one may be in both
+		values = read_values(column, owner, values); // one may be in both
 	}
-	const bool searches = looks == Looks::ToTell || values.empty() || !is_slow_to_search(policy, set);
+	tell_apart(values);
+	const std::vector<std::int64_t> rows = rows_of_values(parent, policy, bounds, values, looks);
 	const std::int64_t enough = std::min(policy.kind.min_rows.value_or(1), Collision::most_counted);
-	Missing missing;
 	for (std::size_t i = 0; i < values.size() && missing.places.size() < limit; ++i) {
-		check_for_interrupts();
-		const std::int64_t rows = searches ? count_rows(bounds.default_partition, condition_of(parent, values[i]),
-		                                                looks == Looks::ToTell ? Collision::most_counted : 1)
-		                                   : 0;
-		if (rows >= (i < declared ? 1 : enough)) {
-			missing.collisions.push_back({values[i], rows, i < declared});
+		if (rows[i] >= (i < declared ? 1 : enough)) {
+			missing.collisions.push_back({values[i], rows[i], i < declared});
 		} else if (i < declared) {
 			missing.places.emplace_back(values[i]);
 		}

@@ -16,15 +16,16 @@ using Place = std::variant<Range, Remainder, Value>;
 /// Of a list set: a value whose rows in the default partition keep its partition from being created.
 struct Collision {
 	Value value;
-	std::int64_t rows; ///< that many, or more if it is most_counted
-	bool is_declared;  ///< otherwise there are just many rows of it
-	static constexpr std::int64_t most_counted = 10'000;
+	std::int64_t rows;                                   ///< that many, or more if it is most_counted
+	bool is_declared;                                    ///< otherwise there are just many rows of it
+	static constexpr std::int64_t most_counted = 10'000; ///< to tell somebody; else as many as of a range
 };
 
 /// What a set lacks.
 struct Missing {
 	std::vector<Place> places;
 	std::vector<Collision> collisions;
+	std::vector<Unreadable> unreadable; ///< declared values
 };
 
 /// What for: to create places, or also to tell somebody of collisions, for which rows are counted.

@@ -112,6 +112,10 @@ Moment cutoff_by_size(const std::vector<Range> &existing, const std::vector<std:
 	return cutoff;
 }
 
+bool overlaps(const Range &one, const Range &other) {
+	return one == other || (one.lower < other.upper && other.lower < one.upper);
+}
+
 std::vector<Range> within(const Range &limits, std::vector<Range> ranges) {
 	std::erase_if(ranges,
 	              [&](const Range &range) { return range.lower >= limits.upper || range.upper <= limits.lower; });

@@ -19,6 +19,9 @@ struct Range {
 	bool operator==(const Range &) const = default;
 };
 
+/// Whether a key may be in both.
+bool overlaps(const Range &one, const Range &other);
+
 /// How far a set reaches: from what retention leaves to the horizon.
 struct Window {
 	Moment now;

@@ -1,7 +1,9 @@
 #include "partition/progress.hpp"
 
+#include "partition/collision.hpp"
 #include "partition/default_survey.hpp"
 
+#include "pg/names.hpp"
 #include "pg/transaction.hpp"
 
 extern "C" {
@@ -33,11 +35,18 @@ const char *status_in_default(const Error &error) {
 	}
 }
 
-/// What the step that failed would have been; it may be that even this cannot be said.
+/// Whether a value is itself the reason why it has no partition: its type does not take it, or it is too long.
+bool is_of_value(const Task &task, const Error &error) {
+	const int category = ERRCODE_TO_CATEGORY(error.sqlstate);
+	return task.place && std::holds_alternative<Value>(*task.place) &&
+	       (category == ERRCODE_DATA_EXCEPTION || category == ERRCODE_PROGRAM_LIMIT_EXCEEDED);
+}
+
+/// What the step that failed would have been; it may be that no more can be said than which partition it was about.
 std::optional<Done> describe(const Work &work, const Task &task) {
 	std::optional<Done> planned;
-	if (attempt([&] { planned = plan(work, task); })) {
-		return std::nullopt;
+	if (attempt([&] { planned = plan(work, task); }) && OidIsValid(task.partition)) {
+		std::ignore = attempt([&] { planned = Done{qualified_name(task.partition), ""}; });
 	}
 	return planned;
 }
@@ -72,9 +81,20 @@ void Progress::failed(const Error &error, const char *action, const std::optiona
 	Outcome outcome = failure(error, action);
 	if (planned) {
 		outcome.partition = planned->partition;
-		outcome.command = planned->command;
+		outcome.command = planned->command.empty() ? std::nullopt : std::optional(planned->command);
 	}
 	outcomes_.push_back(std::move(outcome));
+}
+
+void Progress::fail(const std::vector<Unreadable> &keys) {
+	for (const Unreadable &key : keys) {
+		const Error error = unreadable_error(policy_, key);
+		failed(error, "create");
+		Outcome &outcome = outcomes_.back();
+		outcome.command = command_without(policy_, keys);
+		const std::string detail = outcome.detail.value_or("");
+		outcome.detail = detail + (detail.ends_with('.') ? " " : ". ") + "The command" + error.hint;
+	}
 }
 
 void Progress::more() {
@@ -90,7 +110,7 @@ void Progress::fail(const Work &work, const Task &task, const Error &error) {
 	failed(error, task.action, describe(work, task));
 	lacks_partitions_ |= task.creates();
 	// What keeps one partition from being created would keep the next.  What keeps one from being retired is its own.
-	creation_stopped_ |= task.creates();
+	creation_stopped_ |= task.creates() && !is_of_value(task, error);
 }
 
 bool Progress::is_news(const Error &error) {

@@ -39,6 +39,9 @@ public:
 	/// The same for the set as a whole, or what else has no task.
 	void failed(const Error &error, const char *action, const std::optional<Done> &planned = std::nullopt);
 
+	/// Declared values cannot be read any more.  The others are not concerned.
+	void fail(const std::vector<Unreadable> &keys);
+
 	/// What is told of the set without being a step of it.
 	void tell(Outcome outcome) { outcomes_.push_back(std::move(outcome)); }
 
@@ -51,6 +54,9 @@ public:
 	void more();
 
 	bool goes_on_with(const Task &task) const { return !stopped_ && !(task.creates() && creation_stopped_); }
+
+	/// How many could not be created because the default partition has rows of theirs.
+	std::int64_t colliding() const { return state_.colliding; }
 
 	/// Whether something could not be created.
 	bool lacks_partitions() const { return lacks_partitions_; }

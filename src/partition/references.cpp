@@ -4,8 +4,12 @@
 #include "pg/names.hpp"
 #include "pg/spi.hpp"
 
+#include <algorithm>
+
 extern "C" {
+#include "miscadmin.h"
 #include "commands/trigger.h"
+#include "utils/builtins.h"
 }
 
 namespace warden::partition {
@@ -44,9 +48,14 @@ WHERE d.classid = 'pg_constraint'::regclass AND d.refclassid = 'pg_class'::regcl
   AND f.contype = 'f' AND f.confrelid = $1 AND f.conrelid <> $1
 LIMIT 1)"};
 
-// $1 the partition.  The foreign keys to it from other tables, and the search for rows that refer to its rows.
+// $1 the partition.  The foreign keys to it from other tables, the search for rows that refer to its rows, and what the
+// current user lacks for that.
 constinit Statement find_foreign_keys{R"(
 SELECT f.conname::text, f.conrelid,
+       CASE WHEN NOT has_schema_privilege(c.relnamespace, 'USAGE') THEN format('USAGE ON SCHEMA %I', s.nspname)
+            WHEN NOT has_table_privilege(f.conrelid, 'SELECT')
+                 AND NOT (SELECT bool_and(has_column_privilege(f.conrelid, k, 'SELECT')) FROM unnest(f.conkey) k)
+            THEN format('SELECT ON %s', f.conrelid::regclass) END,
        format('SELECT 1 FROM %s r JOIN %s p ON (%s) LIMIT 1', f.conrelid::regclass, f.confrelid::regclass,
               (SELECT string_agg(format('p.%I OPERATOR(%I.%s) r.%I', p.attname, n.nspname, o.oprname, r.attname), ' AND ')
                FROM unnest(f.conkey, f.confkey, f.conpfeqop) k (referring, referred, equals)
@@ -55,7 +64,17 @@ SELECT f.conname::text, f.conrelid,
                JOIN pg_operator o ON o.oid = k.equals
                JOIN pg_namespace n ON n.oid = o.oprnamespace))
 FROM pg_constraint f
+JOIN pg_class c ON c.oid = f.conrelid
+JOIN pg_namespace s ON s.oid = c.relnamespace
 WHERE f.contype = 'f' AND f.confrelid = $1 AND f.conrelid <> $1)"};
+
+Error missing_privilege(Oid partition, const std::string &privilege) {
+	const std::string role = call([] { return quote_identifier(GetUserNameFromId(GetUserId(), false)); });
+	return Error(ERRCODE_INSUFFICIENT_PRIVILEGE, format("role %s may not look for rows that refer to %s", role.c_str(),
+	                                                    qualified_name(partition).c_str()))
+	    .with_detail("It has no privilege " + privilege + ".")
+	    .with_hint("Use GRANT " + privilege + " TO " + role + ".");
+}
 
 } // namespace
 
@@ -72,6 +91,15 @@ std::vector<Peer> find_peers(const OpenRelation &parent) {
 	return peers;
 }
 
+bool refers_to_others(Oid table) {
+	const auto refers = [](const Peer &peer) { return !peer.refers_to_us; };
+	return std::ranges::any_of(find_peers(OpenRelation(table, NoLock)), refers);
+}
+
+bool is_referred_to(Oid table) {
+	return std::ranges::any_of(find_peers(OpenRelation(table, NoLock)), &Peer::refers_to_us);
+}
+
 bool is_referenced(Oid partition) {
 	Spi spi;
 	return !spi.query_latest<int32>(find_reference, partition).empty();
@@ -79,8 +107,12 @@ bool is_referenced(Oid partition) {
 
 void check_references(Oid partition) {
 	Spi spi;
-	for (const auto &[name, table, search] :
-	     spi.query_latest<std::string_view, Oid, std::string_view>(find_foreign_keys, partition)) {
+	for (const auto &[name, table, lacking, search] :
+	     spi.query_latest<std::string_view, Oid, std::optional<std::string_view>, std::string_view>(find_foreign_keys,
+	                                                                                                partition)) {
+		if (lacking) {
+			throw missing_privilege(partition, std::string(*lacking));
+		}
 		const TimestampTz start = call(GetCurrentTimestamp);
 		const bool is_referenced = !Spi().query<int32>(std::string(search).c_str()).empty();
 		const auto milliseconds = call([&] { return TimestampDifferenceMilliseconds(start, GetCurrentTimestamp()); });

@@ -18,6 +18,10 @@ struct Peer {
 
 std::vector<Peer> find_peers(const pg::OpenRelation &parent);
 
+/// Whether a table, which is locked, has foreign keys to others; and others have some to it.
+bool refers_to_others(Oid table);
+bool is_referred_to(Oid table);
+
 /// Whether a foreign key of another table refers to a partition.
 bool is_referenced(Oid partition);
 

@@ -3,6 +3,7 @@
 #include "partition/hold.hpp"
 #include "partition/order.hpp"
 #include "partition/position.hpp"
+#include "partition/references.hpp"
 #include "pg/names.hpp"
 #include "pg/security.hpp"
 #include "pg/spi.hpp"
@@ -52,7 +53,7 @@ struct Size {
 };
 
 /// What is held cannot leave, so it does not count: nothing younger leaves in its place.
-Moment cutoff_of_size(const Policy &policy, const Set &set, std::int64_t bytes) {
+Moment cutoff_of_size(const Policy &policy, const Set &set, std::int64_t bytes, const std::vector<Held> &in_pairs) {
 	std::vector<Size> sizes;
 	{
 		const AsExtension owner;
@@ -64,14 +65,17 @@ Moment cutoff_of_size(const Policy &policy, const Set &set, std::int64_t bytes) 
 	const std::vector<Oid> held = held_partitions();
 	std::erase_if(sizes, [&](const Size &size) { return std::ranges::binary_search(held, size.partition); });
 	std::vector<std::int64_t> in_order;
-	for (const Oid partition : set.bounds.oids) {
+	for (std::size_t i = 0; i < set.bounds.oids.size(); ++i) {
+		const Oid partition = set.bounds.oids[i];
 		const auto found = std::ranges::lower_bound(sizes, partition, {}, &Size::partition);
-		in_order.push_back(found != sizes.end() && found->partition == partition ? found->bytes : 0);
+		const bool counts = found != sizes.end() && found->partition == partition &&
+		                    find_held(in_pairs, set.bounds.ranges[i]) == nullptr;
+		in_order.push_back(counts ? found->bytes : 0);
 	}
 	return cutoff_by_size(set.bounds.ranges, in_order, set.window.now, bytes);
 }
 
-Moment find_cutoff(const Policy &policy, const Set &set, bool may_read_rows, std::vector<Policy> &others, int links);
+Moment find_cutoff(const Policy &policy, const Set &set, bool may_read_rows, Expiry &expiry, int links);
 
 /// By the sequence alone, if the rows of the set may not be read.
 Set look_at(const Policy &policy, bool may_read_rows) {
@@ -83,44 +87,81 @@ Set look_at(const Policy &policy, bool may_read_rows) {
 	return examine(policy, std::move(bounds), {position.value_or(0), position.has_value()});
 }
 
-/// What partitions of the set the other one takes along, if the owner of that one may say so.
-Moment paired_cutoff(const Policy &policy, const Policy &other, bool may_read_rows, std::vector<Policy> &others,
-                     int links) {
-	if (other.retention.references != Retention::References::Pair ||
-	    !call(has_privs_of_role, owner_of(other.parent), owner_of(policy.parent))) {
-		return beginning;
-	}
-	others.push_back(other);
-	return find_cutoff(other, look_at(other, may_read_rows), may_read_rows, others, links - 1);
+bool takes_along(const Policy &policy) {
+	return policy.retention.references == Retention::References::Pair;
 }
 
-Moment find_cutoff(const Policy &policy, const Set &set, bool may_read_rows, std::vector<Policy> &others, int links) {
-	Moment cutoff = set.window.cutoff;
-	if (policy.retention.bytes && set.window.is_known) {
-		cutoff = std::max(cutoff, cutoff_of_size(policy, set, *policy.retention.bytes));
+/// A set that takes others along, and what of it the key of ours refers to.
+struct Referred {
+	Policy policy;
+	std::string column;
+};
+
+std::vector<Referred> find_referred(const Policy &policy, const Set &set) {
+	std::vector<Referred> referred;
+	// Most tables refer to none: that is known without a query.
+	if (!refers_to_others(policy.parent)) {
+		return referred;
 	}
 	Spi spi;
 	for (const auto &[table, column] :
 	     spi.query_latest<Oid, std::string_view>(select_referred, policy.parent, set.bounds.key.column)) {
-		for (const Policy &other : links > 0 ? read_policies(table) : std::vector<Policy>()) {
-			// What is wrong with the other set is told when that one is maintained.
-			std::ignore = attempt([&] {
-				const OpenRelation relation(table, AccessShareLock);
-				const Key key = read_key(relation, other.notation);
-				if (key.column == column && key.type == set.bounds.key.type &&
-				    key.notation == set.bounds.key.notation) {
-					cutoff = std::max(cutoff, paired_cutoff(policy, other, may_read_rows, others, links));
-				}
-			});
+		for (Policy &other : read_policies(table)) {
+			if (takes_along(other)) {
+				referred.push_back({std::move(other), std::string(column)});
+			}
 		}
+	}
+	return referred;
+}
+
+/// What partitions of the set the other one takes along, if the owner of that one may say so.
+Moment paired_cutoff(const Policy &policy, const Policy &other, bool may_read_rows, Expiry &expiry, int links) {
+	if (!call(has_privs_of_role, owner_of(other.parent), owner_of(policy.parent))) {
+		return beginning;
+	}
+	expiry.others.push_back(other);
+	return find_cutoff(other, look_at(other, may_read_rows), may_read_rows, expiry, links - 1);
+}
+
+Moment find_cutoff(const Policy &policy, const Set &set, bool may_read_rows, Expiry &expiry, int links) {
+	const std::vector<Referred> referred = links > 0 ? find_referred(policy, set) : std::vector<Referred>();
+	expiry.is_paired = expiry.is_paired || takes_along(policy) || !referred.empty();
+	Moment cutoff = set.window.cutoff;
+	if (policy.retention.bytes && set.window.is_known) {
+		const std::vector<Held> held = expiry.is_paired ? held_in_pairs(policy) : std::vector<Held>();
+		cutoff = std::max(cutoff, cutoff_of_size(policy, set, *policy.retention.bytes, held));
+	}
+	for (const auto &[other, column] : referred) {
+		// What is wrong with the other set is told when that one is maintained.
+		std::ignore = attempt([&] {
+			const OpenRelation relation(other.parent, AccessShareLock);
+			const Key key = read_key(relation, other.notation);
+			if (key.column == column && key.type == set.bounds.key.type && key.notation == set.bounds.key.notation) {
+				cutoff = std::max(cutoff, paired_cutoff(policy, other, may_read_rows, expiry, links));
+			}
+		});
 	}
 	return cutoff;
 }
 
 } // namespace
 
-Moment find_cutoff(const Policy &policy, const Set &set, bool may_read_rows, std::vector<Policy> &others) {
-	return find_cutoff(policy, set, may_read_rows, others, most_links);
+void find_expiry(const Policy &policy, const Set &set, bool may_read_rows, Expiry &expiry) {
+	if (!OidIsValid(policy.kind.declared_on)) {
+		expiry.cutoff = find_cutoff(policy, set, may_read_rows, expiry, most_links);
+	} else {
+		expiry.is_paired = may_be_paired(policy); // by the set that it is below
+	}
+	Window window = set.window;
+	window.cutoff = expiry.cutoff;
+	if (expiry.is_paired && count_expired(set.bounds.ranges, window) > 0) {
+		expiry.held = held_in_pairs(policy);
+	}
+}
+
+bool still_takes(const Policy &policy, const Expiry &expiry, const Range &range) {
+	return range.upper <= expiry.cutoff && (!expiry.is_paired || find_held(held_in_pairs(policy), range) == nullptr);
 }
 
 std::vector<Policy> in_order(std::vector<Policy> policies) {

@@ -216,14 +216,14 @@ std::optional<Refusal> lock_to_retire(const Policy &policy) {
 	return error ? std::optional(Refusal{*error, will_last}) : std::nullopt;
 }
 
-std::optional<Done> retire_partition(const Policy &policy, Oid partition, Moment cutoff) {
+std::optional<Done> retire_partition(const Policy &policy, Oid partition, const Expiry &expiry) {
 	const PinnedSettings settings;
 	if (!relation_exists(partition) || !is_unchanged(policy)) {
 		return std::nullopt;
 	}
 	lock_tree_now(partition, AccessExclusiveLock);
 	const std::optional<Range> range = range_of(policy, partition);
-	if (!range || range->upper > cutoff || is_held(partition)) {
+	if (!range || is_held(partition) || !still_takes(policy, expiry, *range)) {
 		return std::nullopt;
 	}
 	lock_peers(policy, partition);

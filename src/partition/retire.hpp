@@ -4,6 +4,7 @@
 // and nothing goes with it that somebody still needs.
 #pragma once
 
+#include "partition/retention.hpp"
 #include "partition/steps.hpp"
 
 namespace warden::partition {
@@ -32,7 +33,7 @@ std::optional<pg::Refusal> lock_to_retire(const Policy &policy);
 
 /// Retires an expired partition as the policy says, and logs it.  std::nullopt if that is not right any more.  The set
 /// is locked.
-std::optional<Done> retire_partition(const Policy &policy, Oid partition, Moment cutoff);
+std::optional<Done> retire_partition(const Policy &policy, Oid partition, const Expiry &expiry);
 
 /// What retire_partition() would do now.
 Done plan_retirement(const Policy &policy, Oid partition);

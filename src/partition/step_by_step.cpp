@@ -3,6 +3,7 @@
 #include "partition/maintenance.hpp"
 
 #include "partition/archive.hpp"
+#include "partition/collision.hpp"
 #include "partition/default_prepare.hpp"
 #include "partition/departure.hpp"
 #include "partition/hold.hpp"
@@ -22,6 +23,8 @@ namespace warden::partition {
 using namespace pg;
 
 namespace {
+
+constexpr std::int64_t most_warnings = 10; // of collisions of a set
 
 void warn(const Policy &policy, const char *action, const Error &error) {
 	Error warning(error.sqlstate, format("could not %s%s of table %s: %s", action,
@@ -60,9 +63,15 @@ Ending retire_once(const Procedure &procedure, const Work &work, const Task &tas
 	return task.finalizes ? Ending{} : perform_in_one(work, task);
 }
 
+/// Each CALL tells of what collides: of the first ones, as it may be a thousand values.
+bool is_told(const Progress &progress) {
+	return progress.colliding() <= most_warnings;
+}
+
 void tell(Progress &progress, const Work &work, const Task &task, const Error &error) {
 	progress.fail(work, task, error);
-	if (Progress::is_news(error)) {
+	const bool collides = task.creates() && error.sqlstate == ERRCODE_CHECK_VIOLATION;
+	if (collides ? is_told(progress) : Progress::is_news(error)) {
 		warn(work.policy, task.action, error);
 	}
 }
@@ -78,6 +87,44 @@ void tell(Progress &progress, const Work &work, const Task &task, const Ending &
 		report(LOG, format("%s partition %s of table %s", task.creates() ? "created" : "retired",
 		                   ending.done->partition.c_str(), qualified_name(work.policy.parent).c_str()));
 	}
+}
+
+/// Of the first values that collide; and of all that cannot be read.  The table may have gone since they were found.
+void warn_of_values(const Work &work) {
+	const ScratchMemory memory;
+	const PinnedSettings settings;
+	if (take_lock(work.policy.parent, AccessShareLock) || !relation_exists(work.policy.parent)) {
+		return;
+	}
+	for (std::size_t i = 0; i < work.collisions.size() && i < static_cast<std::size_t>(most_warnings); ++i) {
+		warn(work.policy, "create", collision_error(work, work.collisions[i]));
+	}
+	for (const Unreadable &key : work.unreadable) {
+		Error error = unreadable_error(work.policy, key);
+		error.hint.insert(0, command_without(work.policy, work.unreadable));
+		warn(work.policy, "create", error);
+	}
+}
+
+/// Says how many collide, if not each was told of.
+void warn_of_collisions(const Progress &progress, const Policy &policy) {
+	if (is_told(progress) || !relation_exists(policy.parent)) {
+		return;
+	}
+	const std::string table = qualified_name(policy.parent);
+	report(WARNING, Error(ERRCODE_CHECK_VIOLATION,
+	                      format("could not create %ld partitions of table %s", progress.colliding(), table.c_str()))
+	                    .with_detail("The default partition holds rows of theirs.")
+	                    .with_hint("SELECT * FROM warden.partition_maintain(" + quoted_literal(table) +
+	                               ", dry_run => true) tells which."));
+}
+
+/// What is known of declared values without having tried.
+void tell_of_values(Progress &progress, const Work &work) {
+	progress.count(work.collisions);
+	std::ignore = attempt([&] { progress.fail(work.unreadable); });
+	std::ignore = attempt([&] { warn_of_values(work); });
+	std::ignore = attempt([&] { warn_of_collisions(progress, work.policy); });
 }
 
 /// Runs something that may fail.  Whatever ends it early is left in `stop`, to be thrown when we have cleaned up.
@@ -189,7 +236,7 @@ void maintain_step_by_step(const Procedure &procedure, const Policy &policy) {
 	procedure.commit();
 	if (work) {
 		move_all(procedure, progress, policy);
-		progress.count(work->collisions);
+		tell_of_values(progress, *work);
 	}
 	if (work && work->unknown) {
 		progress.failed(*work->unknown, "maintain");

@@ -35,10 +35,7 @@ void check_default(Oid default_partition, const std::string &condition) {
 	const AsOwner owner(owner_of(default_partition));
 	Spi spi;
 	if (!spi.query<int32>(("SELECT 1 FROM " + name + " WHERE " + condition + " LIMIT 1").c_str()).empty()) {
-		throw Error(ERRCODE_CHECK_VIOLATION,
-		            format("default partition %s holds rows of the new partition", name.c_str()))
-			.with_detail("They have " + condition + ".")
-			.with_hint("Move them out of the default partition: the others are created meanwhile.");
+		throw Error(rows_in_default(default_partition, std::nullopt, condition));
 	}
 }
 
@@ -70,8 +67,10 @@ void build(const Draft &draft, const Blueprint &blueprint, Oid owner) {
 void attach(const Draft &draft, const Blueprint &blueprint, Oid owner, std::vector<std::string> &statements) {
 	const AsOwner scope(owner);
 	Spi spi;
-	spi.execute(draft.attach.c_str());
-	statements.push_back(draft.attach);
+	for (const std::string &statement : draft.attach) {
+		spi.execute(statement.c_str());
+		statements.push_back(statement);
+	}
 	for (const std::string &identity : replica_identities(blueprint, draft.qualified_name)) {
 		spi.execute(identity.c_str());
 		statements.push_back(identity);
@@ -176,7 +175,7 @@ std::optional<Done> create_partition(const Policy &policy, const Place &place) {
 
 Done plan_creation(const Policy &policy, const Set &set, const Place &place) {
 	Draft draft = draft_partition(read_blueprint(policy, set.bounds), placement_of(policy, set, place));
-	draft.build.push_back(draft.attach);
+	draft.build.insert(draft.build.end(), draft.attach.begin(), draft.attach.end());
 	return {draft.qualified_name, join(draft.build)};
 }
 

@@ -3,6 +3,7 @@
 #include "partition/declaration.hpp"
 
 #include "partition/tree.hpp"
+#include "partition/work.hpp"
 #include "pg/lock.hpp"
 #include "pg/names.hpp"
 #include "pg/security.hpp"
@@ -241,10 +242,28 @@ void tell_undivided(OutcomeRows &rows, const Policy &policy, const Subdivision &
 	}
 }
 
-void check_below(const Policy &policy) {
-	if (count_below(policy, examine(policy)) > most_below) {
+const char *how_to_have_fewer(Method method) {
+	return method == Method::Hash   ? "Use a smaller \"modulus\""
+	       : method == Method::List ? "Use fewer \"keys\""
+	                                : "Use a longer \"every\", or a shorter \"ahead\"";
+}
+
+/// A tree is made in one transaction, and dropped in one.
+void check_below(const Policy &policy, Method method) {
+	const std::size_t below = count_below(policy, examine(policy));
+	if (below > most_below) {
 		throw invalid(format("more than %zu partitions would be made below each", most_below))
-			.with_hint("Use a longer \"every\", or a shorter \"ahead\".");
+			.with_hint(format("%s.", how_to_have_fewer(method)));
+	}
+	const std::size_t each = locks_per_partition(policy.parent);
+	if (each * (1 + below) > locks_of_the_server()) {
+		throw Error(ERRCODE_CONFIGURATION_LIMIT_EXCEEDED,
+		            format("a partition with %zu partitions below it needs more locks than the server has", below))
+			.with_detail(
+				format("To make one and to drop it takes about %zu locks in one transaction, %zu for each table. "
+		               "The server has %zu for all transactions.",
+		               each * (1 + below), each, locks_of_the_server()))
+			.with_hint(format("%s, or increase \"max_locks_per_transaction\".", how_to_have_fewer(method)));
 	}
 }
 
@@ -278,7 +297,7 @@ PG_FUNCTION(partition_subdivide) {
 	Policy policy = declared_policy(parent);
 	if (method) {
 		policy.kind.subdivision = check_arguments(check_method(*method), arguments, policy);
-		check_below(policy);
+		check_below(policy, policy.kind.subdivision->method);
 	} else {
 		policy.kind.subdivision.reset();
 	}

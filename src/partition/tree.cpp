@@ -119,6 +119,22 @@ std::string partition_by(Method method, const std::string &column) {
 	return std::string(name) + " (" + call([&] { return quote_identifier(column.c_str()); }) + ")";
 }
 
+/// The keys of a list below a set that can be read: another must not keep the tree from being made, and is told of
+/// where there is one.
+std::vector<Value> readable_keys(const Policy &above, const Subdivision &below) {
+	std::vector<Value> keys = below.keys;
+	if (OidIsValid(column_type(above.parent, below.key))) {
+		const ListColumn column = call([&] {
+			ListColumn found{};
+			get_atttypetypmodcoll(above.parent, get_attnum(above.parent, below.key.c_str()), &found.type,
+			                      &found.modifier, &found.collation);
+			return found;
+		});
+		std::ignore = take_unreadable(column, owner_of(above.parent), keys);
+	}
+	return keys;
+}
+
 /// What a partition has below it from the beginning.
 std::vector<Placement> placements_below(const Policy &above, const Subdivision &below, const Place &place) {
 	// Nothing is there yet: what can be known of it is known of the set above.
@@ -133,7 +149,7 @@ std::vector<Placement> placements_below(const Policy &above, const Subdivision &
 	std::vector<Place> places;
 	const Set set = examine(policy, std::move(bounds));
 	if (below.method == Method::List) {
-		for (const Value &value : below.keys) {
+		for (const Value &value : readable_keys(above, below)) {
 			places.emplace_back(value);
 		}
 	} else {

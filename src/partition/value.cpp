@@ -3,6 +3,9 @@
 #include "pg/names.hpp"
 #include "pg/security.hpp"
 #include "pg/spi.hpp"
+#include "pg/transaction.hpp"
+
+#include <span>
 
 extern "C" {
 #include "access/stratnum.h"
@@ -143,6 +146,20 @@ const char *comparison_with(Relation parent) {
 	return text.data;
 }
 
+std::optional<Error> try_to_read(const ListColumn &column, Oid owner, std::span<const Value> values) {
+	return attempt([&] {
+		const ScratchMemory memory;
+		const AsOwner scope(owner);
+		pin_notation();
+		for (const Value &value : values) {
+			check_for_interrupts();
+			if (!value.is_null) {
+				std::ignore = call(read_value, column, value.text.c_str());
+			}
+		}
+	});
+}
+
 Value null_value() {
 	return {.text = {}, .is_null = true};
 }
@@ -188,6 +205,8 @@ void pin_notation() {
 	PinnedSettings::set("datestyle", "ISO, YMD");
 	PinnedSettings::set("intervalstyle", "postgres");
 	PinnedSettings::set("extra_float_digits", "1");
+	PinnedSettings::set("lc_monetary", "C");
+	PinnedSettings::set("array_nulls", "on");
 }
 
 ListColumn list_column(const OpenRelation &parent) {
@@ -214,6 +233,21 @@ std::vector<Value> read_values(const ListColumn &column, Oid owner, const std::v
 	return values;
 }
 
+std::vector<Unreadable> take_unreadable(const ListColumn &column, Oid owner, std::vector<Value> &values) {
+	std::vector<Unreadable> unreadable;
+	if (!try_to_read(column, owner, values)) {
+		return unreadable;
+	}
+	std::erase_if(values, [&](const Value &value) {
+		auto error = try_to_read(column, owner, {&value, 1});
+		if (error) {
+			unreadable.push_back({value, std::move(*error)});
+		}
+		return error.has_value();
+	});
+	return unreadable;
+}
+
 std::vector<Value> without_partition(const OpenRelation &parent, const std::vector<Value> &values) {
 	const AsOwner owner(parent->rd_rel->relowner);
 	pin_notation();
@@ -237,14 +271,17 @@ std::string name_suffix(const Value &value) {
 	if (value.is_null) {
 		return "_null";
 	}
+	// What char(n) is padded with is no part of a name.
+	const std::string text = value.text.substr(0, value.text.find_last_not_of(' ') + 1);
 	std::string suffix = "_";
-	for (const char c : value.text) {
+	for (const char c : text) {
 		const auto lower = static_cast<char>(c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : c);
 		suffix += is_plain(static_cast<unsigned char>(lower)) ? lower : '_';
 	}
 	const int length =
 		call([&] { return pg_mbcliplen(suffix.c_str(), static_cast<int>(suffix.size()), longest_suffix); });
-	return value.text.empty() ? "_empty" : suffix.substr(0, static_cast<size_t>(length));
+	suffix = text.empty() ? "_empty" : suffix.substr(0, static_cast<size_t>(length));
+	return value.namesakes == 0 ? suffix : suffix + format("_%d", value.namesakes);
 }
 
 std::vector<Value> frequent_values(Oid partition, const std::string &column, std::int64_t min_rows) {

@@ -5,6 +5,7 @@
 #pragma once
 
 #include "pg/datum.hpp"
+#include "pg/error.hpp"
 #include "pg/scoped.hpp"
 
 #include <cstdint>
@@ -18,6 +19,7 @@ namespace warden::partition {
 struct Value {
 	std::string text;
 	bool is_null = false;
+	int namesakes = 0; ///< of a place: how many before it would be called alike, as 'de' and 'DE' are
 
 	bool operator==(const Value &) const = default;
 };
@@ -41,6 +43,15 @@ struct ListColumn {
 /// one before.  Error 22P02,
 /// or another of the type's input function.
 std::vector<Value> read_values(const ListColumn &column, Oid owner, const std::vector<Value> &texts);
+
+/// A value that its type does not read any more: its label was renamed, its domain has another check.
+struct Unreadable {
+	Value value;
+	Error error;
+};
+
+/// Takes those out of values that read_values() has written once.
+std::vector<Unreadable> take_unreadable(const ListColumn &column, Oid owner, std::vector<Value> &values);
 
 /// Of a table that is partitioned by list: the column, the values that no partition is for, and what rows of a value
 /// have.

@@ -19,10 +19,33 @@ namespace {
 
 constexpr std::size_t most_tasks = 10'000; // for a set in one CALL; the rest is for the next
 
-/// The partitions that have expired, but for those that somebody holds.
-std::vector<Oid> find_expired(const Set &set) {
-	const auto count = static_cast<std::ptrdiff_t>(set.expired());
-	std::vector<Oid> expired(set.bounds.oids.begin(), set.bounds.oids.begin() + count);
+// Server code.  What DROP locks, which is more than what is locked to create it: the table, its TOAST table and that
+// one's index, its two types, a primary key, and everything else that hangs on it.
+int count_locks(Relation parent) {
+	const TupleDesc columns = RelationGetDescr(parent);
+	int locks = 6 + list_length(RelationGetIndexList(parent)) + list_length(RelationGetFKeyList(parent)) +
+	            list_length(RelationGetStatExtList(parent));
+	if (parent->trigdesc != nullptr) {
+		locks += parent->trigdesc->numtriggers;
+	}
+	if (columns->constr != nullptr) {
+		locks += columns->constr->num_defval + columns->constr->num_check;
+	}
+	for (int i = 0; i < columns->natts; ++i) {
+		locks += TupleDescAttr(columns, i)->attnotnull ? 1 : 0; // a constraint from PostgreSQL 18 on
+	}
+	return locks;
+}
+
+/// The partitions that have expired, but for those that somebody holds, or of which he holds what leaves with them.
+std::vector<Oid> find_expired(const Set &set, const Expiry &expiry) {
+	const std::size_t count = set.expired();
+	std::vector<Oid> expired;
+	for (std::size_t i = 0; i < count; ++i) {
+		if (expiry.takes(set.bounds.ranges[i])) {
+			expired.push_back(set.bounds.oids[i]);
+		}
+	}
 	if (!expired.empty()) {
 		const std::vector<Oid> held = held_partitions();
 		std::erase_if(expired, [&](Oid partition) { return std::ranges::binary_search(held, partition); });
@@ -40,7 +63,7 @@ bool is_declared(const Policy &policy) {
 
 std::size_t locks_per_partition(Oid parent) {
 	const OpenRelation table(parent, NoLock);
-	return 6 + static_cast<std::size_t>(call([&] { return list_length(RelationGetIndexList(table.get())); }));
+	return static_cast<std::size_t>(call(count_locks, table.get()));
 }
 
 const Task *Work::find(Oid partition) const {
@@ -57,14 +80,24 @@ std::optional<Work> find_work(const Policy &policy, std::optional<std::size_t> l
 	if (!relation_exists(policy.parent)) {
 		return std::nullopt;
 	}
-	Work work{.policy = policy, .set = examine(policy), .tasks = {}, .others = {}, .collisions = {}, .unknown = {}};
+	Work work{.policy = policy,
+	          .set = examine(policy),
+	          .tasks = {},
+	          .expiry = {},
+	          .collisions = {},
+	          .unreadable = {},
+	          .unknown = {}};
+	work.expiry.cutoff = work.set.window.cutoff;
 	// A file that cannot be looked at must not keep partitions from being created.
-	work.unknown = attempt([&] { work.set.window.cutoff = find_cutoff(policy, work.set, true, work.others); });
+	work.unknown = attempt([&] { find_expiry(policy, work.set, true, work.expiry); });
+	work.set.window.cutoff = work.expiry.cutoff;
 	const std::size_t each = locks_per_partition(policy.parent) * (1 + count_below(policy, work.set));
 	const std::size_t limit = locks ? *locks / each : most_tasks;
-	auto [missing, collisions] = find_missing(policy, work.set, limit + 1, locks ? Looks::ToTell : Looks::ToCreate);
+	auto [missing, collisions, unreadable] =
+		find_missing(policy, work.set, limit + 1, locks ? Looks::ToTell : Looks::ToCreate);
 	work.collisions = std::move(collisions);
-	std::vector<Oid> expired = find_expired(work.set);
+	work.unreadable = std::move(unreadable);
+	std::vector<Oid> expired = find_expired(work.set, work.expiry);
 	const Oid detaching = work.set.bounds.is_detaching ? find_detaching(policy.parent) : InvalidOid;
 	const bool detaching_has_expired = std::erase(expired, detaching) > 0;
 	work.is_all = missing.size() + expired.size() <= limit;
@@ -96,11 +129,11 @@ std::optional<Refusal> lock_set(const Work &work, const Task &task) {
 }
 
 std::optional<Done> perform(const Work &work, const Task &task) {
-	if (task.retires() && !std::ranges::all_of(work.others, is_declared)) {
+	if (task.retires() && !std::ranges::all_of(work.expiry.others, is_declared)) {
 		return std::nullopt;
 	}
 	return task.place ? create_partition(work.policy, *task.place)
-	                  : retire_partition(work.policy, task.partition, work.set.window.cutoff);
+	                  : retire_partition(work.policy, task.partition, work.expiry);
 }
 
 Done plan(const Work &work, const Task &task) {

@@ -28,18 +28,19 @@ struct Work {
 	Policy policy;
 	Set set;
 	std::vector<Task> tasks;
-	std::vector<Policy> others;        ///< of sets that take this one along
+	Expiry expiry;
 	std::vector<Collision> collisions; ///< what cannot be created before rows are moved
-	std::size_t locks = 0;             ///< that they will hold, about
-	bool is_all = true;                ///< otherwise more is due than these tasks
-	std::optional<Error> unknown;      ///< why it is not known what has expired by its size
+	std::vector<Unreadable> unreadable;
+	std::size_t locks = 0;        ///< that they will hold, about
+	bool is_all = true;           ///< otherwise more is due than these tasks
+	std::optional<Error> unknown; ///< why it is not known what has expired by its size
 
 	/// What is to be done with a partition that exists; null: nothing.
 	const Task *find(Oid partition) const;
 };
 
-/// The locks that a partition keeps until the transaction ends: on itself, its TOAST table and that one's index, its
-/// indexes; and some more for what is beside them.  The parent is locked.
+/// The locks that a partition keeps until the transaction ends in which it is created or dropped, about.  The parent is
+/// locked.
 std::size_t locks_per_partition(Oid parent);
 
 /// What is due of a set, as far as one transaction may hold the locks for it (std::nullopt: a transaction for each

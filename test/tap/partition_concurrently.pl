@@ -103,6 +103,18 @@ sub is_over
 	return;
 }
 
+# The hint of a warning says how.
+sub is_attached_again
+{
+	my ($warning, $name) = @_;
+	local $Test::Builder::Level = $Test::Builder::Level + 1;
+	like($warning, qr/^HINT:  .*To have it in the set again use (ALTER TABLE [^;]* ATTACH PARTITION .*)\.$/m, "$name: a hint");
+	my ($attach) = $warning =~ /again use (.*)\.$/m;
+	$node->safe_psql('postgres', $attach // 'SELECT');
+	is($node->safe_psql('postgres', 'SELECT count(*) FROM app.events'), 30, "$name: what it says attaches the table again");
+	return;
+}
+
 my $detach = 'ALTER TABLE app.events DETACH PARTITION app.events_old';
 my $concurrently = "drop: $detach CONCURRENTLY; DROP TABLE app.events_old";
 my $finalized = "drop: $detach FINALIZE; DROP TABLE app.events_old";
@@ -174,7 +186,19 @@ like("$result[0] $result[2]", qr/^0 WARNING:  2BP01: could not drop a partition 
 is_over('a view');
 is_log($node, "detach: $detach CONCURRENTLY", 'a view: it is detached');
 is($node->safe_psql('postgres', 'SELECT count(*) FROM app.old'), 10, 'a view: and still there');
+is_attached_again($result[2], 'a view');
 $node->safe_psql('postgres', 'DROP VIEW app.old');
+
+# Nor is one dropped of which something else was said meanwhile.
+make_set($node);
+($reader, $maintenance) = start_detachment();
+$node->safe_psql('postgres', q{UPDATE warden.partition_policies SET keep = '1000 years'});
+$reader->query_safe('COMMIT');
+@result = result($maintenance);
+like("$result[0] $result[2]", qr/^0 WARNING:  55000: .*table app\.events_old was detached and not retired any further/,
+	'another policy meanwhile');
+is_over('another policy meanwhile');
+is_attached_again($result[2], 'another policy meanwhile');
 
 # One with partitions of its own goes with them.
 make_set($node, kind => 'PARTITION BY LIST (id)');

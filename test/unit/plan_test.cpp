@@ -177,6 +177,18 @@ TEST(CoveredUntil, IsTheFirstGapFromNow) {
 	EXPECT_EQ(covered_until({{beginning, beginning}, {beginning, end}, {end, end}}, at("2026-11-29")), end);
 }
 
+TEST(Overlaps, WhatMayShareAKey) {
+	const Range may{at("2026-05-01"), at("2026-06-01")};
+	EXPECT_TRUE(overlaps(may, may));
+	EXPECT_TRUE(overlaps(may, {at("2026-05-31"), end}));
+	EXPECT_TRUE(overlaps({beginning, at("2026-05-02")}, may));
+	EXPECT_TRUE(overlaps({beginning, end}, may));
+	EXPECT_FALSE(overlaps({beginning, at("2026-05-01")}, may));
+	EXPECT_FALSE(overlaps(may, {at("2026-06-01"), end}));
+	const Range between{at("2026-05-01"), at("2026-05-01")}; // one within a moment, as of UUIDs
+	EXPECT_TRUE(overlaps(between, between));
+}
+
 TEST(AtMidnight, IsTrueOfWholeDays) {
 	EXPECT_TRUE(at_midnight({}, berlin));
 	EXPECT_TRUE(at_midnight({{beginning, end}}, berlin));
