@@ -1,0 +1,14 @@
+// audit.hpp - Every change of a row, as JSON: who, when, what.
+//
+// Reading order: json_layout and number_layout (plain logic: the bytes of jsonb), encoders (values by their type),
+// capture_plan and version (what is known of a table), images (rows as JSON), incarnation (numbers for ever), written,
+// context and session_rows (who, and what for), log_writer (into the log), capture (the trigger), enable (tables into
+// and out of the audit).
+#pragma once
+
+namespace warden::audit {
+
+/// Defines the feature's settings.  Server code, for _PG_init().
+void init();
+
+} // namespace warden::audit

@@ -1,0 +1,130 @@
+// capture.cpp - The trigger that logs every change of a row.
+//
+// The invariants: there is an event for each change and for nothing else, in the order of the changes, and it is there
+// exactly if the change is: it is written in the same subtransaction, at once.  What is written is decided by the
+// table's plan; nothing of a session's settings or rights has a part in it.
+#include "audit/audit.hpp"
+
+#include "audit/capture_plan.hpp"
+#include "audit/images.hpp"
+#include "audit/log_writer.hpp"
+#include "audit/session_rows.hpp"
+
+#include "pg/call.hpp"
+
+extern "C" {
+#include "commands/trigger.h"
+#include "common/hashfn.h"
+#include "utils/rel.h"
+}
+
+namespace warden::audit {
+
+namespace {
+
+// All of this is server code.
+
+std::int64_t hash_of(const Jsonb *key) {
+	const Datum hash = hash_any_extended(reinterpret_cast<const unsigned char *>(VARDATA(key)),
+	                                     static_cast<int>(VARSIZE(key) - VARHDRSZ), 0);
+	return static_cast<std::int64_t>(DatumGetUInt64(hash));
+}
+
+std::int64_t number_in(const Column &column, TupleTableSlot *row) {
+	bool is_null = false;
+	const Datum value = slot_getattr(row, column.number, &is_null);
+	switch (column.encoder.form) {
+	case Encoder::Form::Int2:
+		return DatumGetInt16(value);
+	case Encoder::Form::Int4:
+		return DatumGetInt32(value);
+	default:
+		return DatumGetInt64(value);
+	}
+}
+
+void set_key(Event &event, const CapturePlan &plan, TupleTableSlot *row) {
+	event.has_key = plan.keys > 0;
+	if (plan.has_number_key) {
+		event.key_number = number_in(plan.columns[plan.key[0]], row);
+	} else if (event.has_key) {
+		event.key = key_of(plan, row);
+		event.key_number = hash_of(event.key);
+	}
+}
+
+Event event_of(const CapturePlan &plan, Operation operation, TupleTableSlot *row) {
+	Event event{};
+	event.relation = plan.relation;
+	event.version = plan.version;
+	event.operation = operation;
+	event.flags = SessionReplicationRole == SESSION_REPLICATION_ROLE_REPLICA ? flag::replicated : std::int16_t{0};
+	set_key(event, plan, row);
+	return event;
+}
+
+void write(Event &event, const CapturePlan &plan, Relation table, bool is_cut) {
+	event.flags = static_cast<std::int16_t>(event.flags | (is_cut ? flag::cut : 0));
+	write_context(plan.requires_context, RelationGetRelationName(table));
+	write_event(event);
+}
+
+void capture_row(const CapturePlan &plan, Relation table, Operation operation, TupleTableSlot *row) {
+	bool is_cut = false;
+	Event event = event_of(plan, operation, row);
+	(operation == Operation::Insert ? event.after : event.before) = image_of(plan, row, is_cut);
+	write(event, plan, table, is_cut);
+}
+
+// Of a row without a key, the whole one is what it is known by.
+void capture_update(const CapturePlan &plan, Relation table, TupleTableSlot *before, TupleTableSlot *after) {
+	const Change change = change_between(plan, before, after);
+	if (change.count == 0) {
+		return;
+	}
+	bool is_cut = false;
+	Event event = event_of(plan, Operation::Update, before);
+	event.before = event.has_key ? part_of(plan, before, change, is_cut) : image_of(plan, before, is_cut);
+	event.after = part_of(plan, after, change, is_cut);
+	event.flags = static_cast<std::int16_t>(event.flags | (change.of_key ? flag::key_changed : 0));
+	write(event, plan, table, is_cut);
+	if (change.of_key) {
+		Event link = event_of(plan, Operation::Key, after);
+		link.before = key_of(plan, before);
+		write(link, plan, table, false);
+	}
+}
+
+const TriggerData *trigger_data(FunctionCallInfo fcinfo) {
+	if (!CALLED_AS_TRIGGER(fcinfo)) {
+		ereport(ERROR, errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
+		        errmsg("function \"audit_capture\" was not called by the trigger manager"),
+		        errhint("Use warden.audit_enable()."));
+	}
+	const auto *const data = reinterpret_cast<const TriggerData *>(fcinfo->context);
+	if (!TRIGGER_FIRED_AFTER(data->tg_event) || !TRIGGER_FIRED_FOR_ROW(data->tg_event)) {
+		ereport(ERROR, errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
+		        errmsg("function \"audit_capture\" must be fired AFTER and FOR EACH ROW"),
+		        errhint("Use warden.audit_enable()."));
+	}
+	return data;
+}
+
+} // namespace
+
+/// audit_capture() returns trigger
+PG_FUNCTION(audit_capture) {
+	const TriggerData *const data = trigger_data(fcinfo);
+	const Relation table = data->tg_relation;
+	const CapturePlan &plan = plan_for(table, data->tg_trigger);
+	if (TRIGGER_FIRED_BY_INSERT(data->tg_event)) {
+		capture_row(plan, table, Operation::Insert, data->tg_trigslot);
+	} else if (TRIGGER_FIRED_BY_DELETE(data->tg_event)) {
+		capture_row(plan, table, Operation::Delete, data->tg_trigslot);
+	} else {
+		capture_update(plan, table, data->tg_trigslot, data->tg_newslot);
+	}
+	return PointerGetDatum(nullptr);
+}
+
+} // namespace warden::audit

@@ -1,0 +1,189 @@
+#include "audit/capture_plan.hpp"
+
+#include "audit/version.hpp"
+
+#include "pg/names.hpp"
+#include "pg/security.hpp"
+#include "pg/spi.hpp"
+
+#include <algorithm>
+
+extern "C" {
+#include "utils/hsearch.h"
+#include "utils/inval.h"
+#include "utils/lsyscache.h"
+}
+
+namespace warden::audit {
+
+using namespace pg;
+
+namespace {
+
+struct Entry {
+	Oid table; ///< the key
+	bool is_stale;
+	std::uint64_t invalidations; ///< so many
+	MemoryContext memory;        ///< of the plan
+	CapturePlan plan;
+};
+
+HTAB *entries = nullptr;
+
+// $1 the number of the relation, $2 the table: the relation itself, or a partition of it.
+constinit Statement select_relation{R"(
+SELECT relation::oid, require_context
+FROM warden.audit_relations
+WHERE id = $1 AND until IS NULL
+  AND (relation::oid = $2 OR relation::oid IN (SELECT relid::oid FROM pg_partition_ancestors($2::regclass))))"};
+
+// The same.  Columns are those of the relation by name: their numbers may be others in a partition.
+constinit Statement select_columns{R"(
+SELECT a.attnum::integer, a.attname::text, a.atttypid, k.name IS NOT NULL
+FROM warden.audit_relations r
+JOIN pg_attribute a ON a.attrelid = $2 AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated IN ('', 's')
+LEFT JOIN warden.audit_key(r.relation::oid) k (name) ON k.name = a.attname
+WHERE r.id = $1 AND (r.columns IS NULL OR a.attname = ANY (r.columns) OR k.name IS NOT NULL)
+  AND a.attname <> ALL (coalesce(r.except_columns, '{}'))
+ORDER BY a.attnum)"};
+
+/// A column as the catalogue has it.
+struct Found {
+	AttrNumber number;
+	std::string_view name;
+	Oid type;
+	bool is_key;
+};
+
+// Server code.
+Column column_of(const Found &found) {
+	Column column{};
+	column.number = found.number;
+	char *const name = static_cast<char *>(palloc(found.name.size() + 1));
+	memcpy(name, found.name.data(), found.name.size());
+	column.name = {name, found.name.size()};
+	column.encoder = encoder_for(found.type);
+	get_typlenbyval(found.type, &column.length, &column.by_value);
+	return column;
+}
+
+// Server code.  In the current memory context.
+CapturePlan make_plan(const Found *found, std::size_t count) {
+	CapturePlan plan{};
+	plan.count = count;
+	plan.columns = static_cast<Column *>(palloc(sizeof(Column) * (count + 1)));
+	plan.key = static_cast<std::size_t *>(palloc(sizeof(std::size_t) * (count + 1)));
+	for (std::size_t i = 0; i < count; ++i) {
+		plan.columns[i] = column_of(found[i]);
+		plan.last = Max(plan.last, found[i].number);
+		if (found[i].is_key) {
+			plan.key[plan.keys++] = i;
+		}
+	}
+	if (plan.keys == 1) {
+		const Encoder::Form form = plan.columns[plan.key[0]].encoder.form;
+		plan.has_number_key = form == Encoder::Form::Int2 || form == Encoder::Form::Int4 || form == Encoder::Form::Int8;
+	}
+	return plan;
+}
+
+/// Makes the plan in a memory context.
+CapturePlan read_plan(std::int32_t relation, Oid table, MemoryContext memory) {
+	const AsExtension owner;
+	Spi spi;
+	const auto relations = spi.query_latest<Oid, bool>(select_relation, relation, table);
+	if (relations.empty()) {
+		throw Error(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
+		            format("table %s is not audited", qualified_name(table).c_str()))
+			.with_detail("Its trigger was not made by warden.audit_enable(), or for another table.")
+			.with_hint("Drop the trigger, and use warden.audit_enable().");
+	}
+	const auto [root, requires_context] = relations.front();
+	std::vector<Found> columns;
+	for (const auto &[number, name, type, is_key] :
+	     spi.query_latest<int32, std::string_view, Oid, bool>(select_columns, relation, table)) {
+		columns.push_back({static_cast<AttrNumber>(number), name, type, is_key});
+	}
+	std::ranges::sort(columns, comes_before, &Found::name);
+	const MemoryScope scope(memory);
+	const Found *const data = columns.data();
+	CapturePlan plan = call([&] { return make_plan(data, columns.size()); });
+	plan.relation = relation;
+	plan.requires_context = requires_context;
+	plan.version = current_version(relation, root);
+	return plan;
+}
+
+// The rest is server code.
+
+void mark_stale(Datum /*unused*/, Oid table) {
+	const auto mark = [](Entry *entry) {
+		entry->is_stale = true;
+		++entry->invalidations;
+	};
+	if (OidIsValid(table)) {
+		if (auto *const entry = static_cast<Entry *>(hash_search(entries, &table, HASH_FIND, nullptr))) {
+			mark(entry);
+		}
+		return;
+	}
+	HASH_SEQ_STATUS all;
+	hash_seq_init(&all, entries);
+	while (auto *const entry = static_cast<Entry *>(hash_seq_search(&all))) {
+		mark(entry);
+	}
+}
+
+void make_entries() {
+	HASHCTL control{};
+	control.keysize = sizeof(Oid);
+	control.entrysize = sizeof(Entry);
+	entries = hash_create("pg_warden audited tables", 64, &control, HASH_ELEM | HASH_BLOBS);
+	CacheRegisterRelcacheCallback(mark_stale, 0);
+}
+
+std::int32_t relation_of(Relation table, const Trigger *trigger) {
+	if (trigger->tgnargs != 1) {
+		ereport(ERROR, errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+		        errmsg("trigger \"%s\" of table \"%s\" was not made by warden.audit_enable()", trigger->tgname,
+		               RelationGetRelationName(table)),
+		        errhint("Drop the trigger, and use warden.audit_enable()."));
+	}
+	return pg_strtoint32(trigger->tgargs[0]);
+}
+
+// What is in use is freed with the transaction.
+void replace_plan(Entry *entry, Relation table, const Trigger *trigger) {
+	const std::uint64_t invalidations = entry->invalidations;
+	const MemoryContext memory =
+		AllocSetContextCreate(TopTransactionContext, "pg_warden audited table", ALLOCSET_SMALL_SIZES);
+	const CapturePlan plan =
+		pg::entry([&] { return read_plan(relation_of(table, trigger), RelationGetRelid(table), memory); });
+	MemoryContextSetParent(memory, CacheMemoryContext);
+	if (entry->memory != nullptr) {
+		MemoryContextSetParent(entry->memory, TopTransactionContext);
+	}
+	entry->memory = memory;
+	entry->plan = plan;
+	entry->is_stale = entry->invalidations != invalidations;
+}
+
+} // namespace
+
+const CapturePlan &plan_for(Relation table, const Trigger *trigger) {
+	if (entries == nullptr) {
+		make_entries();
+	}
+	const Oid oid = RelationGetRelid(table);
+	bool found = false;
+	auto *const entry = static_cast<Entry *>(hash_search(entries, &oid, HASH_ENTER, &found));
+	if (!found) {
+		*entry = {.table = oid, .is_stale = true, .invalidations = 0, .memory = nullptr, .plan = {}};
+	}
+	if (entry->is_stale) {
+		replace_plan(entry, table, trigger);
+	}
+	return entry->plan;
+}
+
+} // namespace warden::audit

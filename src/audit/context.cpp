@@ -1,0 +1,52 @@
+#include "audit/context.hpp"
+
+#include "audit/audit.hpp"
+#include "audit/encoders.hpp"
+
+#include "pg/datum.hpp"
+
+extern "C" {
+#include "utils/jsonb.h"
+}
+
+namespace warden::audit {
+
+using namespace pg;
+
+namespace {
+
+constinit char *context = nullptr; // warden.audit_context
+
+constexpr int most_megabytes = 100; // bytea as text is twice as long, and a string of jsonb has 256 MB at most
+
+} // namespace
+
+const char *current_context() {
+	return context == nullptr ? "" : context;
+}
+
+void init() {
+	DefineCustomStringVariable(
+		"warden.audit_context",
+		"What the audit log is told of the current transaction, set by warden.audit_set_context().", nullptr, &context,
+		"", PGC_USERSET, GUC_NOT_IN_SAMPLE | GUC_DISALLOW_IN_FILE, nullptr, nullptr, nullptr);
+	DefineCustomIntVariable(
+		"warden.audit_max_value", "Sets the length from which on the audit log has only the digest of a value.",
+		nullptr, &most_kilobytes, 1024, 1, most_megabytes * 1024, PGC_SUSET, GUC_UNIT_KB, nullptr, nullptr, nullptr);
+}
+
+/// audit_set_context(context jsonb) returns void
+PG_FUNCTION(audit_set_context) {
+	call([&] {
+		Jsonb *const json = PG_GETARG_JSONB_P(0);
+		if (!JB_ROOT_IS_OBJECT(json)) {
+			ereport(ERROR, errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("the context is not a JSON object"),
+			        errhint("Use SELECT warden.audit_set_context('{\"user\": \"...\"}')."));
+		}
+		const char *const text = JsonbToCString(nullptr, &json->root, static_cast<int>(VARSIZE(json)));
+		set_config_option("warden.audit_context", text, PGC_USERSET, PGC_S_SESSION, GUC_ACTION_LOCAL, true, 0, false);
+	});
+	PG_RETURN_VOID();
+}
+
+} // namespace warden::audit

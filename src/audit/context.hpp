@@ -1,0 +1,14 @@
+// context.hpp - What the application says of its transaction: audit_set_context().
+//
+// It is a setting, warden.audit_context, that ends with the transaction, so that behind a connection pooler nobody gets
+// what another has said.
+#pragma once
+
+#include "pg/server.hpp"
+
+namespace warden::audit {
+
+/// Server code.  The JSON text of the context, or an empty string.
+const char *current_context();
+
+} // namespace warden::audit

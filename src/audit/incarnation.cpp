@@ -1,0 +1,65 @@
+#include "audit/incarnation.hpp"
+
+#include "audit/written.hpp"
+
+#include "pg/security.hpp"
+#include "pg/spi.hpp"
+
+extern "C" {
+#include "access/transam.h"
+#include "access/xlog.h"
+}
+
+namespace warden::audit {
+
+using namespace pg;
+
+namespace {
+
+// $1 the system identifier, $2 the database.
+constinit Statement find_incarnation{R"(
+SELECT max(incarnation) FROM warden.audit_incarnations WHERE system_identifier = $1 AND database = $2)"};
+
+constinit Statement insert_incarnation{R"(
+INSERT INTO warden.audit_incarnations (incarnation, system_identifier, database)
+SELECT coalesce(max(incarnation), 0) + 1, $1, $2 FROM warden.audit_incarnations
+RETURNING incarnation)"};
+
+constinit std::int64_t incarnation = 0; // 0: to be looked up
+constinit Written row;                  // if it was this transaction that has written it
+constinit std::int64_t last_id = 0;
+
+std::int32_t read_incarnation() {
+	const auto system = static_cast<int64>(call(GetSystemIdentifier));
+	const AsExtension owner;
+	Spi spi;
+	const auto found = spi.query_latest<std::optional<int32>>(find_incarnation, system, MyDatabaseId);
+	if (const auto known = std::get<0>(found.front())) {
+		return *known;
+	}
+	call([] { note_written(row); });
+	return std::get<0>(spi.query<int32>(insert_incarnation, system, MyDatabaseId).front());
+}
+
+// Server code.
+std::int64_t upper_bits() {
+	if (incarnation == 0 || !is_there(row)) {
+		incarnation = entry([] { return read_incarnation(); });
+	}
+	return incarnation << incarnation_shift;
+}
+
+} // namespace
+
+std::int64_t transaction_id() {
+	const std::int64_t upper = upper_bits();
+	return upper | static_cast<std::int64_t>(U64FromFullTransactionId(GetTopFullTransactionId()));
+}
+
+std::int64_t next_id() {
+	const std::int64_t position = upper_bits() | static_cast<std::int64_t>(XactLastRecEnd);
+	last_id = position > last_id ? position : last_id + 1;
+	return last_id;
+}
+
+} // namespace warden::audit

@@ -1,0 +1,30 @@
+// incarnation.hpp - Numbers of transactions and events that are unique in the log for ever.
+//
+// A transaction id and a position in the write-ahead log are unique in one cluster.  A dump that is restored in
+// another, or in another database, begins again with small ones.  So in front of them is the number of the incarnation
+// of the log: one for each cluster and database that it has been in.
+//
+//     transaction = incarnation << 52 | the full transaction id
+//     event       = incarnation << 52 | the position in the write-ahead log before it was written
+//
+// The invariant: events are numbered in the order of the changes, whichever sessions made them: who changes a row next
+// does so after the commit of who changed it before, and so at a later position.  Nothing is locked for it.
+#pragma once
+
+#include "pg/server.hpp"
+
+#include <cstdint>
+
+namespace warden::audit {
+
+inline constexpr int incarnation_shift = 52;
+
+// Both are server code.
+
+/// The number of the current transaction, which gets an id.
+std::int64_t transaction_id();
+
+/// The number of the next event or session: greater than all that this session has had.
+std::int64_t next_id();
+
+} // namespace warden::audit

@@ -1,0 +1,286 @@
+#include "audit/log_writer.hpp"
+
+#include "audit/incarnation.hpp"
+#include "audit/session_rows.hpp"
+
+#include "pg/index_insertion.hpp"
+
+extern "C" {
+#include "access/genam.h"
+#include "access/heapam.h"
+#include "access/htup_details.h"
+#include "access/table.h"
+#include "catalog/index.h"
+#include "catalog/namespace.h"
+#include "catalog/partition.h"
+#include "catalog/pg_am.h"
+#include "catalog/pg_class.h"
+#include "catalog/pg_inherits.h"
+#include "executor/executor.h"
+#include "nodes/makefuncs.h"
+#include "nodes/parsenodes.h"
+#include "storage/lmgr.h"
+#include "utils/inval.h"
+#include "utils/lsyscache.h"
+#include "utils/syscache.h"
+#include "utils/timestamp.h"
+}
+
+namespace warden::audit {
+
+namespace {
+
+// All of this is server code.
+
+// The columns of the log, from 1 on.
+enum Column : AttrNumber {
+	id = 1,
+	at,
+	transaction,
+	session,
+	key_number,
+	relation,
+	version,
+	flags,
+	operation,
+	key,
+	before,
+	after
+};
+constexpr int columns = after;
+
+/// Where rows of a moment go, and for which other moments that holds: of a default partition, the gap between others.
+struct Target {
+	Oid partition;
+	TimestampTz lower;
+	TimestampTz upper;
+
+	bool operator==(const Target &) const = default;
+};
+
+/// The partition of the log that this session writes to.
+struct Leaf {
+	Target target;
+	bool is_stale;
+	bool is_plain; ///< the index by key is its only one
+	Oid key_index;
+	IndexInfo *key_index_info;
+	MemoryContext memory;
+};
+constinit Leaf leaf{};
+constinit bool is_registered = false;
+
+void mark_stale(Datum /*unused*/, Oid table) {
+	if (!OidIsValid(table) || table == leaf.target.partition) {
+		leaf.is_stale = true;
+	}
+}
+
+struct Bound {
+	bool exists;
+	bool is_default;
+	TimestampTz lower;
+	TimestampTz upper;
+};
+
+TimestampTz moment_of(const List *datums) {
+	const auto *const datum = linitial_node(PartitionRangeDatum, datums);
+	switch (datum->kind) {
+	case PARTITION_RANGE_DATUM_MINVALUE:
+		return DT_NOBEGIN;
+	case PARTITION_RANGE_DATUM_MAXVALUE:
+		return DT_NOEND;
+	default:
+		return DatumGetTimestampTz(castNode(Const, datum->value)->constvalue);
+	}
+}
+
+// From the catalogue, as it is now.
+Bound bound_of(Oid partition) {
+	Bound bound{};
+	const HeapTuple tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(partition));
+	if (!HeapTupleIsValid(tuple)) {
+		return bound;
+	}
+	bool is_null = false;
+	const Datum node = SysCacheGetAttr(RELOID, tuple, Anum_pg_class_relpartbound, &is_null);
+	if (!is_null) {
+		const auto *const spec = castNode(PartitionBoundSpec, stringToNode(TextDatumGetCString(node)));
+		bound.exists = true;
+		bound.is_default = spec->is_default;
+		if (!spec->is_default) {
+			bound.lower = moment_of(spec->lowerdatums);
+			bound.upper = moment_of(spec->upperdatums);
+		}
+	}
+	ReleaseSysCache(tuple);
+	return bound;
+}
+
+// Not locked: neither the log, for which others may queue, nor the partition.
+Target find_target(Oid log, TimestampTz moment) {
+	Target gap{InvalidOid, DT_NOBEGIN, DT_NOEND};
+	ListCell *cell = nullptr;
+	foreach (cell, find_inheritance_children(log, NoLock)) {
+		const Bound bound = bound_of(lfirst_oid(cell));
+		if (!bound.exists) {
+			continue;
+		}
+		if (bound.is_default) {
+			gap.partition = lfirst_oid(cell);
+		} else if (bound.upper <= moment) {
+			gap.lower = Max(gap.lower, bound.upper);
+		} else if (bound.lower > moment) {
+			gap.upper = Min(gap.upper, bound.lower);
+		} else {
+			return {lfirst_oid(cell), bound.lower, bound.upper};
+		}
+	}
+	return gap;
+}
+
+bool is_key_index(Relation index) {
+	const Form_pg_index form = index->rd_index;
+	return index->rd_rel->relam == BTREE_AM_OID && form->indnatts == 2 && form->indkey.values[0] == relation &&
+	       form->indkey.values[1] == key_number && !form->indisunique && form->indisready;
+}
+
+// What indexes it has.
+void learn_indexes(Relation partition) {
+	List *const indexes = RelationGetIndexList(partition);
+	leaf.key_index = InvalidOid;
+	leaf.is_plain = indexes == NIL;
+	if (list_length(indexes) != 1) {
+		return;
+	}
+	const Relation index = index_open(linitial_oid(indexes), RowExclusiveLock);
+	if (is_key_index(index)) {
+		leaf.is_plain = true;
+		leaf.key_index = RelationGetRelid(index);
+		const MemoryContext previous = MemoryContextSwitchTo(leaf.memory);
+		leaf.key_index_info = BuildIndexInfo(index);
+		MemoryContextSwitchTo(previous);
+	}
+	index_close(index, NoLock);
+}
+
+void learn(const Target &target) {
+	if (leaf.memory == nullptr) {
+		leaf.memory = AllocSetContextCreate(TopMemoryContext, "pg_warden audit log", ALLOCSET_SMALL_SIZES);
+	}
+	MemoryContextReset(leaf.memory);
+	leaf.target = target;
+	// Before it is looked at, so that what changes meanwhile is noticed.
+	leaf.is_stale = false;
+	const Relation table = table_open(target.partition, NoLock);
+	learn_indexes(table);
+	table_close(table, NoLock);
+}
+
+// The partition for a moment, locked and with its indexes known.
+void choose_leaf(TimestampTz moment) {
+	if (!is_registered) {
+		CacheRegisterRelcacheCallback(mark_stale, 0);
+		is_registered = true;
+	}
+	const Oid log = get_relname_relid("audit_log", get_namespace_oid("warden", false));
+	for (;;) {
+		CHECK_FOR_INTERRUPTS();
+		const Target target = find_target(log, moment);
+		if (!OidIsValid(target.partition)) {
+			elog(ERROR, "the audit log has no default partition");
+		}
+		LockRelationOid(target.partition, RowExclusiveLock);
+		// It may have gone, or got another sibling, before it was locked.
+		if (find_target(log, moment) == target) {
+			learn(target);
+			if (!leaf.is_stale) {
+				return;
+			}
+		}
+		UnlockRelationOid(target.partition, RowExclusiveLock);
+	}
+}
+
+// The same, if it is still that of the event before.
+bool is_same_leaf(TimestampTz moment) {
+	const auto serves = [&] { return !leaf.is_stale && leaf.target.lower <= moment && moment < leaf.target.upper; };
+	if (!OidIsValid(leaf.target.partition) || !serves()) {
+		return false;
+	}
+	LockRelationOid(leaf.target.partition, RowExclusiveLock);
+	if (!serves()) {
+		UnlockRelationOid(leaf.target.partition, RowExclusiveLock);
+		return false;
+	}
+	return true;
+}
+
+void insert_into_key_index(Relation table, HeapTuple tuple, const Datum *values, const bool *nulls) {
+	if (!OidIsValid(leaf.key_index) || nulls[key_number - 1]) {
+		return; // the index is of rows with a key
+	}
+	Datum keys[] = {values[relation - 1], values[key_number - 1]};
+	bool are_null[] = {false, false};
+	const Relation index = index_open(leaf.key_index, RowExclusiveLock);
+	index_insert(index, keys, are_null, &tuple->t_self, table, UNIQUE_CHECK_NO, false, leaf.key_index_info);
+	index_close(index, NoLock);
+}
+
+// Into whatever indexes there are.
+void insert_into_indexes(Relation table, HeapTuple tuple) {
+	EState *const state = CreateExecutorState();
+	auto *const target = makeNode(ResultRelInfo);
+	InitResultRelInfo(target, table, 1, nullptr, 0);
+	ExecOpenIndices(target, false);
+	TupleTableSlot *const slot = MakeSingleTupleTableSlot(RelationGetDescr(table), &TTSOpsHeapTuple);
+	ExecStoreHeapTuple(tuple, slot, false);
+	slot->tts_tableOid = RelationGetRelid(table);
+	slot->tts_tid = tuple->t_self;
+	pg::insert_index_tuples(target, slot, state);
+	ExecCloseIndices(target);
+	ExecDropSingleTupleTableSlot(slot);
+	FreeExecutorState(state);
+}
+
+} // namespace
+
+void write_event(const Event &event) {
+	const TimestampTz now = GetCurrentTimestamp();
+	if (!is_same_leaf(now)) {
+		choose_leaf(now);
+	}
+	const std::int64_t session_row = session_id(leaf.target.upper);
+	Datum values[columns] = {};
+	bool nulls[columns] = {};
+	const auto set = [&](Column column, Datum value) { values[column - 1] = value; };
+	const auto set_json = [&](Column column, const Jsonb *json) {
+		values[column - 1] = PointerGetDatum(json);
+		nulls[column - 1] = json == nullptr;
+	};
+	set(id, Int64GetDatum(next_id()));
+	set(at, TimestampTzGetDatum(now));
+	set(transaction, Int64GetDatum(transaction_id()));
+	set(session, Int64GetDatum(session_row));
+	set(key_number, Int64GetDatum(event.key_number));
+	nulls[key_number - 1] = !event.has_key;
+	set(relation, Int32GetDatum(event.relation));
+	set(version, Int32GetDatum(event.version));
+	set(flags, Int16GetDatum(event.flags));
+	set(operation, CharGetDatum(static_cast<char>(event.operation)));
+	set_json(key, event.key);
+	set_json(before, event.before);
+	set_json(after, event.after);
+
+	const Relation table = table_open(leaf.target.partition, NoLock);
+	const HeapTuple tuple = heap_form_tuple(RelationGetDescr(table), values, nulls);
+	heap_insert(table, tuple, GetCurrentCommandId(true), 0, nullptr);
+	if (leaf.is_plain) {
+		insert_into_key_index(table, tuple, values, nulls);
+	} else {
+		insert_into_indexes(table, tuple);
+	}
+	table_close(table, NoLock);
+}
+
+} // namespace warden::audit

@@ -1,0 +1,16 @@
+// version.hpp - The columns that an audited relation has had: each event names the version that it was written under.
+//
+// The invariant: nobody waits for anybody else's version.  Two sessions may write the same one twice.
+#pragma once
+
+#include "pg/server.hpp"
+
+#include <cstdint>
+
+namespace warden::audit {
+
+/// The number, in audit_versions, of the columns that a relation has now.  Writes it if there is none: normally
+/// audit_enable() or the event trigger of the DDL has done that.
+std::int32_t current_version(std::int32_t relation, Oid table);
+
+} // namespace warden::audit
