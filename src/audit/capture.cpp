@@ -55,6 +55,8 @@ void set_key(Event &event, const CapturePlan &plan, TupleTableSlot *row) {
 
 Event event_of(const CapturePlan &plan, Operation operation, TupleTableSlot *row) {
 	Event event{};
+	event.log = plan.log;
+	event.log_class = plan.log_class;
 	event.relation = plan.relation;
 	event.version = plan.version;
 	event.operation = operation;

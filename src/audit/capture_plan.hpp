@@ -22,8 +22,10 @@ struct Column {
 };
 
 struct CapturePlan {
-	std::int32_t relation; ///< in audit_relations
-	std::int32_t version;  ///< in audit_versions
+	std::int32_t relation;  ///< in audit_relations
+	std::int32_t version;   ///< in audit_versions
+	std::int16_t log_class; ///< in audit_classes, and the part of the log for it:
+	Oid log;
 	bool requires_context;
 	bool has_number_key; ///< the key is one column of whole numbers
 	std::size_t count;   ///< of the columns

@@ -1,14 +1,28 @@
 // enable.cpp - Tables into and out of the audit.
+//
+// The invariant: what is audited has its triggers, made by us as the extension's owner and enabled always, on the table
+// that was named, from which partitions have theirs.
 #include "audit/audit.hpp"
 
+#include "audit/log_class.hpp"
 #include "audit/version.hpp"
 
-#include "pg/datum.hpp"
 #include "pg/lock.hpp"
 #include "pg/names.hpp"
+#include "pg/result_set.hpp"
 #include "pg/security.hpp"
 #include "pg/spi.hpp"
 #include "pg/transaction.hpp"
+
+#include <vector>
+
+extern "C" {
+#include "access/xlog.h"
+#include "catalog/pg_class.h"
+#include "catalog/pg_inherits.h"
+#include "utils/inval.h"
+#include "utils/lsyscache.h"
+}
 
 namespace warden::audit {
 
@@ -16,33 +30,190 @@ using namespace pg;
 
 namespace {
 
+// A name that comes before those of others: triggers are fired in the order of their names' bytes.
+constexpr const char *trigger_name = "\"!pg_warden_audit\"";
+
 constinit Statement insert_relation{R"(
-INSERT INTO warden.audit_relations (relation, name, columns, except_columns, keep, require_context, on_truncate)
-VALUES ($1, $2, $3::name[], $4::name[], NULL, $5, $6) RETURNING id)"};
+INSERT INTO warden.audit_relations (relation, name, class, columns, except_columns, require_context, on_truncate)
+VALUES ($1, $2, $3::integer::smallint, $4::name[], $5::name[], $6, $7) RETURNING id)"};
+
+constinit Statement update_relation{R"(
+UPDATE warden.audit_relations
+SET (name, class, columns, except_columns, require_context, on_truncate)
+    = ($2, $3::integer::smallint, $4::name[], $5::name[], $6, $7)
+WHERE relation = $1 AND until IS NULL RETURNING id)"};
+
+constinit Statement close_relation{R"(
+UPDATE warden.audit_relations SET until = clock_timestamp() WHERE relation = $1 AND until IS NULL RETURNING id)"};
+
+// $1 the table, $2 the names: the first that it has no column of.
+constinit Statement find_unknown_column{R"(
+SELECT n.name::text FROM unnest($2::name[]) n (name)
+WHERE NOT EXISTS (SELECT FROM pg_attribute WHERE attrelid = $1 AND attname = n.name AND attnum > 0 AND NOT attisdropped)
+LIMIT 1)"};
+
+constinit Statement find_left_out_key{
+	"SELECT name::text FROM warden.audit_key($1) k (name) WHERE name = ANY ($2::name[])"};
+
+struct Arguments {
+	Oid table;
+	std::optional<TextArray> columns;
+	std::optional<TextArray> except_columns;
+	std::optional<partition::Span> keep;
+	bool require_context;
+	std::string on_truncate;
+	bool dry_run;
+};
+
+Error invalid(const std::string &message) {
+	return {ERRCODE_INVALID_PARAMETER_VALUE, message};
+}
+
+void check_table(Oid table) {
+	const std::string name = qualified_name(table);
+	const OpenRelation relation(table, NoLock);
+	if (relation->rd_rel->relkind != RELKIND_RELATION && relation->rd_rel->relkind != RELKIND_PARTITIONED_TABLE) {
+		throw Error(ERRCODE_WRONG_OBJECT_TYPE, format("%s is not a table", name.c_str()))
+			.with_hint("Tables and partitioned tables can be audited.");
+	}
+	if (relation->rd_rel->relispartition) {
+		throw Error(ERRCODE_WRONG_OBJECT_TYPE, format("cannot audit %s because it is a partition", name.c_str()))
+			.with_hint("Name the table at the root of the partition tree.");
+	}
+	if (relation->rd_rel->relpersistence == RELPERSISTENCE_TEMP) {
+		throw Error(ERRCODE_FEATURE_NOT_SUPPORTED, format("cannot audit the temporary table %s", name.c_str()))
+			.with_detail("Its rows are nobody else's, and go with the session.");
+	}
+}
+
+void check_columns(const Arguments &arguments) {
+	Spi spi;
+	for (const auto &names : {arguments.columns, arguments.except_columns}) {
+		if (!names) {
+			continue;
+		}
+		for (const auto &[name] : spi.query_latest<std::string_view>(find_unknown_column, arguments.table, names)) {
+			throw Error(ERRCODE_UNDEFINED_COLUMN,
+			            format("column \"%s\" of table %s does not exist", std::string(name).c_str(),
+			                   qualified_name(arguments.table).c_str()))
+				.with_hint("Name columns of the table in \"columns\" and \"except_columns\".");
+		}
+	}
+	for (const auto &[name] :
+	     spi.query_latest<std::string_view>(find_left_out_key, arguments.table, arguments.except_columns)) {
+		throw invalid(
+			format("column \"%s\" cannot be left out because it is part of the key", std::string(name).c_str()))
+			.with_hint("Without its key a row's events could not be told from those of others.");
+	}
+}
+
+Arguments read_arguments(FunctionCallInfo fcinfo) {
+	Arguments arguments{.table = required_argument<Oid>(fcinfo, 0, "target"),
+	                    .columns = argument<std::optional<TextArray>>(fcinfo, 1),
+	                    .except_columns = argument<std::optional<TextArray>>(fcinfo, 2),
+	                    .keep = argument<std::optional<partition::Span>>(fcinfo, 3),
+	                    .require_context = required_argument<bool>(fcinfo, 4, "require_context"),
+	                    .on_truncate = std::string(required_argument<std::string_view>(fcinfo, 5, "on_truncate")),
+	                    .dry_run = required_argument<bool>(fcinfo, 6, "dry_run")};
+	check_owner(arguments.table);
+	if (arguments.on_truncate != "rows" && arguments.on_truncate != "event" && arguments.on_truncate != "refuse") {
+		throw invalid(format("\"on_truncate\" cannot be \"%s\"", arguments.on_truncate.c_str()))
+			.with_hint("Use rows, event or refuse.");
+	}
+	return arguments;
+}
+
+std::string join(const std::vector<std::string> &statements) {
+	std::string text;
+	for (const std::string &statement : statements) {
+		text += (text.empty() ? "" : ";\n") + statement;
+	}
+	return text;
+}
+
+std::vector<std::string> enabling_statements(const std::string &name, std::int32_t id) {
+	return {format("CREATE TRIGGER %s AFTER INSERT OR UPDATE OR DELETE ON %s FOR EACH ROW "
+	               "EXECUTE FUNCTION warden.audit_capture('%d')",
+	               trigger_name, name.c_str(), id),
+	        format("ALTER TABLE %s ENABLE ALWAYS TRIGGER %s", name.c_str(), trigger_name)};
+}
+
+/// What sessions have learnt of a table, and of its partitions, holds no more.
+void forget_plans(Oid table) {
+	const List *const tree = call(find_all_inheritors, table, NoLock, static_cast<List **>(nullptr));
+	for (int i = 0; i < tree->length; ++i) {
+		call(CacheInvalidateRelcacheByRelid, tree->elements[i].oid_value);
+	}
+}
+
+/// The number of the relation; whether it was audited before.
+std::pair<std::int32_t, bool> write_relation(const Arguments &arguments, const std::string &name,
+                                             std::int16_t log_class) {
+	const AsExtension owner;
+	Spi spi;
+	const auto write = [&](Statement &statement) {
+		return spi.query<int32>(statement, arguments.table, name, int32{log_class}, arguments.columns,
+		                        arguments.except_columns, arguments.require_context, arguments.on_truncate);
+	};
+	const auto known = write(update_relation);
+	return {std::get<0>(known.empty() ? write(insert_relation).front() : known.front()), !known.empty()};
+}
+
+std::string enable(const Arguments &arguments) {
+	const std::string name = qualified_name(arguments.table);
+	const std::int16_t log_class = class_for(arguments.keep);
+	const auto [id, is_known] = write_relation(arguments, name, log_class);
+	const std::vector<std::string> statements = is_known ? std::vector<std::string>() : enabling_statements(name, id);
+	{
+		const AsExtension owner;
+		Spi spi;
+		for (const std::string &statement : statements) {
+			spi.execute(statement.c_str());
+		}
+	}
+	std::ignore = current_version(id, arguments.table);
+	forget_plans(arguments.table);
+	return join(statements);
+}
 
 } // namespace
 
-/// audit_enable(target regclass, columns name[], except_columns name[], require_context boolean) returns void
+/// audit_enable(target regclass, columns name[], except_columns name[], keep interval, require_context boolean,
+/// on_truncate text, dry_run boolean) returns table (relation, action, status, command, detail)
 PG_FUNCTION(audit_enable) {
-	const auto target = required_argument<Oid>(fcinfo, 0, "target");
-	check_owner(target);
-	const std::string name = qualified_name(target);
-	int32 id = 0;
-	{
-		const AsExtension owner;
-		Spi spi;
-		const std::optional<std::string> none;
-		id = std::get<0>(spi.query<int32>(insert_relation, target, name, none, none, false, std::string("rows")).front());
+	ResultSet<Oid, std::string, std::string, std::optional<std::string>, std::optional<std::string>> rows(fcinfo);
+	const Arguments arguments = read_arguments(fcinfo);
+	const PinnedSettings settings;
+	if (!arguments.dry_run) {
+		call(PreventCommandIfReadOnly, "warden.audit_enable()");
 	}
-	{
-		const AsExtension owner;
-		Spi spi;
-		spi.execute(("CREATE TRIGGER \"!pg_warden_audit\" AFTER INSERT OR UPDATE OR DELETE ON " + name +
-		             " FOR EACH ROW EXECUTE FUNCTION warden.audit_capture('" + format("%d", id) + "')")
-		                .c_str());
-		spi.execute(("ALTER TABLE " + name + " ENABLE ALWAYS TRIGGER \"!pg_warden_audit\"").c_str());
+	lock(arguments.table, arguments.dry_run ? AccessShareLock : ShareRowExclusiveLock);
+	check_owner(arguments.table); // it may have changed hands meanwhile
+	check_table(arguments.table);
+	check_columns(arguments);
+	std::string command =
+		arguments.dry_run ? join(enabling_statements(qualified_name(arguments.table), 0)) : enable(arguments);
+	rows.add(arguments.table, "enable", arguments.dry_run ? "planned" : "done", command, std::nullopt);
+	PG_RETURN_NULL();
+}
+
+/// audit_disable(target regclass) returns void
+PG_FUNCTION(audit_disable) {
+	const auto table = argument<Oid>(fcinfo, 0);
+	check_owner(table);
+	call(PreventCommandIfReadOnly, "warden.audit_disable()");
+	const PinnedSettings settings;
+	lock(table, ShareRowExclusiveLock);
+	check_owner(table);
+	const std::string name = qualified_name(table);
+	const AsExtension owner;
+	Spi spi;
+	if (spi.query<int32>(close_relation, table).empty()) {
+		throw Error(ERRCODE_UNDEFINED_OBJECT, format("table %s is not audited", name.c_str()))
+			.with_hint("The tables that are audited are in warden.audit_tables.");
 	}
-	std::ignore = current_version(id, target);
+	spi.execute(format("DROP TRIGGER IF EXISTS %s ON %s", trigger_name, name.c_str()).c_str());
+	forget_plans(table);
 	PG_RETURN_VOID();
 }
 

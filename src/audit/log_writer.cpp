@@ -41,6 +41,7 @@ enum Column : AttrNumber {
 	key_number,
 	relation,
 	version,
+	log_class,
 	flags,
 	operation,
 	key,
@@ -58,8 +59,9 @@ struct Target {
 	bool operator==(const Target &) const = default;
 };
 
-/// The partition of the log that this session writes to.
+/// The partition that this session writes to, of a part of the log.
 struct Leaf {
+	Oid log; ///< 0 if this one is free
 	Target target;
 	bool is_stale;
 	bool is_plain; ///< the index by key is its only one
@@ -67,12 +69,12 @@ struct Leaf {
 	IndexInfo *key_index_info;
 	MemoryContext memory;
 };
-constinit Leaf leaf{};
-constinit bool is_registered = false;
+constinit Leaf leaves[4]{}; // classes are few
+constinit unsigned next_leaf = 0;
 
 void mark_stale(Datum /*unused*/, Oid table) {
-	if (!OidIsValid(table) || table == leaf.target.partition) {
-		leaf.is_stale = true;
+	for (Leaf &leaf : leaves) {
+		leaf.is_stale = leaf.is_stale || !OidIsValid(table) || table == leaf.target.partition;
 	}
 }
 
@@ -146,7 +148,7 @@ bool is_key_index(Relation index) {
 }
 
 // What indexes it has.
-void learn_indexes(Relation partition) {
+void learn_indexes(Leaf &leaf, Relation partition) {
 	List *const indexes = RelationGetIndexList(partition);
 	leaf.key_index = InvalidOid;
 	leaf.is_plain = indexes == NIL;
@@ -164,7 +166,7 @@ void learn_indexes(Relation partition) {
 	index_close(index, NoLock);
 }
 
-void learn(const Target &target) {
+void learn(Leaf &leaf, const Target &target) {
 	if (leaf.memory == nullptr) {
 		leaf.memory = AllocSetContextCreate(TopMemoryContext, "pg_warden audit log", ALLOCSET_SMALL_SIZES);
 	}
@@ -173,27 +175,22 @@ void learn(const Target &target) {
 	// Before it is looked at, so that what changes meanwhile is noticed.
 	leaf.is_stale = false;
 	const Relation table = table_open(target.partition, NoLock);
-	learn_indexes(table);
+	learn_indexes(leaf, table);
 	table_close(table, NoLock);
 }
 
 // The partition for a moment, locked and with its indexes known.
-void choose_leaf(TimestampTz moment) {
-	if (!is_registered) {
-		CacheRegisterRelcacheCallback(mark_stale, 0);
-		is_registered = true;
-	}
-	const Oid log = get_relname_relid("audit_log", get_namespace_oid("warden", false));
+void choose_partition(Leaf &leaf, TimestampTz moment) {
 	for (;;) {
 		CHECK_FOR_INTERRUPTS();
-		const Target target = find_target(log, moment);
+		const Target target = find_target(leaf.log, moment);
 		if (!OidIsValid(target.partition)) {
-			elog(ERROR, "the audit log has no default partition");
+			elog(ERROR, "table %u of the audit log has no default partition", leaf.log);
 		}
 		LockRelationOid(target.partition, RowExclusiveLock);
 		// It may have gone, or got another sibling, before it was locked.
-		if (find_target(log, moment) == target) {
-			learn(target);
+		if (find_target(leaf.log, moment) == target) {
+			learn(leaf, target);
 			if (!leaf.is_stale) {
 				return;
 			}
@@ -203,7 +200,7 @@ void choose_leaf(TimestampTz moment) {
 }
 
 // The same, if it is still that of the event before.
-bool is_same_leaf(TimestampTz moment) {
+bool is_same_partition(const Leaf &leaf, TimestampTz moment) {
 	const auto serves = [&] { return !leaf.is_stale && leaf.target.lower <= moment && moment < leaf.target.upper; };
 	if (!OidIsValid(leaf.target.partition) || !serves()) {
 		return false;
@@ -216,7 +213,26 @@ bool is_same_leaf(TimestampTz moment) {
 	return true;
 }
 
-void insert_into_key_index(Relation table, HeapTuple tuple, const Datum *values, const bool *nulls) {
+Leaf &leaf_of(Oid log) {
+	static bool is_registered = false;
+	if (!is_registered) {
+		CacheRegisterRelcacheCallback(mark_stale, 0);
+		is_registered = true;
+	}
+	for (Leaf &leaf : leaves) {
+		if (leaf.log == log) {
+			return leaf;
+		}
+	}
+	Leaf &leaf = leaves[next_leaf++ % lengthof(leaves)];
+	const MemoryContext memory = leaf.memory;
+	leaf = Leaf{};
+	leaf.log = log;
+	leaf.memory = memory;
+	return leaf;
+}
+
+void insert_into_key_index(const Leaf &leaf, Relation table, HeapTuple tuple, const Datum *values, const bool *nulls) {
 	if (!OidIsValid(leaf.key_index) || nulls[key_number - 1]) {
 		return; // the index is of rows with a key
 	}
@@ -247,8 +263,9 @@ void insert_into_indexes(Relation table, HeapTuple tuple) {
 
 void write_event(const Event &event) {
 	const TimestampTz now = GetCurrentTimestamp();
-	if (!is_same_leaf(now)) {
-		choose_leaf(now);
+	Leaf &leaf = leaf_of(event.log);
+	if (!is_same_partition(leaf, now)) {
+		choose_partition(leaf, now);
 	}
 	const std::int64_t session_row = session_id(leaf.target.upper);
 	Datum values[columns] = {};
@@ -266,6 +283,7 @@ void write_event(const Event &event) {
 	nulls[key_number - 1] = !event.has_key;
 	set(relation, Int32GetDatum(event.relation));
 	set(version, Int32GetDatum(event.version));
+	set(log_class, Int16GetDatum(event.log_class));
 	set(flags, Int16GetDatum(event.flags));
 	set(operation, CharGetDatum(static_cast<char>(event.operation)));
 	set_json(key, event.key);
@@ -276,7 +294,7 @@ void write_event(const Event &event) {
 	const HeapTuple tuple = heap_form_tuple(RelationGetDescr(table), values, nulls);
 	heap_insert(table, tuple, GetCurrentCommandId(true), 0, nullptr);
 	if (leaf.is_plain) {
-		insert_into_key_index(table, tuple, values, nulls);
+		insert_into_key_index(leaf, table, tuple, values, nulls);
 	} else {
 		insert_into_indexes(table, tuple);
 	}

@@ -32,6 +32,8 @@ inline constexpr std::int16_t replicated = 4; ///< written with session_replicat
 } // namespace flag
 
 struct Event {
+	Oid log; ///< the part of the log for the class
+	std::int16_t log_class;
 	std::int32_t relation;
 	std::int32_t version;
 	Operation operation;

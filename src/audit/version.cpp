@@ -18,8 +18,11 @@ WHERE relation = $1 AND columns = warden.audit_columns($2)
 ORDER BY id DESC LIMIT 1)"};
 
 constinit Statement insert_version{R"(
-INSERT INTO warden.audit_versions (relation, transaction, columns)
-VALUES ($1, $3, warden.audit_columns($2)) RETURNING id)"};
+INSERT INTO warden.audit_versions (relation, transaction, columns, key_column)
+SELECT $1, $3, warden.audit_columns($2),
+       (SELECT (array_agg(k.name))[1] FROM warden.audit_key($2) k (name) JOIN pg_attribute a ON a.attrelid = $2 AND a.attname = k.name
+        HAVING count(*) = 1 AND bool_and(a.atttypid IN ('int2'::regtype, 'int4'::regtype, 'int8'::regtype)))
+RETURNING id)"};
 
 } // namespace
 

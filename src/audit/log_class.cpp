@@ -1,0 +1,79 @@
+#include "audit/log_class.hpp"
+
+#include "pg/names.hpp"
+#include "pg/security.hpp"
+#include "pg/spi.hpp"
+
+#include <vector>
+
+namespace warden::audit {
+
+using namespace pg;
+
+namespace {
+
+constinit Statement find_class{R"(
+SELECT id::integer FROM warden.audit_classes WHERE keep IS NOT DISTINCT FROM $1)"};
+
+constinit Statement insert_class{R"(
+INSERT INTO warden.audit_classes (id, log, keep) VALUES ($1::integer::smallint, $2, $3))"};
+
+constinit Statement next_class{"SELECT coalesce(max(id), 0) + 1 FROM warden.audit_classes"};
+
+// Those without an index by key; with the name of the table.
+constinit Statement find_bare{R"(
+SELECT t.relid::oid, c.relname::text
+FROM warden.audit_classes l, pg_partition_tree(l.log::regclass) t JOIN pg_class c ON c.oid = t.relid
+WHERE t.isleaf AND NOT EXISTS (SELECT FROM pg_index i WHERE i.indrelid = t.relid))"};
+
+constinit Statement declare_set{R"(
+SELECT count(*) FROM warden.partition_by_time($1::oid::regclass, '1 day', keep => $2, timezone => 'UTC'))"};
+
+Oid table_oid(const std::string &table) {
+	return std::get<0>(Spi().query_latest<Oid>("SELECT $1::regclass::oid", table).front());
+}
+
+/// Declared as a set first, as what is a partition itself cannot be.
+void make_part(std::int32_t id, const std::optional<partition::Span> &keep) {
+	const std::string name = format("audit_log_%d", id);
+	const std::string table = "warden." + name;
+	Spi spi;
+	for (const std::string &statement : {"CREATE TABLE " + table + " (LIKE warden.audit_log) PARTITION BY RANGE (at)",
+	                                     "CREATE TABLE " + table + "_default PARTITION OF " + table + " DEFAULT"}) {
+		spi.execute(statement.c_str());
+	}
+	spi.query<int64>(declare_set, table_oid(table), keep);
+	spi.execute(("ALTER TABLE warden.audit_log ATTACH PARTITION " + table + format(" FOR VALUES IN (%d)", id)).c_str());
+}
+
+} // namespace
+
+void index_partitions() {
+	const AsExtension owner;
+	Spi spi;
+	std::vector<std::string> statements;
+	for (const auto &[table, name] : spi.query_latest<Oid, std::string_view>(find_bare)) {
+		statements.push_back("CREATE INDEX ON " + qualified_name(table) +
+		                     " (relation, key_number) WHERE key_number IS NOT NULL");
+	}
+	for (const std::string &statement : statements) {
+		spi.execute(statement.c_str());
+	}
+}
+
+std::int16_t class_for(const std::optional<partition::Span> &keep) {
+	const AsExtension owner;
+	Spi spi;
+	const auto found = spi.query_latest<int32>(find_class, keep);
+	if (!found.empty()) {
+		return static_cast<std::int16_t>(std::get<0>(found.front()));
+	}
+	const auto id = std::get<0>(spi.query_latest<int32>(next_class).front());
+	make_part(id, keep);
+	const Oid log = table_oid("warden." + format("audit_log_%d", id));
+	spi.execute(insert_class, id, log, keep);
+	index_partitions();
+	return static_cast<std::int16_t>(id);
+}
+
+} // namespace warden::audit
