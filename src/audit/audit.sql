@@ -62,6 +62,18 @@ CREATE TABLE warden.audit_contexts (
 );
 CREATE INDEX audit_contexts_transaction ON warden.audit_contexts (transaction);
 
+-- What changed in their definition.
+CREATE TABLE warden.audit_changes (
+    id bigint PRIMARY KEY,
+    at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    transaction bigint NOT NULL,
+    session bigint NOT NULL,
+    relation integer NOT NULL,
+    command text NOT NULL,
+    before jsonb,
+    after jsonb
+);
+
 -- The log. Its parts are made by audit_enable(). It has no index: pg_dump would dump those of its partitions, and ATTACH
 -- have made them already. Each partition has its own.
 CREATE TABLE warden.audit_log (
@@ -86,6 +98,7 @@ SELECT pg_catalog.pg_extension_config_dump('warden.audit_relations', '');
 SELECT pg_catalog.pg_extension_config_dump('warden.audit_relations_id_seq', '');
 SELECT pg_catalog.pg_extension_config_dump('warden.audit_versions', '');
 SELECT pg_catalog.pg_extension_config_dump('warden.audit_versions_id_seq', '');
+SELECT pg_catalog.pg_extension_config_dump('warden.audit_changes', '');
 SELECT pg_catalog.pg_extension_config_dump('warden.audit_sessions', '');
 SELECT pg_catalog.pg_extension_config_dump('warden.audit_contexts', '');
 
@@ -104,6 +117,9 @@ ALTER TABLE warden.audit_relations ENABLE REPLICA TRIGGER ignore_replicated;
 CREATE TRIGGER ignore_replicated BEFORE INSERT OR UPDATE OR DELETE ON warden.audit_versions
     FOR EACH ROW EXECUTE FUNCTION warden.ignore_replicated();
 ALTER TABLE warden.audit_versions ENABLE REPLICA TRIGGER ignore_replicated;
+CREATE TRIGGER ignore_replicated BEFORE INSERT OR UPDATE OR DELETE ON warden.audit_changes
+    FOR EACH ROW EXECUTE FUNCTION warden.ignore_replicated();
+ALTER TABLE warden.audit_changes ENABLE REPLICA TRIGGER ignore_replicated;
 CREATE TRIGGER ignore_replicated BEFORE INSERT OR UPDATE OR DELETE ON warden.audit_sessions
     FOR EACH ROW EXECUTE FUNCTION warden.ignore_replicated();
 ALTER TABLE warden.audit_sessions ENABLE REPLICA TRIGGER ignore_replicated;
@@ -151,6 +167,9 @@ CREATE FUNCTION warden.audit_capture() RETURNS trigger
     LANGUAGE c VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE AS 'MODULE_PATHNAME';
 REVOKE EXECUTE ON FUNCTION warden.audit_capture() FROM PUBLIC;
 REVOKE EXECUTE ON FUNCTION warden.audit_set_context(jsonb) FROM PUBLIC;
+CREATE FUNCTION warden.audit_capture_truncate() RETURNS trigger
+    LANGUAGE c VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE AS 'MODULE_PATHNAME';
+REVOKE EXECUTE ON FUNCTION warden.audit_capture_truncate() FROM PUBLIC;
 CREATE FUNCTION warden.audit_enable(
         target regclass, columns name[] DEFAULT NULL, except_columns name[] DEFAULT NULL, keep interval DEFAULT NULL,
         require_context boolean DEFAULT false, on_truncate text DEFAULT 'rows', dry_run boolean DEFAULT false)
@@ -160,6 +179,56 @@ REVOKE EXECUTE ON FUNCTION warden.audit_enable(regclass, name[], name[], interva
 CREATE FUNCTION warden.audit_disable(target regclass) RETURNS void
     LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE AS 'MODULE_PATHNAME';
 REVOKE EXECUTE ON FUNCTION warden.audit_disable(regclass) FROM PUBLIC;
+
+-- A table and what is below it, whatever is locked there.
+CREATE FUNCTION warden.audit_tree(relation oid) RETURNS SETOF oid
+    LANGUAGE sql STABLE STRICT PARALLEL SAFE ROWS 10
+    BEGIN ATOMIC
+        WITH RECURSIVE tree (oid) AS (
+            SELECT c.oid FROM pg_class c WHERE c.oid = relation
+            UNION ALL
+            SELECT h.inhrelid FROM tree JOIN pg_inherits h ON h.inhparent = tree.oid JOIN pg_class c ON c.oid = h.inhrelid
+            WHERE c.relispartition)
+        SELECT oid FROM tree;
+    END;
+
+-- What keeps changes of a relation that is, or is to be, audited by that number from being logged, and the statements that
+-- mend it. A row trigger of a partition comes with that of the root.
+CREATE FUNCTION warden.audit_gaps(relation oid, id integer) RETURNS TABLE (target oid, is_row boolean, problem text, command text)
+    LANGUAGE sql STABLE STRICT PARALLEL SAFE ROWS 1
+    BEGIN ATOMIC
+        SELECT t.oid, w.is_row,
+               format('trigger %I of %s is %s', w.name, t.oid::regclass,
+                      CASE g.tgenabled WHEN 'D' THEN 'disabled' WHEN 'O' THEN 'not enabled for replication'
+                                       WHEN 'R' THEN 'enabled for replication only' ELSE 'missing' END),
+               CASE WHEN g.oid IS NULL THEN
+                   CASE WHEN NOT w.is_row OR t.oid = relation THEN
+                       format('CREATE TRIGGER %I %s ON %s.%I FOR EACH %s EXECUTE FUNCTION warden.%I(%L); ',
+                              w.name, w.event, n.nspname, c.relname, w.level, w.function, audit_gaps.id) END
+               ELSE '' END
+               || format('ALTER TABLE %s.%I ENABLE ALWAYS TRIGGER %I', n.nspname, c.relname, w.name)
+        FROM warden.audit_tree(relation) t (oid)
+        JOIN pg_class c ON c.oid = t.oid
+        JOIN pg_namespace n ON n.oid = c.relnamespace
+        CROSS JOIN (VALUES (true, '!pg_warden_audit', 'AFTER INSERT OR UPDATE OR DELETE', 'ROW', 'audit_capture'),
+                           (false, '!pg_warden_audit_truncate', 'BEFORE TRUNCATE', 'STATEMENT', 'audit_capture_truncate'))
+            w (is_row, name, event, level, function)
+        LEFT JOIN pg_trigger g ON g.tgrelid = t.oid AND g.tgname = w.name
+        WHERE c.relkind IN ('r', 'p') AND (g.oid IS NULL OR g.tgenabled <> 'A')
+        ORDER BY w.is_row DESC, t.oid <> relation, t.oid;
+    END;
+
+-- The statements that take the triggers away: of a relation whose audit ends, or (is_all false) of partitions that have been
+-- detached from it.
+CREATE FUNCTION warden.audit_drop_triggers(relation oid, id integer, is_all boolean) RETURNS SETOF text
+    LANGUAGE sql STABLE STRICT PARALLEL SAFE ROWS 1
+    BEGIN ATOMIC
+        SELECT format('DROP TRIGGER %I ON %s.%I', g.tgname, n.nspname, c.relname)
+        FROM pg_trigger g JOIN pg_class c ON c.oid = g.tgrelid JOIN pg_namespace n ON n.oid = c.relnamespace
+        WHERE g.tgname IN ('!pg_warden_audit', '!pg_warden_audit_truncate') AND g.tgparentid = 0
+          AND g.tgargs = convert_to(id::text, 'SQL_ASCII') || '\x00'
+          AND (is_all OR g.tgrelid NOT IN (SELECT warden.audit_tree(relation)));
+    END;
 
 -- Views --------------------------------------------------------------------------------------------------------------
 
@@ -185,7 +254,7 @@ SELECT e.id, e.at, e.transaction AS transaction_id,
        (e.transaction & 4503599627370495)::text::xid8 AS xid,
        r.relation::regclass AS relation, r.name AS relation_name,
        CASE e.operation WHEN 'I' THEN 'INSERT' WHEN 'U' THEN 'UPDATE' WHEN 'D' THEN 'DELETE' ELSE 'TRUNCATE' END AS operation,
-       coalesce(e.key, jsonb_build_object(v.key_column, e.key_number)) AS key,
+       coalesce(e.key, CASE WHEN v.key_column IS NOT NULL THEN jsonb_build_object(v.key_column, e.key_number) END) AS key,
        e.before AS old, e.after AS new,
        s.session_role, s.active_role, s.application_name, s.client_address,
        (SELECT c.context FROM warden.audit_contexts c
@@ -196,3 +265,39 @@ LEFT JOIN warden.audit_versions v ON v.id = e.version AND v.key_column IS NOT NU
 LEFT JOIN warden.audit_sessions s ON s.id = e.session
 WHERE e.operation <> 'K' AND warden.audit_is_visible(r.relation::oid, r.columns, r.except_columns);
 GRANT SELECT ON warden.audit_events TO PUBLIC;
+
+-- What changed in the definition of audited tables: the columns before and after.
+CREATE VIEW warden.audit_ddl WITH (security_barrier = true) AS
+SELECT c.id, c.at, c.transaction AS transaction_id, r.relation::regclass AS relation, r.name AS relation_name, c.command,
+       c.before, c.after, s.session_role, s.active_role, s.application_name, s.client_address
+FROM warden.audit_changes c
+JOIN warden.audit_relations r ON r.id = c.relation
+LEFT JOIN warden.audit_sessions s ON s.id = c.session
+WHERE warden.audit_is_visible(r.relation::oid, r.columns, r.except_columns);
+GRANT SELECT ON warden.audit_ddl TO PUBLIC;
+
+-- Which relations are audited, how, and what is wrong with it.
+CREATE VIEW warden.audit_tables WITH (security_barrier = true) AS
+SELECT r.relation::regclass AS relation, r.name AS relation_name, gaps IS NULL AS enabled, r.since, r.columns,
+       r.except_columns, c.keep, r.require_context, r.on_truncate,
+       ARRAY(SELECT name FROM warden.audit_key(r.relation::oid) k (name)) AS key, gaps
+FROM warden.audit_relations r
+JOIN warden.audit_classes c ON c.id = r.class,
+     LATERAL (SELECT array_agg(problem) AS gaps FROM (
+                  SELECT problem FROM warden.audit_gaps(r.relation::oid, r.id)
+                  UNION ALL
+                  SELECT 'its columns were changed while event triggers were off'
+                  WHERE NOT EXISTS (SELECT FROM warden.audit_versions v
+                                    WHERE v.relation = r.id AND v.columns = warden.audit_columns(r.relation::oid))) g) g
+WHERE r.until IS NULL AND EXISTS (SELECT FROM pg_class WHERE oid = r.relation::oid);
+GRANT SELECT ON warden.audit_tables TO PUBLIC;
+
+CREATE FUNCTION warden.audit_follow_change() RETURNS event_trigger
+    LANGUAGE c VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE AS 'MODULE_PATHNAME';
+CREATE FUNCTION warden.audit_follow_drop() RETURNS event_trigger
+    LANGUAGE c VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE AS 'MODULE_PATHNAME';
+REVOKE EXECUTE ON FUNCTION warden.audit_follow_change(), warden.audit_follow_drop() FROM PUBLIC;
+CREATE EVENT TRIGGER pg_warden_audit_change ON ddl_command_end EXECUTE FUNCTION warden.audit_follow_change();
+ALTER EVENT TRIGGER pg_warden_audit_change ENABLE ALWAYS;
+CREATE EVENT TRIGGER pg_warden_audit_drop ON sql_drop EXECUTE FUNCTION warden.audit_follow_drop();
+ALTER EVENT TRIGGER pg_warden_audit_drop ENABLE ALWAYS;

@@ -32,7 +32,7 @@ HTAB *entries = nullptr;
 
 // $1 the number of the relation, $2 the table: the relation itself, or a partition of it.
 constinit Statement select_relation{R"(
-SELECT r.relation::oid, r.require_context, c.id::integer, c.log::oid
+SELECT r.relation::oid, r.require_context, c.id::integer, c.log::oid, r.on_truncate
 FROM warden.audit_relations r JOIN warden.audit_classes c ON c.id = r.class
 WHERE r.id = $1 AND until IS NULL
   AND (relation::oid = $2 OR relation::oid IN (SELECT relid::oid FROM pg_partition_ancestors($2::regclass))))"};
@@ -91,14 +91,14 @@ CapturePlan make_plan(const Found *found, std::size_t count) {
 CapturePlan read_plan(std::int32_t relation, Oid table, MemoryContext memory) {
 	const AsExtension owner;
 	Spi spi;
-	const auto relations = spi.query_latest<Oid, bool, int32, Oid>(select_relation, relation, table);
+	const auto relations = spi.query_latest<Oid, bool, int32, Oid, std::string_view>(select_relation, relation, table);
 	if (relations.empty()) {
 		throw Error(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
 		            format("table %s is not audited", qualified_name(table).c_str()))
 			.with_detail("Its trigger was not made by warden.audit_enable(), or for another table.")
 			.with_hint("Drop the trigger, and use warden.audit_enable().");
 	}
-	const auto [root, requires_context, log_class, log] = relations.front();
+	const auto [root, requires_context, log_class, log, on_truncate] = relations.front();
 	std::vector<Found> columns;
 	for (const auto &[number, name, type, is_key] :
 	     spi.query_latest<int32, std::string_view, Oid, bool>(select_columns, relation, table)) {
@@ -110,6 +110,9 @@ CapturePlan read_plan(std::int32_t relation, Oid table, MemoryContext memory) {
 	CapturePlan plan = call([&] { return make_plan(data, columns.size()); });
 	plan.relation = relation;
 	plan.requires_context = requires_context;
+	plan.on_truncate = on_truncate == "refuse"  ? OnTruncate::Refuse
+	                   : on_truncate == "event" ? OnTruncate::Event
+	                                            : OnTruncate::Rows;
 	plan.log_class = static_cast<std::int16_t>(log_class);
 	plan.log = log;
 	plan.version = current_version(relation, root);

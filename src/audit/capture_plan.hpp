@@ -21,12 +21,16 @@ struct Column {
 	bool by_value;
 };
 
+/// What becomes of TRUNCATE.
+enum class OnTruncate : std::uint8_t { Rows, Event, Refuse };
+
 struct CapturePlan {
 	std::int32_t relation;  ///< in audit_relations
 	std::int32_t version;   ///< in audit_versions
 	std::int16_t log_class; ///< in audit_classes, and the part of the log for it:
 	Oid log;
 	bool requires_context;
+	OnTruncate on_truncate;
 	bool has_number_key; ///< the key is one column of whole numbers
 	std::size_t count;   ///< of the columns
 	std::size_t keys;    ///< of the columns of the key; 0 if there is no key

@@ -5,6 +5,7 @@
 #include "audit/audit.hpp"
 
 #include "audit/log_class.hpp"
+#include "audit/relations.hpp"
 #include "audit/version.hpp"
 
 #include "pg/lock.hpp"
@@ -30,9 +31,6 @@ using namespace pg;
 
 namespace {
 
-// A name that comes before those of others: triggers are fired in the order of their names' bytes.
-constexpr const char *trigger_name = "\"!pg_warden_audit\"";
-
 constinit Statement insert_relation{R"(
 INSERT INTO warden.audit_relations (relation, name, class, columns, except_columns, require_context, on_truncate)
 VALUES ($1, $2, $3::integer::smallint, $4::name[], $5::name[], $6, $7) RETURNING id)"};
@@ -44,7 +42,9 @@ SET (name, class, columns, except_columns, require_context, on_truncate)
 WHERE relation = $1 AND until IS NULL RETURNING id)"};
 
 constinit Statement close_relation{R"(
-UPDATE warden.audit_relations SET until = clock_timestamp() WHERE relation = $1 AND until IS NULL RETURNING id)"};
+UPDATE warden.audit_relations SET until = clock_timestamp() WHERE id = $1)"};
+
+constinit Statement select_next_number{"SELECT coalesce(max(id), 0) + 1 FROM warden.audit_relations"};
 
 // $1 the table, $2 the names: the first that it has no column of.
 constinit Statement find_unknown_column{R"(
@@ -131,24 +131,13 @@ std::string join(const std::vector<std::string> &statements) {
 	return text;
 }
 
-std::vector<std::string> enabling_statements(const std::string &name, std::int32_t id) {
-	return {format("CREATE TRIGGER %s AFTER INSERT OR UPDATE OR DELETE ON %s FOR EACH ROW "
-	               "EXECUTE FUNCTION warden.audit_capture('%d')",
-	               trigger_name, name.c_str(), id),
-	        format("ALTER TABLE %s ENABLE ALWAYS TRIGGER %s", name.c_str(), trigger_name)};
+/// What a relation would most likely be known by.
+std::int32_t next_number() {
+	const AsExtension owner;
+	return std::get<0>(Spi().query_latest<int32>(select_next_number).front());
 }
 
-/// What sessions have learnt of a table, and of its partitions, holds no more.
-void forget_plans(Oid table) {
-	const List *const tree = call(find_all_inheritors, table, NoLock, static_cast<List **>(nullptr));
-	for (int i = 0; i < tree->length; ++i) {
-		call(CacheInvalidateRelcacheByRelid, tree->elements[i].oid_value);
-	}
-}
-
-/// The number of the relation; whether it was audited before.
-std::pair<std::int32_t, bool> write_relation(const Arguments &arguments, const std::string &name,
-                                             std::int16_t log_class) {
+std::int32_t write_relation(const Arguments &arguments, const std::string &name, std::int16_t log_class) {
 	const AsExtension owner;
 	Spi spi;
 	const auto write = [&](Statement &statement) {
@@ -156,24 +145,18 @@ std::pair<std::int32_t, bool> write_relation(const Arguments &arguments, const s
 		                        arguments.except_columns, arguments.require_context, arguments.on_truncate);
 	};
 	const auto known = write(update_relation);
-	return {std::get<0>(known.empty() ? write(insert_relation).front() : known.front()), !known.empty()};
+	return std::get<0>(known.empty() ? write(insert_relation).front() : known.front());
 }
 
-std::string enable(const Arguments &arguments) {
-	const std::string name = qualified_name(arguments.table);
+/// Declares it, again as well, and makes what triggers are missing: these statements.
+std::vector<std::string> enable(const Arguments &arguments) {
 	const std::int16_t log_class = class_for(arguments.keep);
-	const auto [id, is_known] = write_relation(arguments, name, log_class);
-	const std::vector<std::string> statements = is_known ? std::vector<std::string>() : enabling_statements(name, id);
-	{
-		const AsExtension owner;
-		Spi spi;
-		for (const std::string &statement : statements) {
-			spi.execute(statement.c_str());
-		}
-	}
-	std::ignore = current_version(id, arguments.table);
+	const std::int32_t relation = write_relation(arguments, qualified_name(arguments.table), log_class);
+	std::vector<std::string> statements = mending_statements(arguments.table, relation);
+	run(statements);
+	std::ignore = current_version(relation, arguments.table);
 	forget_plans(arguments.table);
-	return join(statements);
+	return statements;
 }
 
 } // namespace
@@ -191,9 +174,13 @@ PG_FUNCTION(audit_enable) {
 	check_owner(arguments.table); // it may have changed hands meanwhile
 	check_table(arguments.table);
 	check_columns(arguments);
-	std::string command =
-		arguments.dry_run ? join(enabling_statements(qualified_name(arguments.table), 0)) : enable(arguments);
-	rows.add(arguments.table, "enable", arguments.dry_run ? "planned" : "done", command, std::nullopt);
+	std::vector<std::string> statements;
+	if (arguments.dry_run) {
+		statements = mending_statements(arguments.table, find_relation(arguments.table).value_or(next_number()));
+	} else {
+		statements = enable(arguments);
+	}
+	rows.add(arguments.table, "enable", arguments.dry_run ? "planned" : "done", join(statements), std::nullopt);
 	PG_RETURN_NULL();
 }
 
@@ -205,14 +192,16 @@ PG_FUNCTION(audit_disable) {
 	const PinnedSettings settings;
 	lock(table, ShareRowExclusiveLock);
 	check_owner(table);
-	const std::string name = qualified_name(table);
-	const AsExtension owner;
-	Spi spi;
-	if (spi.query<int32>(close_relation, table).empty()) {
-		throw Error(ERRCODE_UNDEFINED_OBJECT, format("table %s is not audited", name.c_str()))
+	const auto relation = find_relation(table);
+	if (!relation) {
+		throw Error(ERRCODE_UNDEFINED_OBJECT, format("table %s is not audited", qualified_name(table).c_str()))
 			.with_hint("The tables that are audited are in warden.audit_tables.");
 	}
-	spi.execute(format("DROP TRIGGER IF EXISTS %s ON %s", trigger_name, name.c_str()).c_str());
+	run(dropping_statements(table, *relation, true));
+	{
+		const AsExtension owner;
+		Spi().execute(close_relation, *relation);
+	}
 	forget_plans(table);
 	PG_RETURN_VOID();
 }

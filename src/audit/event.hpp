@@ -1,0 +1,20 @@
+// event.hpp - An event of a row, from the plan of its table.
+//
+// All of this is server code.
+#pragma once
+
+#include "audit/images.hpp"
+#include "audit/log_writer.hpp"
+
+namespace warden::audit {
+
+/// With the number of its key, or the key itself.
+Event event_of(const CapturePlan &plan, Operation operation, TupleTableSlot *row);
+
+/// The same of what concerns no row.
+Event event_of(const CapturePlan &plan, Operation operation);
+
+/// Writes it, after the context of the transaction.
+void write(Event &event, const CapturePlan &plan, Relation table, bool is_cut);
+
+} // namespace warden::audit

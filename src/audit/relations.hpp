@@ -1,0 +1,40 @@
+// relations.hpp - The relations that are audited, and what becomes of them.
+//
+// The invariant: what is in the log of a relation can be read by its number, whatever has become of the table.
+#pragma once
+
+#include "pg/error.hpp"
+#include "pg/server.hpp"
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace warden::audit {
+
+/// The name of the trigger of rows: triggers are fired in the order of their names' bytes, and this one is first.
+inline constexpr const char *row_trigger = "!pg_warden_audit";
+
+/// The number of the relation that a table is audited as.
+std::optional<std::int32_t> find_relation(Oid table);
+
+/// The statements that give a relation, and what is below it, the triggers that it lacks; those of them that come by
+/// themselves with a new partition; and those that take them away, all or only from what was detached.
+std::vector<std::string> mending_statements(Oid table, std::int32_t relation);
+std::vector<std::string> following_statements(Oid table, std::int32_t relation);
+std::vector<std::string> dropping_statements(Oid table, std::int32_t relation, bool is_all);
+void run(const std::vector<std::string> &statements);
+bool is_running();
+
+/// What sessions have learnt of a table, and of its partitions, holds no more.
+void forget_plans(Oid table);
+
+/// Writes what a command has changed in the columns of a relation, gives new partitions their triggers, and warns of
+/// what is missing.  The table is the root, or is below it.
+void follow_change(Oid table, Oid root, const std::string &command);
+
+/// Ends the audit of a table that is gone.
+void follow_drop(Oid table, const std::string &command);
+
+} // namespace warden::audit
