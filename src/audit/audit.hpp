@@ -6,7 +6,12 @@
 // and out of the audit).
 #pragma once
 
+#include "pg/procedure.hpp"
+
 namespace warden::audit {
+
+/// Prepares new partitions of the log, and deletes what is about old ones.  What fails is reported as a WARNING.
+void maintain_log(const pg::Procedure &procedure);
 
 /// Defines the feature's settings.  Server code, for _PG_init().
 void init();

@@ -1,9 +1,15 @@
 #include "audit/log_class.hpp"
 
+#include "audit/audit.hpp"
+
+#include "partition/bounds.hpp"
+
 #include "pg/names.hpp"
 #include "pg/security.hpp"
 #include "pg/spi.hpp"
+#include "pg/transaction.hpp"
 
+#include <algorithm>
 #include <vector>
 
 namespace warden::audit {
@@ -46,7 +52,39 @@ void make_part(std::int32_t id, const std::optional<partition::Span> &keep) {
 	spi.execute(("ALTER TABLE warden.audit_log ATTACH PARTITION " + table + format(" FOR VALUES IN (%d)", id)).c_str());
 }
 
+constinit Statement select_logs{"SELECT log::oid FROM warden.audit_classes"};
+constinit Statement find_old{R"(
+SELECT 1 FROM (SELECT at FROM warden.audit_sessions UNION ALL SELECT at FROM warden.audit_contexts) row WHERE at < $1
+LIMIT 1)"};
+constinit Statement delete_sessions{"DELETE FROM warden.audit_sessions WHERE at < $1"};
+constinit Statement delete_contexts{"DELETE FROM warden.audit_contexts WHERE at < $1"};
+
+/// Where the oldest partition of any part begins; no session is named in it that is older by more than a partition.
+Moment oldest_event() {
+	Moment oldest = end;
+	Spi spi;
+	for (const auto &[log] : spi.query_latest<Oid>(select_logs)) {
+		const partition::Bounds bounds = partition::read_bounds(OpenRelation(log, AccessShareLock), std::nullopt);
+		oldest = std::min(oldest, bounds.ranges.empty() ? beginning : bounds.ranges.front().lower);
+	}
+	return oldest;
+}
+
 } // namespace
+
+void delete_old_sessions() {
+	const AsExtension owner;
+	const Moment oldest = oldest_event();
+	if (!is_finite(oldest)) {
+		return;
+	}
+	const Timestamptz limit{oldest - microseconds_per_day};
+	Spi spi;
+	if (!spi.query_latest<int32>(find_old, limit).empty()) {
+		spi.execute(delete_sessions, limit);
+		spi.execute(delete_contexts, limit);
+	}
+}
 
 void index_partitions() {
 	const AsExtension owner;
@@ -74,6 +112,15 @@ std::int16_t class_for(const std::optional<partition::Span> &keep) {
 	spi.execute(insert_class, id, log, keep);
 	index_partitions();
 	return static_cast<std::int16_t>(id);
+}
+
+void maintain_log(const Procedure &procedure) {
+	for (void (*const step)() : {index_partitions, delete_old_sessions}) {
+		if (const auto error = attempt(step)) {
+			report(WARNING, Error(error->sqlstate, format("could not maintain the audit log: %s", error->what())));
+		}
+		procedure.commit();
+	}
 }
 
 } // namespace warden::audit

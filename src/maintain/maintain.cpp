@@ -1,4 +1,5 @@
 // maintain.cpp - The one call: each feature's routine, one after the other.
+#include "audit/audit.hpp"
 #include "partition/partition.hpp"
 #include "pg/procedure.hpp"
 
@@ -8,6 +9,7 @@ namespace warden {
 PG_FUNCTION(maintain) {
 	const pg::Procedure procedure(fcinfo, "SELECT * FROM warden.partition_maintain()");
 	partition::maintain_all(procedure);
+	audit::maintain_log(procedure);
 	PG_RETURN_VOID();
 }
 
