@@ -40,10 +40,10 @@ WHERE n.nspname = 'warden' AND a.grantee <> n.nspowner AND a.privilege_type <> '
 -- nobody gains rights by calling a function
 SELECT identity FROM member_function WHERE prosecdef ORDER BY identity;
 
--- what writes is not executable by everybody; what is VOLATILE may write
+-- what writes is not executable by everybody; what is VOLATILE may write, but for what sets a setting of the transaction
 SELECT p.identity, p.provolatile
 FROM member_function p, aclexplode(coalesce(p.proacl, acldefault('f', p.proowner))) a
-WHERE p.provolatile = 'v' AND a.grantee = 0 AND a.privilege_type = 'EXECUTE'
+WHERE p.provolatile = 'v' AND a.grantee = 0 AND a.privilege_type = 'EXECUTE' AND p.proname <> 'audit_set_context'
 ORDER BY p.identity;
 
 -- a body finds its names where they were when it was created, or in a path of its own.  A procedure that commits cannot
@@ -55,10 +55,11 @@ WHERE l.lanname NOT IN ('c', 'internal') AND p.prosqlbody IS NULL
   AND NOT (p.prokind = 'p' AND p.prosrc ~ 'search_path')
 ORDER BY p.identity;
 
--- nobody gains rights by reading a view
+-- nobody gains rights by reading a view, but one that decides itself what he may see
 SELECT identity
 FROM member_relation
 WHERE relkind = 'v' AND NOT coalesce(reloptions, '{}') && ARRAY['security_invoker=true', 'security_invoker=on']
+  AND NOT (reloptions && ARRAY['security_barrier=true'] AND pg_get_viewdef(oid) ~ 'audit_is_visible')
 ORDER BY identity;
 
 -- what is in tables and sequences got there by functions, not by whoever likes to

@@ -166,7 +166,6 @@ CREATE FUNCTION warden.audit_set_context(context jsonb) RETURNS void
 CREATE FUNCTION warden.audit_capture() RETURNS trigger
     LANGUAGE c VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE AS 'MODULE_PATHNAME';
 REVOKE EXECUTE ON FUNCTION warden.audit_capture() FROM PUBLIC;
-REVOKE EXECUTE ON FUNCTION warden.audit_set_context(jsonb) FROM PUBLIC;
 CREATE FUNCTION warden.audit_capture_truncate() RETURNS trigger
     LANGUAGE c VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE AS 'MODULE_PATHNAME';
 REVOKE EXECUTE ON FUNCTION warden.audit_capture_truncate() FROM PUBLIC;
@@ -301,3 +300,59 @@ CREATE EVENT TRIGGER pg_warden_audit_change ON ddl_command_end EXECUTE FUNCTION 
 ALTER EVENT TRIGGER pg_warden_audit_change ENABLE ALWAYS;
 CREATE EVENT TRIGGER pg_warden_audit_drop ON sql_drop EXECUTE FUNCTION warden.audit_follow_drop();
 ALTER EVENT TRIGGER pg_warden_audit_drop ENABLE ALWAYS;
+
+-- Comments -----------------------------------------------------------------------------------------------------------
+
+COMMENT ON TABLE warden.audit_incarnations IS
+    'The clusters and databases that the log has been in: numbers of events and transactions begin with one of these. Written by the first change in a new one; the same one may be there twice.';
+COMMENT ON TABLE warden.audit_classes IS
+    'The parts of the log, one for each time that events are kept (null: for ever). Each is a managed set of partitions.';
+COMMENT ON TABLE warden.audit_relations IS
+    'What audit_enable() was told, one row a relation; until: when its audit ended. Read the view audit_tables; change it by calling the function again.';
+COMMENT ON TABLE warden.audit_versions IS
+    'The columns that audited relations have had: number, name, type, and place in the key of each. Events name the one that they were written under.';
+COMMENT ON TABLE warden.audit_sessions IS
+    'Who made changes: a row for each session, its roles and its application, and day. Read the view audit_events.';
+COMMENT ON TABLE warden.audit_contexts IS
+    'What audit_set_context() was told in a transaction; it holds for the events with greater numbers. Read the view audit_events.';
+COMMENT ON TABLE warden.audit_changes IS
+    'What changed in the definition of audited relations. Read the view audit_ddl.';
+COMMENT ON TABLE warden.audit_log IS
+    'The log, one row an event. operation: I, U, D; T for what TRUNCATE took and, without "before", for TRUNCATE itself; K for the key that the UPDATE before it changed to. key_number: the key, if it is one whole number, else the hash of key. flags: 1 the key changed, 2 a value was too long, 4 written with session_replication_role = replica. Read the view audit_events.';
+
+COMMENT ON FUNCTION warden.audit_key(oid) IS
+    'The columns that a row of a table is known by, in the order of the index: those of the primary key, else of the replica identity; none if there is neither.';
+COMMENT ON FUNCTION warden.audit_columns(oid) IS
+    'The columns of a table as they are now, as audit_versions has them.';
+COMMENT ON FUNCTION warden.audit_set_context(jsonb) IS
+    'Tells the audit log what the current transaction is for: an object, for instance {"user": "alice"}, which events of this transaction have as their context from now on. It ends with the transaction. Error 22023 if it is not an object.';
+COMMENT ON FUNCTION warden.audit_capture() IS
+    'Trigger of audited tables that logs each change of a row. Error 55000 for a trigger that audit_enable() has not made.';
+COMMENT ON FUNCTION warden.audit_capture_truncate() IS
+    'Trigger of audited tables that logs what TRUNCATE takes, or refuses it (0A000).';
+COMMENT ON FUNCTION warden.audit_enable(regclass, name[], name[], interval, boolean, text, boolean) IS
+$$Has every change of a table's rows logged from now on; again, to change how, or to mend what warden.audit_tables says is missing. Partitions are logged with the table at the root.
+columns, except_columns: only these; all but these (never the key). keep: how long events are kept, by whole partitions of the log; null for ever. require_context: refuse changes (55000) by a transaction that has not called audit_set_context(). on_truncate: rows (each row is logged), event (that it happened) or refuse (0A000). dry_run: only return the statements.
+Returns the statements that were run. Locks the table in SHARE ROW EXCLUSIVE mode, or fails with 55P03 after warden.lock_timeout. Errors: 42501 for who has not the rights of the table's owner, 42809 for what is no table or is a partition, 0A000 for a temporary table, 42703 for columns that it does not have, 22023.$$;
+COMMENT ON FUNCTION warden.audit_disable(regclass) IS
+    'Ends the audit of a table; what was logged stays. Locks the table in ACCESS EXCLUSIVE mode, or fails with 55P03 after warden.lock_timeout. Errors: 42501 for who has not the rights of its owner, 42704 if it is not audited.';
+COMMENT ON FUNCTION warden.audit_tree(oid) IS
+    'A table and the partitions below it, on all levels. Locks nothing.';
+COMMENT ON FUNCTION warden.audit_gaps(oid, integer) IS
+    'What keeps changes of a table that is audited by a number from being logged, one row a trigger that is missing or not enabled always: of which table, whether it is the trigger of rows, the problem, and the statements that mend it (null where that of the root does).';
+COMMENT ON FUNCTION warden.audit_drop_triggers(oid, integer, boolean) IS
+    'The statements that drop the triggers of a table that is audited by a number: all of them, or those of partitions that were detached.';
+COMMENT ON FUNCTION warden.audit_is_visible(oid, name[], name[]) IS
+    'Whether the current user may see what was logged of a relation: he may read all of its audited columns, and no row-level security hides rows from him. Of one that is gone, members of pg_read_all_data may.';
+COMMENT ON VIEW warden.audit_events IS
+$$Every change of audited tables, as far as the current user may read these tables. id: the order of the changes. transaction_id: unique for ever, also after a restore in another cluster; xid: the server's own. key: the row, as it was known before the change. old, new: all columns of a row that was deleted or inserted, those that changed of one that was updated; values as JSON has them, else as text; {"$json": ...} around a JSON null or an object that looks like one of ours; {"$big": ...} instead of what is longer than warden.audit_max_value: its length, digest and beginning. session_role, active_role: who logged in, and whom SET ROLE had made him. context: what audit_set_context() was told.$$;
+COMMENT ON VIEW warden.audit_ddl IS
+    'Every change of the columns of audited tables: the command''s kind, the columns before and after. As far as the current user may read these tables.';
+COMMENT ON VIEW warden.audit_tables IS
+    'What is audited, and how: what audit_enable() was told, the key, and gaps: what keeps changes from being logged, null if nothing does. audit_enable() mends it.';
+COMMENT ON FUNCTION warden.audit_follow_change() IS
+    'Event trigger: follows changes of audited tables. Never fails; what it could not do is a WARNING.';
+COMMENT ON FUNCTION warden.audit_follow_drop() IS
+    'Event trigger: ends the audit of tables that are dropped. Never fails; what it could not do is a WARNING.';
+COMMENT ON EVENT TRIGGER pg_warden_audit_change IS 'Follows changes of audited tables: warden.audit_follow_change().';
+COMMENT ON EVENT TRIGGER pg_warden_audit_drop IS 'Ends the audit of tables that are dropped: warden.audit_follow_drop().';

@@ -26,10 +26,9 @@ const char *current_context() {
 }
 
 void init() {
-	DefineCustomStringVariable(
-		"warden.audit_context",
-		"What the audit log is told of the current transaction, set by warden.audit_set_context().", nullptr, &context,
-		"", PGC_USERSET, GUC_NOT_IN_SAMPLE | GUC_DISALLOW_IN_FILE, nullptr, nullptr, nullptr);
+	DefineCustomStringVariable("warden.audit_context", "What the audit log is told of the current transaction.",
+	                           "It is set by warden.audit_set_context().", &context, "", PGC_INTERNAL,
+	                           GUC_NOT_IN_SAMPLE | GUC_DISALLOW_IN_FILE, nullptr, nullptr, nullptr);
 	DefineCustomIntVariable(
 		"warden.audit_max_value", "Sets the length from which on the audit log has only the digest of a value.",
 		nullptr, &most_kilobytes, 1024, 1, most_megabytes * 1024, PGC_SUSET, GUC_UNIT_KB, nullptr, nullptr, nullptr);
@@ -44,7 +43,7 @@ PG_FUNCTION(audit_set_context) {
 			        errhint("Use SELECT warden.audit_set_context('{\"user\": \"...\"}')."));
 		}
 		const char *const text = JsonbToCString(nullptr, &json->root, static_cast<int>(VARSIZE(json)));
-		set_config_option("warden.audit_context", text, PGC_USERSET, PGC_S_SESSION, GUC_ACTION_LOCAL, true, 0, false);
+		set_config_option("warden.audit_context", text, PGC_INTERNAL, PGC_S_SESSION, GUC_ACTION_LOCAL, true, 0, false);
 	});
 	PG_RETURN_VOID();
 }

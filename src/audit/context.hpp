@@ -1,7 +1,7 @@
 // context.hpp - What the application says of its transaction: audit_set_context().
 //
 // It is a setting, warden.audit_context, that ends with the transaction, so that behind a connection pooler nobody gets
-// what another has said.
+// what another has said; and that nobody sets but this function, so that it is always JSON.
 #pragma once
 
 #include "pg/server.hpp"

@@ -190,7 +190,7 @@ PG_FUNCTION(audit_disable) {
 	check_owner(table);
 	call(PreventCommandIfReadOnly, "warden.audit_disable()");
 	const PinnedSettings settings;
-	lock(table, ShareRowExclusiveLock);
+	lock(table, AccessExclusiveLock);
 	check_owner(table);
 	const auto relation = find_relation(table);
 	if (!relation) {
