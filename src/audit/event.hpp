@@ -8,6 +8,9 @@
 
 namespace warden::audit {
 
+/// The number of a key that is not one whole number itself.
+std::int64_t hash_of(const Jsonb *key);
+
 /// With the number of its key, or the key itself.
 Event event_of(const CapturePlan &plan, Operation operation, TupleTableSlot *row);
 

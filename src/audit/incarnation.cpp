@@ -62,6 +62,16 @@ std::int64_t transaction_id() {
 	return upper | static_cast<std::int64_t>(U64FromFullTransactionId(GetTopFullTransactionId()));
 }
 
+std::int32_t known_incarnation() {
+	return entry([] {
+		const auto system = static_cast<int64>(call(GetSystemIdentifier));
+		const AsExtension owner;
+		Spi spi;
+		const auto found = spi.query_latest<std::optional<int32>>(find_incarnation, system, MyDatabaseId);
+		return std::get<0>(found.front()).value_or(0);
+	});
+}
+
 std::int64_t next_id() {
 	const std::int64_t position = upper_bits() | static_cast<std::int64_t>(own_position());
 	last_id = position > last_id ? position : last_id + 1;

@@ -19,7 +19,10 @@ namespace warden::audit {
 
 inline constexpr int incarnation_shift = 52;
 
-// Both are server code.
+// All are server code.
+
+/// The current incarnation; 0 if nothing has been logged in it.  Writes nothing.
+std::int32_t known_incarnation();
 
 /// The number of the current transaction, which gets an id.
 std::int64_t transaction_id();
