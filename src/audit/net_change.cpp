@@ -87,7 +87,7 @@ private:
 	}
 
 	std::vector<NetChange> rows_;
-	std::map<std::string, std::size_t> places_; ///< of the rows, by the key that they have now
+	std::map<std::string, std::size_t, ByText> places_; ///< of the rows, by the key that they have now
 };
 
 } // namespace

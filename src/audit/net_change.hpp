@@ -12,8 +12,13 @@
 
 namespace warden::audit {
 
+/// A type of our own, so that what the compiler makes of a map by it is nobody else's symbol.
+struct ByText {
+	bool operator()(const std::string &one, const std::string &other) const { return one < other; }
+};
+
 /// The values of columns, by their names.
-using Values = std::map<std::string, std::string>;
+using Values = std::map<std::string, std::string, ByText>;
 
 /// An event of a row: a deletion has all old values, an insertion all new ones, a change those that differ.
 struct RowEvent {

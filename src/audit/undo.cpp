@@ -87,7 +87,7 @@ std::map<Oid, std::vector<RowEvent>> read_events(std::int64_t transaction) {
 	using Text = std::optional<std::string_view>;
 	for (const auto &[id, operation, table, key, key_after, column, before, after] :
 	     spi.query_latest<int64, std::string_view, Oid, Text, Text, Text, Text, Text>(select_events, transaction)) {
-		if (!key) {
+		if (!key || !key_after) {
 			if (operation == "T" && !before) {
 				continue; // the statement itself
 			}
@@ -238,12 +238,12 @@ void perform(std::vector<Undo> &plan) {
 		const std::size_t before = due.size();
 		std::erase_if(due, [&](Undo *undo) {
 			check_for_interrupts();
-			const auto error = attempt([&] { Spi().execute(undo->command->c_str()); });
+			const auto error = attempt([&] { Spi().execute(undo->command.value_or("").c_str()); });
 			first = first ? first : error;
 			undo->status = error ? undo->status : "done";
 			return !error;
 		});
-		if (due.size() == before) {
+		if (first && due.size() == before) {
 			throw Error(*first);
 		}
 	}
