@@ -31,6 +31,7 @@ struct Entry {
 };
 
 HTAB *entries = nullptr;
+Entry *last = nullptr; // that was asked for: as a rule, it is for many rows
 
 // $1 the number of the relation, $2 the table: the relation itself, or a partition of it.
 constinit Statement select_relation{R"(
@@ -189,10 +190,13 @@ void replace_plan(Entry *entry, Relation table, const Trigger *trigger) {
 } // namespace
 
 const CapturePlan &plan_for(Relation table, const Trigger *trigger) {
+	const Oid oid = RelationGetRelid(table);
+	if (last != nullptr && last->table == oid && !last->is_stale) {
+		return last->plan;
+	}
 	if (entries == nullptr) {
 		make_entries();
 	}
-	const Oid oid = RelationGetRelid(table);
 	bool found = false;
 	auto *const entry = static_cast<Entry *>(hash_search(entries, &oid, HASH_ENTER, &found));
 	if (!found) {
@@ -201,6 +205,7 @@ const CapturePlan &plan_for(Relation table, const Trigger *trigger) {
 	if (entry->is_stale || !is_there(entry->version)) {
 		replace_plan(entry, table, trigger);
 	}
+	last = entry;
 	return entry->plan;
 }
 
