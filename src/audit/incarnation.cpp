@@ -8,6 +8,8 @@
 extern "C" {
 #include "access/transam.h"
 #include "access/xlog.h"
+#include "access/xloginsert.h"
+#include "catalog/pg_control.h"
 }
 
 namespace warden::audit {
@@ -60,6 +62,17 @@ std::int64_t next_id() {
 	const std::int64_t position = upper_bits() | static_cast<std::int64_t>(XactLastRecEnd);
 	last_id = position > last_id ? position : last_id + 1;
 	return last_id;
+}
+
+std::int64_t latest_id() {
+	return last_id;
+}
+
+void advance_position() {
+	char nothing = 0;
+	XLogBeginInsert();
+	XLogRegisterData(&nothing, sizeof nothing);
+	XLogInsert(RM_XLOG_ID, XLOG_NOOP);
 }
 
 } // namespace warden::audit

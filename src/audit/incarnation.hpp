@@ -19,12 +19,19 @@ namespace warden::audit {
 
 inline constexpr int incarnation_shift = 52;
 
-// Both are server code.
+// All of this is server code.
 
 /// The number of the current transaction, which gets an id.
 std::int64_t transaction_id();
 
 /// The number of the next event or session: greater than all that this session has had.
 std::int64_t next_id();
+
+/// The greatest that was given out.
+std::int64_t latest_id();
+
+/// To be called for a change that has left nothing in the write-ahead log, as those of unlogged tables do, before it is
+/// numbered: the position comes to be behind what other sessions have committed.
+void advance_position();
 
 } // namespace warden::audit
