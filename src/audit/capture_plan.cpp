@@ -1,6 +1,7 @@
 #include "audit/capture_plan.hpp"
 
 #include "audit/version.hpp"
+#include "audit/written.hpp"
 
 #include "pg/names.hpp"
 #include "pg/security.hpp"
@@ -26,6 +27,7 @@ struct Entry {
 	std::uint64_t invalidations; ///< so many
 	MemoryContext memory;        ///< of the plan
 	CapturePlan plan;
+	Written version; ///< of the plan, if this session has written it
 };
 
 HTAB *entries = nullptr;
@@ -87,8 +89,13 @@ CapturePlan make_plan(const Found *found, std::size_t count) {
 	return plan;
 }
 
+struct Made {
+	CapturePlan plan;
+	bool has_new_version; ///< which may be rolled back
+};
+
 /// Makes the plan in a memory context.
-CapturePlan read_plan(std::int32_t relation, Oid table, MemoryContext memory) {
+Made read_plan(std::int32_t relation, Oid table, MemoryContext memory) {
 	const AsExtension owner;
 	Spi spi;
 	const auto relations = spi.query_latest<Oid, bool, int32, Oid, std::string_view>(select_relation, relation, table);
@@ -115,8 +122,9 @@ CapturePlan read_plan(std::int32_t relation, Oid table, MemoryContext memory) {
 	                                            : OnTruncate::Rows;
 	plan.log_class = static_cast<std::int16_t>(log_class);
 	plan.log = log;
-	plan.version = current_version(relation, root);
-	return plan;
+	const Version version = current_version(relation, root);
+	plan.version = version.id;
+	return {plan, version.is_new};
 }
 
 // The rest is server code.
@@ -162,14 +170,19 @@ void replace_plan(Entry *entry, Relation table, const Trigger *trigger) {
 	const std::uint64_t invalidations = entry->invalidations;
 	const MemoryContext memory =
 		AllocSetContextCreate(TopTransactionContext, "pg_warden audited table", ALLOCSET_SMALL_SIZES);
-	const CapturePlan plan =
+	const Made made =
 		pg::entry([&] { return read_plan(relation_of(table, trigger), RelationGetRelid(table), memory); });
 	MemoryContextSetParent(memory, CacheMemoryContext);
 	if (entry->memory != nullptr) {
 		MemoryContextSetParent(entry->memory, TopTransactionContext);
 	}
 	entry->memory = memory;
-	entry->plan = plan;
+	entry->plan = made.plan;
+	if (made.has_new_version) {
+		note_written(entry->version);
+	} else {
+		entry->version.is_gone = false;
+	}
 	entry->is_stale = entry->invalidations != invalidations;
 }
 
@@ -183,9 +196,9 @@ const CapturePlan &plan_for(Relation table, const Trigger *trigger) {
 	bool found = false;
 	auto *const entry = static_cast<Entry *>(hash_search(entries, &oid, HASH_ENTER, &found));
 	if (!found) {
-		*entry = {.table = oid, .is_stale = true, .invalidations = 0, .memory = nullptr, .plan = {}};
+		*entry = {.table = oid, .is_stale = true, .invalidations = 0, .memory = nullptr, .plan = {}, .version = {}};
 	}
-	if (entry->is_stale) {
+	if (entry->is_stale || !is_there(entry->version)) {
 		replace_plan(entry, table, trigger);
 	}
 	return entry->plan;

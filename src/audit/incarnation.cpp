@@ -51,6 +51,12 @@ std::int64_t upper_bits() {
 	return incarnation << incarnation_shift;
 }
 
+// Server code.  Where the last record of this transaction ends: nobody else's does.  It has none if all it has changed
+// is unlogged; then where the next one will be, and bits that are not of a position, to be told from others.
+XLogRecPtr own_position() {
+	return XactLastRecEnd != 0 ? XactLastRecEnd : GetXLogInsertRecPtr() + 1 + static_cast<XLogRecPtr>(MyProcPid % 7);
+}
+
 } // namespace
 
 std::int64_t transaction_id() {
@@ -59,7 +65,7 @@ std::int64_t transaction_id() {
 }
 
 std::int64_t next_id() {
-	const std::int64_t position = upper_bits() | static_cast<std::int64_t>(XactLastRecEnd);
+	const std::int64_t position = upper_bits() | static_cast<std::int64_t>(own_position());
 	last_id = position > last_id ? position : last_id + 1;
 	return last_id;
 }

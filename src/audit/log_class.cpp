@@ -26,11 +26,18 @@ INSERT INTO warden.audit_classes (id, log, keep) VALUES ($1::integer::smallint, 
 
 constinit Statement next_class{"SELECT coalesce(max(id), 0) + 1 FROM warden.audit_classes"};
 
-// Those without an index by key; with the name of the table.
+// Those without an index by key, as long as they are empty: later, writers would wait for it.
 constinit Statement find_bare{R"(
 SELECT t.relid::oid, c.relname::text
 FROM warden.audit_classes l, pg_partition_tree(l.log::regclass) t JOIN pg_class c ON c.oid = t.relid
-WHERE t.isleaf AND NOT EXISTS (SELECT FROM pg_index i WHERE i.indrelid = t.relid))"};
+WHERE t.isleaf AND pg_relation_size(t.relid) = 0 AND NOT EXISTS (SELECT FROM pg_index i WHERE i.indrelid = t.relid))"};
+
+// What default privileges have granted. $1 the table; partitions made later have the same privileges as it.
+constinit Statement select_revocations{R"(
+SELECT format('REVOKE ALL ON %s FROM %s', c.oid::regclass, CASE a.grantee WHEN 0 THEN 'PUBLIC' ELSE a.grantee::regrole::text END)
+FROM pg_class c, aclexplode(c.relacl) a
+WHERE c.oid IN ($1::regclass, ($1 || '_default')::regclass) AND a.grantee <> c.relowner
+GROUP BY 1)"};
 
 constinit Statement declare_set{R"(
 SELECT count(*) FROM warden.partition_by_time($1::oid::regclass, '1 day', keep => $2, timezone => 'UTC'))"};
@@ -47,6 +54,9 @@ void make_part(std::int32_t id, const std::optional<partition::Span> &keep) {
 	for (const std::string &statement : {"CREATE TABLE " + table + " (LIKE warden.audit_log) PARTITION BY RANGE (at)",
 	                                     "CREATE TABLE " + table + "_default PARTITION OF " + table + " DEFAULT"}) {
 		spi.execute(statement.c_str());
+	}
+	for (const auto &[statement] : spi.query_latest<std::string_view>(select_revocations, table)) {
+		Spi().execute(std::string(statement).c_str());
 	}
 	spi.query<int64>(declare_set, table_oid(table), keep);
 	spi.execute(("ALTER TABLE warden.audit_log ATTACH PARTITION " + table + format(" FOR VALUES IN (%d)", id)).c_str());

@@ -141,7 +141,7 @@ void follow_change(Oid table, Oid root, const std::string &command) {
 	Spi spi;
 	if (table == root) {
 		const auto before = std::get<0>(spi.query_latest<int32>(latest_version, *relation).front());
-		const std::int32_t version = current_version(*relation, root);
+		const std::int32_t version = current_version(*relation, root).id;
 		spi.execute(update_name, *relation, qualified_name(root));
 		if (version != before) {
 			write_change(spi, *relation, version, command);

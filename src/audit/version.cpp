@@ -26,14 +26,14 @@ RETURNING id)"};
 
 } // namespace
 
-std::int32_t current_version(std::int32_t relation, Oid table) {
+Version current_version(std::int32_t relation, Oid table) {
 	const AsExtension owner;
 	Spi spi;
 	const auto found = spi.query_latest<int32>(find_version, relation, table);
 	if (!found.empty()) {
-		return std::get<0>(found.front());
+		return {std::get<0>(found.front()), false};
 	}
-	return std::get<0>(spi.query<int32>(insert_version, relation, table, call(transaction_id)).front());
+	return {std::get<0>(spi.query<int32>(insert_version, relation, table, call(transaction_id)).front()), true};
 }
 
 } // namespace warden::audit

@@ -9,8 +9,13 @@
 
 namespace warden::audit {
 
-/// The number, in audit_versions, of the columns that a relation has now.  Writes it if there is none: normally
-/// audit_enable() or the event trigger of the DDL has done that.
-std::int32_t current_version(std::int32_t relation, Oid table);
+struct Version {
+	std::int32_t id; ///< in audit_versions
+	bool is_new;     ///< it was written just now, and may be rolled back
+};
+
+/// The version of the columns that a relation has now.  Writes it if there is none: normally audit_enable() or the
+/// event trigger of the DDL has done that.
+Version current_version(std::int32_t relation, Oid table);
 
 } // namespace warden::audit

@@ -10,6 +10,7 @@ PG_FUNCTION(maintain) {
 	const pg::Procedure procedure(fcinfo, "SELECT * FROM warden.partition_maintain()");
 	partition::maintain_all(procedure);
 	audit::maintain_log(procedure);
+	audit::purge_marked(procedure);
 	PG_RETURN_VOID();
 }
 

@@ -1,0 +1,76 @@
+-- Rows that are marked instead of deleted.
+SET client_min_messages = warning;
+CREATE ROLE warden_shop;
+CREATE ROLE warden_clerk;
+GRANT CREATE, USAGE ON SCHEMA public TO warden_shop;
+SET ROLE warden_shop;
+CREATE TABLE customer (id integer PRIMARY KEY, email text UNIQUE, "Name" text);
+CREATE UNIQUE INDEX customer_name ON customer ("Name", email);
+CREATE TABLE purchase (id integer PRIMARY KEY, customer integer REFERENCES customer);
+GRANT SELECT, DELETE, UPDATE ON customer TO warden_clerk;
+INSERT INTO customer VALUES (1, 'a@example.org', 'A'), (2, 'b@example.org', 'B'), (3, 'c@example.org', 'C');
+INSERT INTO purchase VALUES (1, 3);
+RESET ROLE;
+
+-- only the statements
+SELECT action, status, command FROM warden.audit_soft_delete('customer', dry_run => true);
+SELECT count(*) FROM pg_class WHERE relname = 'customer_live';
+
+-- it is done, but for the indexes, which would lock writers out
+SELECT action, status, command, detail FROM warden.audit_soft_delete('customer', keep => '30 days');
+SELECT relation, column_name, keep FROM warden.audit_soft_deletes;
+SELECT relowner::regrole, relacl, reloptions FROM pg_class WHERE relname = 'customer_live';
+
+-- DELETE from the view marks; who may not update the table may not mark
+SET ROLE warden_clerk;
+DELETE FROM customer_live WHERE id = 1 RETURNING id;
+DELETE FROM customer_live WHERE id = 1;
+SELECT id, email FROM customer_live ORDER BY id;
+RESET ROLE;
+SELECT id, deleted_at = now() AS "now" FROM customer ORDER BY id;
+REVOKE UPDATE ON customer FROM warden_clerk;
+SET ROLE warden_clerk;
+DELETE FROM customer_live WHERE id = 2;
+RESET ROLE;
+
+-- the other commands go through the view as they did
+INSERT INTO customer_live (id, email) VALUES (4, 'd@example.org');
+UPDATE customer_live SET email = 'dd@example.org' WHERE id = 4;
+SELECT id, email, deleted_at FROM customer WHERE id = 4;
+
+-- with the statements for the indexes an address can be used again
+SELECT string_agg(command, ';') AS commands FROM warden.audit_soft_delete('customer', keep => '30 days', dry_run => true) \gset
+SELECT regexp_split_to_table(:'commands', '; ?') \gexec
+SELECT indexrelid::regclass, pg_get_expr(indpred, indrelid) FROM pg_index WHERE indrelid = 'customer'::regclass ORDER BY 1::text;
+INSERT INTO customer_live (id, email) VALUES (5, 'a@example.org');
+-- and there is nothing left to do
+SELECT * FROM warden.audit_soft_delete('customer', keep => '30 days');
+
+-- what was marked long ago is deleted by the next maintenance; what cannot be is told
+INSERT INTO customer (id) SELECT generate_series(100, 2600);
+UPDATE customer SET deleted_at = now() - interval '31 days' WHERE id IN (1, 3) OR id >= 100;
+UPDATE customer SET deleted_at = now() - interval '29 days' WHERE id = 2;
+CALL warden.maintain();
+SELECT id FROM customer ORDER BY id;
+DELETE FROM purchase;
+CALL warden.maintain();
+SELECT id FROM customer ORDER BY id;
+
+-- errors
+SELECT warden.audit_soft_delete('customer', column_name => 'email');
+SELECT warden.audit_soft_delete('customer_live');
+SELECT warden.audit_soft_delete(NULL);
+CREATE TABLE keyless (a integer);
+SELECT warden.audit_soft_delete('keyless');
+CREATE TRIGGER mark BEFORE DELETE ON keyless FOR EACH ROW EXECUTE FUNCTION warden.audit_mark_deleted('a');
+INSERT INTO keyless VALUES (1);
+DELETE FROM keyless;
+SET ROLE warden_clerk;
+SELECT warden.audit_soft_delete('customer');
+RESET ROLE;
+
+DROP VIEW customer_live;
+DROP TABLE purchase, customer, keyless;
+DELETE FROM warden.audit_soft_deletes;
+REVOKE ALL ON SCHEMA public FROM warden_shop;
+DROP ROLE warden_shop, warden_clerk;
