@@ -36,6 +36,7 @@ std::int32_t read_incarnation() {
 	const AsExtension owner;
 	Spi spi;
 	const auto found = spi.query_latest<std::optional<int32>>(find_incarnation, system, MyDatabaseId);
+	row.is_gone = false; // if it was: another session has written it
 	if (const auto known = std::get<0>(found.front())) {
 		return *known;
 	}

@@ -31,7 +31,7 @@ std::int64_t next_id();
 std::int64_t latest_id();
 
 /// To be called for a change that has left nothing in the write-ahead log, as those of unlogged tables do, before it is
-/// numbered: the position comes to be behind what other sessions have committed.
+/// numbered: the position comes to be after what other sessions have committed.
 void advance_position();
 
 } // namespace warden::audit
