@@ -6,6 +6,7 @@
 #include "audit/audit.hpp"
 
 #include "audit/event.hpp"
+#include "audit/event_order.hpp"
 
 #include "pg/call.hpp"
 
@@ -25,6 +26,7 @@ void capture_row(const CapturePlan &plan, Relation table, Operation operation, T
 	bool is_cut = false;
 	Event event = event_of(plan, operation, row);
 	(operation == Operation::Insert ? event.after : event.before) = image_of(plan, row, is_cut);
+	event.overtaken_by = operation == Operation::Insert ? overtaking_command(row) : InvalidCommandId;
 	write(event, plan, table, is_cut);
 }
 
@@ -38,6 +40,14 @@ bool are_same(const HeapTuple before, const HeapTuple after) {
 	              reinterpret_cast<const char *>(after->t_data) + begin, before->t_len - begin) == 0;
 }
 
+void write_link(const CapturePlan &plan, Relation table, TupleTableSlot *before, TupleTableSlot *after,
+                CommandId overtaken_by) {
+	Event link = event_of(plan, Operation::Key, after);
+	link.before = key_of(plan, before);
+	link.overtaken_by = overtaken_by;
+	write(link, plan, table, false);
+}
+
 // Of a row without a key, the whole one is what it is known by.
 void capture_update(const CapturePlan &plan, Relation table, TupleTableSlot *before, TupleTableSlot *after) {
 	const Change change = change_between(plan, before, after);
@@ -49,11 +59,15 @@ void capture_update(const CapturePlan &plan, Relation table, TupleTableSlot *bef
 	event.before = event.has_key ? part_of(plan, before, change, is_cut) : image_of(plan, before, is_cut);
 	event.after = part_of(plan, after, change, is_cut);
 	event.flags = static_cast<std::int16_t>(event.flags | (change.of_key ? flag::key_changed : 0));
+	event.overtaken_by = overtaking_command(after);
+	const bool is_overtaken = event.overtaken_by != InvalidCommandId;
+	// Of a row that was overtaken, numbers go backwards.
+	if (change.of_key && is_overtaken) {
+		write_link(plan, table, before, after, event.overtaken_by);
+	}
 	write(event, plan, table, is_cut);
-	if (change.of_key) {
-		Event link = event_of(plan, Operation::Key, after);
-		link.before = key_of(plan, before);
-		write(link, plan, table, false);
+	if (change.of_key && !is_overtaken) {
+		write_link(plan, table, before, after, InvalidCommandId);
 	}
 }
 

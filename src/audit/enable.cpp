@@ -33,12 +33,12 @@ namespace {
 
 constinit Statement insert_relation{R"(
 INSERT INTO warden.audit_relations (relation, name, class, columns, except_columns, require_context, on_truncate)
-VALUES ($1, $2, $3::integer::smallint, $4::name[], $5::name[], $6, $7) RETURNING id)"};
+VALUES ($1, $2, $3::integer::smallint, $4, $5, $6, $7) RETURNING id)"};
 
 constinit Statement update_relation{R"(
 UPDATE warden.audit_relations
 SET (name, class, columns, except_columns, require_context, on_truncate)
-    = ($2, $3::integer::smallint, $4::name[], $5::name[], $6, $7)
+    = ($2, $3::integer::smallint, $4, $5, $6, $7)
 WHERE relation = $1 AND until IS NULL RETURNING id)"};
 
 constinit Statement close_relation{R"(
@@ -48,17 +48,16 @@ constinit Statement select_next_number{"SELECT coalesce(max(id), 0) + 1 FROM war
 
 // $1 the table, $2 the names: the first that it has no column of.
 constinit Statement find_unknown_column{R"(
-SELECT n.name::text FROM unnest($2::name[]) n (name)
+SELECT n.name::text FROM unnest($2) n (name)
 WHERE NOT EXISTS (SELECT FROM pg_attribute WHERE attrelid = $1 AND attname = n.name AND attnum > 0 AND NOT attisdropped)
 LIMIT 1)"};
 
-constinit Statement find_left_out_key{
-	"SELECT name::text FROM warden.audit_key($1) k (name) WHERE name = ANY ($2::name[])"};
+constinit Statement find_left_out_key{"SELECT name::text FROM warden.audit_key($1) k (name) WHERE name = ANY ($2)"};
 
 struct Arguments {
 	Oid table;
-	std::optional<TextArray> columns;
-	std::optional<TextArray> except_columns;
+	std::optional<NameArray> columns;
+	std::optional<NameArray> except_columns;
 	std::optional<partition::Span> keep;
 	bool require_context;
 	std::string on_truncate;
@@ -109,8 +108,8 @@ void check_columns(const Arguments &arguments) {
 
 Arguments read_arguments(FunctionCallInfo fcinfo) {
 	Arguments arguments{.table = required_argument<Oid>(fcinfo, 0, "target"),
-	                    .columns = argument<std::optional<TextArray>>(fcinfo, 1),
-	                    .except_columns = argument<std::optional<TextArray>>(fcinfo, 2),
+	                    .columns = argument<std::optional<NameArray>>(fcinfo, 1),
+	                    .except_columns = argument<std::optional<NameArray>>(fcinfo, 2),
 	                    .keep = argument<std::optional<partition::Span>>(fcinfo, 3),
 	                    .require_context = required_argument<bool>(fcinfo, 4, "require_context"),
 	                    .on_truncate = std::string(required_argument<std::string_view>(fcinfo, 5, "on_truncate")),

@@ -30,6 +30,7 @@ int most_kilobytes = 1024;
 namespace {
 
 constexpr std::size_t head_bytes = 256;
+constexpr std::size_t most_elements = most_json_bytes / sizeof(Item);
 
 struct Setting {
 	const char *name;
@@ -37,9 +38,10 @@ struct Setting {
 };
 
 // What the output functions of the server's own types ask for.
-constexpr Setting pinned[] = {{"datestyle", "ISO, MDY"}, {"intervalstyle", "postgres"}, {"extra_float_digits", "1"},
-                              {"bytea_output", "hex"},   {"timezone", "UTC"},           {"lc_monetary", "C"},
-                              {"xmlbinary", "base64"},   {"search_path", "pg_catalog"}};
+constexpr Setting pinned[] = {
+	{"datestyle", "ISO, MDY"}, {"intervalstyle", "postgres"}, {"extra_float_digits", "1"},
+	{"bytea_output", "hex"},   {"timezone", "UTC"},           {"lc_monetary", "C"},
+	{"xmlbinary", "base64"},   {"search_path", "pg_catalog"}, {"quote_all_identifiers", "off"}};
 
 void pin_settings(Writing &writing) {
 	if (writing.settings_level == 0) {
@@ -69,7 +71,6 @@ bool has_plain_output(Oid type) {
 	case TSVECTOROID:
 	case TSQUERYOID:
 	case JSONPATHOID:
-	case XMLOID:
 		return true;
 	default:
 		return type_is_enum(type);
@@ -96,6 +97,7 @@ Encoder::Form form_of(Oid type) {
 	case VARCHAROID:
 	case BPCHAROID:
 	case JSONOID:
+	case XMLOID: // its output function leaves out the declaration
 		return Encoder::Form::Text;
 	case BYTEAOID:
 		return Encoder::Form::Bytes;
@@ -217,6 +219,8 @@ Item jsonb_item(Datum value) {
 	return looks_escaped(&jsonb->root) ? escaped(item) : item;
 }
 
+Item big_item(const Encoder &encoder, Datum value, Writing &writing);
+
 Item output_item(const Encoder &encoder, Datum value, Writing &writing) {
 	if (encoder.is_pinned) {
 		pin_settings(writing);
@@ -230,6 +234,10 @@ Item array_item(const Encoder &encoder, Datum value, Writing &writing) {
 	if (ARR_NDIM(array) > 1 || (ARR_NDIM(array) == 1 && ARR_LBOUND(array)[0] != 1)) {
 		return output_item(encoder, PointerGetDatum(array), writing);
 	}
+	// Of small elements an array has room for more than JSON has.
+	if (static_cast<std::size_t>(ArrayGetNItems(ARR_NDIM(array), ARR_DIMS(array))) > most_elements) {
+		return big_item(encoder, PointerGetDatum(array), writing);
+	}
 	Datum *values = nullptr;
 	bool *nulls = nullptr;
 	int count = 0;
@@ -239,6 +247,9 @@ Item array_item(const Encoder &encoder, Datum value, Writing &writing) {
 	auto *const items = static_cast<Item *>(palloc(sizeof(Item) * (size + 1)));
 	for (std::size_t i = 0; i < size; ++i) {
 		items[i] = nulls[i] ? Item{} : encode(*encoder.element, values[i], writing);
+	}
+	if (room_for_array(items, size) > most_json_bytes) {
+		return big_item(encoder, PointerGetDatum(array), writing);
 	}
 	char *const out = static_cast<char *>(palloc(room_for_array(items, size)));
 	return {Item::Kind::Container, {out, write_array(out, items, size)}};
@@ -259,7 +270,8 @@ Item digest_item(const char *data, std::size_t size) {
 }
 
 // Of a value that is too long, what can be told of it.
-Item big_item(const Encoder &encoder, Datum value) {
+Item big_item(const Encoder &encoder, Datum value, Writing &writing) {
+	writing.is_cut = true;
 	struct varlena *const data = PG_DETOAST_DATUM_PACKED(value);
 	const auto size = static_cast<std::size_t>(VARSIZE_ANY_EXHDR(data));
 	const bool is_text = encoder.form == Encoder::Form::Text;
@@ -335,8 +347,7 @@ Writing begin_writing() {
 
 Item encode(const Encoder &encoder, Datum value, Writing &writing) {
 	if (is_big(encoder, value, writing)) {
-		writing.is_cut = true;
-		return big_item(encoder, value);
+		return big_item(encoder, value, writing);
 	}
 	switch (encoder.form) {
 	case Encoder::Form::Boolean:

@@ -1,10 +1,12 @@
 #include "audit/event.hpp"
 
+#include "audit/incarnation.hpp"
 #include "audit/session_rows.hpp"
 
 extern "C" {
 #include "commands/trigger.h"
 #include "common/hashfn.h"
+#include "utils/rel.h"
 }
 
 namespace warden::audit {
@@ -51,6 +53,7 @@ Event event_of(const CapturePlan &plan, Operation operation) {
 	event.relation = plan.relation;
 	event.version = plan.version;
 	event.operation = operation;
+	event.overtaken_by = InvalidCommandId;
 	event.flags = SessionReplicationRole == SESSION_REPLICATION_ROLE_REPLICA ? flag::replicated : std::int16_t{0};
 	return event;
 }
@@ -63,6 +66,9 @@ Event event_of(const CapturePlan &plan, Operation operation, TupleTableSlot *row
 
 void write(Event &event, const CapturePlan &plan, Relation table, bool is_cut) {
 	event.flags = static_cast<std::int16_t>(event.flags | (is_cut ? flag::cut : 0));
+	if (!RelationNeedsWAL(table)) {
+		advance_position();
+	}
 	write_context(plan.requires_context, RelationGetRelationName(table));
 	write_event(event);
 }

@@ -8,6 +8,8 @@
 extern "C" {
 #include "access/transam.h"
 #include "access/xlog.h"
+#include "access/xloginsert.h"
+#include "catalog/pg_control.h"
 }
 
 namespace warden::audit {
@@ -34,6 +36,7 @@ std::int32_t read_incarnation() {
 	const AsExtension owner;
 	Spi spi;
 	const auto found = spi.query_latest<std::optional<int32>>(find_incarnation, system, MyDatabaseId);
+	row.is_gone = false; // if it was: another session has written it
 	if (const auto known = std::get<0>(found.front())) {
 		return *known;
 	}
@@ -76,6 +79,17 @@ std::int64_t next_id() {
 	const std::int64_t position = upper_bits() | static_cast<std::int64_t>(own_position());
 	last_id = position > last_id ? position : last_id + 1;
 	return last_id;
+}
+
+std::int64_t latest_id() {
+	return last_id;
+}
+
+void advance_position() {
+	char nothing = 0;
+	XLogBeginInsert();
+	XLogRegisterData(&nothing, sizeof nothing);
+	XLogInsert(RM_XLOG_ID, XLOG_NOOP);
 }
 
 } // namespace warden::audit

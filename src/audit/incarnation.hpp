@@ -19,7 +19,7 @@ namespace warden::audit {
 
 inline constexpr int incarnation_shift = 52;
 
-// All are server code.
+// All of this is server code.
 
 /// The current incarnation; 0 if nothing has been logged in it.  Writes nothing.
 std::int32_t known_incarnation();
@@ -29,5 +29,12 @@ std::int64_t transaction_id();
 
 /// The number of the next event or session: greater than all that this session has had.
 std::int64_t next_id();
+
+/// The greatest that was given out.
+std::int64_t latest_id();
+
+/// To be called for a change that has left nothing in the write-ahead log, as those of unlogged tables do, before it is
+/// numbered: the position comes to be after what other sessions have committed.
+void advance_position();
 
 } // namespace warden::audit

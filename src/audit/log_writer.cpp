@@ -1,5 +1,6 @@
 #include "audit/log_writer.hpp"
 
+#include "audit/event_order.hpp"
 #include "audit/incarnation.hpp"
 #include "audit/session_rows.hpp"
 
@@ -145,8 +146,15 @@ Target find_target(Oid log, TimestampTz moment) {
 
 bool is_key_index(Relation index) {
 	const Form_pg_index form = index->rd_index;
-	return index->rd_rel->relam == BTREE_AM_OID && form->indnatts == 2 && form->indkey.values[0] == relation &&
-	       form->indkey.values[1] == key_number && !form->indisunique && form->indisready;
+	const List *const conditions = RelationGetIndexPredicate(index);
+	if (list_length(conditions) != 1 || !IsA(linitial(conditions), NullTest)) {
+		return false;
+	}
+	const auto *const condition = linitial_node(NullTest, conditions);
+	return condition->nulltesttype == IS_NOT_NULL && IsA(condition->arg, Var) &&
+	       castNode(Var, condition->arg)->varattno == key_number && index->rd_rel->relam == BTREE_AM_OID &&
+	       form->indnatts == 2 && form->indkey.values[0] == relation && form->indkey.values[1] == key_number &&
+	       !form->indisunique && form->indisready;
 }
 
 // What indexes it has.
@@ -293,7 +301,7 @@ void write_event(const Event &event) {
 		values[column - 1] = PointerGetDatum(json);
 		nulls[column - 1] = json == nullptr;
 	};
-	set(id, Int64GetDatum(next_id()));
+	set(id, Int64GetDatum(event_id(event.overtaken_by)));
 	set(at, TimestampTzGetDatum(now));
 	set(transaction, Int64GetDatum(transaction_id()));
 	set(session, Int64GetDatum(session_row));

@@ -38,6 +38,7 @@ struct Event {
 	std::int32_t version;
 	Operation operation;
 	std::int16_t flags;
+	CommandId overtaken_by; ///< what has changed the row further, or InvalidCommandId
 	bool has_key;
 	std::int64_t key_number; ///< the key, or its hash
 	Jsonb *key;              ///< null if the number says it all

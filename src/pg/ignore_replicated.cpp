@@ -5,9 +5,19 @@
 extern "C" {
 #include "commands/trigger.h"
 #include "replication/logicalworker.h"
+#include "utils/fmgrprotos.h"
 }
 
 using namespace warden::pg;
+
+namespace {
+
+// Server code.  What another trigger writes, in the worker, for a row that it applies to another table, is our own.
+bool is_applied() {
+	return IsLogicalWorker() && DatumGetInt32(DirectFunctionCall1(pg_trigger_depth, 0)) == 1;
+}
+
+} // namespace
 
 /// ignore_replicated() returns trigger
 PG_FUNCTION(ignore_replicated) {
@@ -18,6 +28,6 @@ PG_FUNCTION(ignore_replicated) {
 		}
 		const auto *const trigger = reinterpret_cast<TriggerData *>(fcinfo->context);
 		HeapTuple row = TRIGGER_FIRED_BY_UPDATE(trigger->tg_event) ? trigger->tg_newtuple : trigger->tg_trigtuple;
-		return PointerGetDatum(IsLogicalWorker() ? nullptr : row);
+		return PointerGetDatum(is_applied() ? nullptr : row);
 	});
 }
