@@ -19,7 +19,11 @@ namespace warden::audit {
 
 inline constexpr int incarnation_shift = 52;
 
-// Both are server code.
+/// Whether this cluster and database have a number, which they get with the first event.  Before that, what is done here
+/// is a restore.
+bool is_known_here();
+
+// Both of these are server code.
 
 /// The number of the current transaction, which gets an id.
 std::int64_t transaction_id();
