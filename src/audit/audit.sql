@@ -73,7 +73,7 @@ CREATE TABLE warden.audit_contexts (
     at timestamptz NOT NULL,
     context jsonb NOT NULL
 );
-CREATE INDEX audit_contexts_transaction ON warden.audit_contexts (transaction);
+CREATE INDEX audit_contexts_transaction ON warden.audit_contexts (transaction, id);
 
 -- What changed in their definition.
 CREATE TABLE warden.audit_changes (
@@ -236,8 +236,8 @@ CREATE FUNCTION warden.audit_gaps(relation oid, id integer) RETURNS TABLE (targe
                            ELSE 'renamed' END),
                CASE WHEN g.oid IS NULL THEN
                         CASE WHEN NOT w.is_row OR t.oid = relation THEN
-                            format('CREATE OR REPLACE TRIGGER %I %s ON %s FOR EACH %s EXECUTE FUNCTION warden.%I(%L); ',
-                                   w.name, w.event, n.name, w.level, w.function, audit_gaps.id) END
+                            format('CREATE OR %s TRIGGER %I %s ON %s FOR EACH %s EXECUTE FUNCTION warden.%I(%L); ',
+                                   'REPLACE', w.name, w.event, n.name, w.level, w.function, audit_gaps.id) END
                     WHEN g.tgname <> w.name AND g.tgparentid = 0 THEN
                         format('ALTER TRIGGER %I ON %s RENAME TO %I; ', g.tgname, n.name, w.name)
                     ELSE '' END
@@ -308,32 +308,31 @@ SELECT e.id, e.at, e.transaction AS transaction_id,
        (e.transaction & 4503599627370495)::text::xid8 AS xid,
        r.relation::regclass AS relation, r.name AS relation_name,
        CASE e.operation WHEN 'I' THEN 'INSERT' WHEN 'U' THEN 'UPDATE' WHEN 'D' THEN 'DELETE' ELSE 'TRUNCATE' END AS operation,
-       CASE WHEN p.is_whole THEN k.key ELSE warden.audit_visible_part(k.key, r.relation::oid, p.columns) END AS key,
-       CASE WHEN p.is_whole THEN e.before ELSE warden.audit_visible_part(e.before, r.relation::oid, p.columns) END AS old,
-       CASE WHEN p.is_whole THEN e.after ELSE warden.audit_visible_part(e.after, r.relation::oid, p.columns) END AS new,
+       CASE WHEN r.is_whole THEN k.key ELSE warden.audit_visible_part(k.key, r.relation::oid, k.columns) END AS key,
+       CASE WHEN r.is_whole THEN e.before ELSE warden.audit_visible_part(e.before, r.relation::oid, k.columns) END AS old,
+       CASE WHEN r.is_whole THEN e.after ELSE warden.audit_visible_part(e.after, r.relation::oid, k.columns) END AS new,
        s.session_role, s.active_role, s.application_name, s.client_address,
        (SELECT c.context FROM warden.audit_contexts c
         WHERE c.transaction = e.transaction AND c.id < e.id ORDER BY c.id DESC LIMIT 1) AS context
 FROM warden.audit_log e
-JOIN warden.audit_relations r ON r.id = e.relation
-LEFT JOIN warden.audit_versions v ON v.id = e.version AND v.key_column IS NOT NULL AND e.key_number IS NOT NULL
+JOIN (SELECT r.id, r.relation, r.name, w.is_whole,
+             CASE WHEN NOT w.is_whole THEN
+                 (SELECT m.transaction >> 52
+                  FROM (SELECT * FROM warden.audit_versions m WHERE m.relation = r.id ORDER BY m.id DESC LIMIT 1) m
+                  WHERE m.columns = warden.audit_columns(r.relation::oid)) END AS incarnation
+      FROM warden.audit_relations r
+      CROSS JOIN LATERAL (SELECT coalesce(has_table_privilege(r.relation::oid, 'SELECT'), true)) w (is_whole)
+      WHERE CASE WHEN w.is_whole THEN warden.audit_is_visible(r.relation::oid, r.columns, r.except_columns)
+                 ELSE warden.audit_is_partly_visible(r.relation::oid) END
+      OFFSET 0) r -- once a relation, and not once an event
+    ON r.id = e.relation
+LEFT JOIN warden.audit_versions v ON v.id = e.version
 LEFT JOIN warden.audit_sessions s ON s.id = e.session
-CROSS JOIN LATERAL (SELECT coalesce(e.key, CASE WHEN v.key_column IS NOT NULL
-                                                THEN jsonb_build_object(v.key_column, e.key_number) END)) k (key)
-CROSS JOIN LATERAL (SELECT w.is_whole,
-                           CASE WHEN NOT w.is_whole THEN
-                               (SELECT n.columns
-                                FROM warden.audit_versions n,
-                                     LATERAL (SELECT * FROM warden.audit_versions m
-                                              WHERE m.relation = n.relation ORDER BY m.id DESC LIMIT 1) m
-                                WHERE n.id = e.version AND n.transaction >> 52 = m.transaction >> 52
-                                  AND m.columns = warden.audit_columns(r.relation::oid)) END
-                    FROM (SELECT coalesce(has_table_privilege(r.relation::oid, 'SELECT'), true)) w (is_whole))
-    p (is_whole, columns)
+CROSS JOIN LATERAL (SELECT coalesce(e.key, CASE WHEN v.key_column IS NOT NULL AND e.key_number IS NOT NULL
+                                                THEN jsonb_build_object(v.key_column, e.key_number) END),
+                           CASE WHEN v.transaction >> 52 = r.incarnation THEN v.columns END) k (key, columns)
 WHERE e.operation <> 'K'
-  AND CASE WHEN p.is_whole THEN warden.audit_is_visible(r.relation::oid, r.columns, r.except_columns)
-           ELSE warden.audit_is_partly_visible(r.relation::oid)
-                AND (e.operation <> 'U' OR warden.audit_visible_part(e.after, r.relation::oid, p.columns) <> '{}') END;
+  AND (r.is_whole OR e.operation <> 'U' OR warden.audit_visible_part(e.after, r.relation::oid, k.columns) <> '{}');
 GRANT SELECT ON warden.audit_events TO PUBLIC;
 
 -- What changed in the definition of audited tables: the columns before and after.

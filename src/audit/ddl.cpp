@@ -27,8 +27,8 @@ using namespace pg;
 
 namespace {
 
-// Audited tables that a command was about: it names them, or a partition or parent of theirs, a trigger that is or bears
-// the name of one of ours, their schema, or a type that columns may be of.
+// Audited tables that a command was about: it names them, or a partition or parent of theirs, a trigger that is or
+// bears the name of one of ours, their schema, or a type that columns may be of.
 constinit Statement select_changed{R"(
 WITH RECURSIVE command AS (SELECT classid, objid, command_tag FROM pg_event_trigger_ddl_commands()),
 named (oid) AS (

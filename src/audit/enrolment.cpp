@@ -92,8 +92,7 @@ std::vector<Table> tables_in(Oid schema) {
 }
 
 std::string schema_argument(FunctionCallInfo fcinfo) {
-	const char *const name =
-		call([&] { return PG_ARGISNULL(0) ? nullptr : pstrdup(NameStr(*PG_GETARG_NAME(0))); });
+	const char *const name = call([&] { return PG_ARGISNULL(0) ? nullptr : pstrdup(NameStr(*PG_GETARG_NAME(0))); });
 	if (name == nullptr) {
 		throw Error(ERRCODE_NULL_VALUE_NOT_ALLOWED, "\"schema\" must not be null")
 			.with_hint("Type schema => with the name of one.");

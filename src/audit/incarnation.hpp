@@ -19,8 +19,8 @@ namespace warden::audit {
 
 inline constexpr int incarnation_shift = 52;
 
-/// Whether this cluster and database have a number, which they get with the first event.  Before that, what is done here
-/// is a restore.
+/// Whether this cluster and database have a number, which they get with the first event.  Before that, what is done
+/// here is a restore.
 bool is_known_here();
 
 // Both of these are server code.

@@ -71,9 +71,10 @@ std::vector<std::string> read_statements(Statement &select, const Arguments &...
 }
 
 void warn_of_gaps(Oid root, const std::string &gaps) {
-	report(WARNING, Error(ERRCODE_WARNING, format("not all changes of table %s are audited", qualified_name(root).c_str()))
-	                    .with_detail("The " + gaps + ".")
-	                    .with_hint("Use warden.audit_enable() again, or warden.audit_disable()."));
+	report(WARNING,
+	       Error(ERRCODE_WARNING, format("not all changes of table %s are audited", qualified_name(root).c_str()))
+	           .with_detail("The " + gaps + ".")
+	           .with_hint("Use warden.audit_enable() again, or warden.audit_disable()."));
 }
 
 std::string known_name(std::int32_t relation) {

@@ -88,8 +88,13 @@ std::int32_t current_version(std::int32_t relation, Oid table, const std::string
 	}
 	if (before != 0) {
 		const std::string name = qualified_name(table);
-		write_change({.relation = relation, .command = command, .old_name = name, .new_name = name, .before = before,
-		              .after = version, .gaps = known_gaps(relation)});
+		write_change({.relation = relation,
+		              .command = command,
+		              .old_name = name,
+		              .new_name = name,
+		              .before = before,
+		              .after = version,
+		              .gaps = known_gaps(relation)});
 	}
 	return version;
 }

@@ -1,5 +1,5 @@
-// version.hpp - The columns that an audited relation has had: each event names the version that it was written under; and
-// what has changed in its definition.
+// version.hpp - The columns that an audited relation has had: each event names the version that it was written under;
+// and what has changed in its definition.
 //
 // The invariants: the newest version is the one that holds now; and nobody waits for anybody else's: two sessions may
 // write the same one twice.
