@@ -20,4 +20,7 @@ Event event_of(const CapturePlan &plan, Operation operation);
 /// Writes it, after the context of the transaction.
 void write(Event &event, const CapturePlan &plan, Relation table, bool is_cut);
 
+/// Logs the rows that a table with the triggers has already, as inserted.
+void capture_present_rows(Oid table);
+
 } // namespace warden::audit
