@@ -57,8 +57,8 @@ constinit Statement find_left_out_key{
 
 struct Arguments {
 	Oid table;
-	std::optional<TextArray> columns;
-	std::optional<TextArray> except_columns;
+	std::optional<Value<NAMEARRAYOID>> columns;
+	std::optional<Value<NAMEARRAYOID>> except_columns;
 	std::optional<partition::Span> keep;
 	bool require_context;
 	std::string on_truncate;
@@ -109,8 +109,8 @@ void check_columns(const Arguments &arguments) {
 
 Arguments read_arguments(FunctionCallInfo fcinfo) {
 	Arguments arguments{.table = required_argument<Oid>(fcinfo, 0, "target"),
-	                    .columns = argument<std::optional<TextArray>>(fcinfo, 1),
-	                    .except_columns = argument<std::optional<TextArray>>(fcinfo, 2),
+	                    .columns = argument<std::optional<Value<NAMEARRAYOID>>>(fcinfo, 1),
+	                    .except_columns = argument<std::optional<Value<NAMEARRAYOID>>>(fcinfo, 2),
 	                    .keep = argument<std::optional<partition::Span>>(fcinfo, 3),
 	                    .require_context = required_argument<bool>(fcinfo, 4, "require_context"),
 	                    .on_truncate = std::string(required_argument<std::string_view>(fcinfo, 5, "on_truncate")),

@@ -32,6 +32,8 @@ CREATE FUNCTION warden.audit_history(target regclass, row_key jsonb)
                    operation text, key jsonb, old jsonb, new jsonb, session_role name, active_role name,
                    application_name text, client_address inet, context jsonb)
     LANGUAGE c STABLE STRICT PARALLEL UNSAFE ROWS 20 AS 'MODULE_PATHNAME';
+CREATE FUNCTION warden.audit_as_of(row_type anyelement, moment timestamptz) RETURNS SETOF anyelement
+    LANGUAGE c STABLE CALLED ON NULL INPUT PARALLEL UNSAFE AS 'MODULE_PATHNAME';
 
 COMMENT ON FUNCTION warden.audit_names(jsonb, oid, oid, boolean) IS
     'Under which names a reader is shown the columns of a version of a table: an object with an array for each column, or null if each is shown under its own.';
@@ -41,3 +43,7 @@ COMMENT ON FUNCTION warden.audit_history(regclass, jsonb) IS
 $$What became of the rows that had a key, the oldest event first, in the columns of warden.audit_events; also what they were before they got that key, and after they were given another.
 row_key: an object, {"id": 1}, with the columns of the key by their names of today, or of any time. A column that was renamed is shown under its name of the time and under that of today. Who may read only some columns of the table is shown these.
 Errors: 42501 for who may not read the table, or its key; 42704 if it was never audited; 22023 if it is not the key; 0A000 for a table without one. Locks nothing.$$;
+COMMENT ON FUNCTION warden.audit_as_of(anyelement, timestamptz) IS
+$$A table as it was: SELECT * FROM warden.audit_as_of(NULL::accounts, '2026-01-01'::timestamptz). Rows have the columns of today; one that was not there then, or is not in the log, is null.
+moment: what was committed by then; where track_commit_timestamp is off, that of which the transaction had its last event by then. What could not be shown as it was is said by a WARNING. Reads the whole table, and what was logged of it.
+Errors: 42501 for who may not read the whole table; 42809 for what is no table, or a partition; 42704 if it was never audited; 55000 if the log does not reach back so far; 0A000 if its key was changed since. Locks the table in ACCESS SHARE mode.$$;
