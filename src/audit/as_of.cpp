@@ -491,17 +491,22 @@ struct Wanted {
 };
 
 Wanted wanted(FunctionCallInfo fcinfo) {
-	if (call([&] { return get_fn_expr_argtype(fcinfo->flinfo, 1); }) != INT8OID) {
-		return {required_argument<Timestamptz>(fcinfo, 1, "moment"), std::nullopt};
+	const auto moment = argument<std::optional<Timestamptz>>(fcinfo, 1);
+	const auto mark = argument<std::optional<int64>>(fcinfo, 2);
+	if (moment.has_value() == mark.has_value()) {
+		throw Error(ERRCODE_INVALID_PARAMETER_VALUE, "either \"moment\" or \"mark\" must be given")
+			.with_hint("Give a time, or mark => with the number of a mark.");
 	}
-	const auto mark = required_argument<int64>(fcinfo, 1, "mark");
+	if (moment) {
+		return {*moment, std::nullopt};
+	}
 	const AsExtension owner;
-	const auto found = Spi().query<Timestamptz>(select_mark, mark);
+	const auto found = Spi().query<Timestamptz>(select_mark, *mark);
 	if (found.empty()) {
-		throw Error(ERRCODE_UNDEFINED_OBJECT, format("mark %lld does not exist", static_cast<long long>(mark)))
+		throw Error(ERRCODE_UNDEFINED_OBJECT, format("mark %lld does not exist", static_cast<long long>(*mark)))
 			.with_hint("Marks are made by warden.audit_mark().");
 	}
-	return {std::get<0>(found.front()), mark};
+	return {std::get<0>(found.front()), *mark};
 }
 
 Oid table_of(FunctionCallInfo fcinfo) {
@@ -534,8 +539,7 @@ std::int32_t relation_at(Oid table, Timestamptz moment) {
 
 } // namespace
 
-/// audit_as_of(row_type anyelement, moment timestamptz) returns setof anyelement
-/// audit_as_of(row_type anyelement, mark bigint) returns setof anyelement
+/// audit_as_of(row_type anyelement, moment timestamptz, mark bigint) returns setof anyelement
 PG_FUNCTION(audit_as_of) {
 	const Oid table = table_of(fcinfo);
 	call(LockRelationOid, table, AccessShareLock);
