@@ -36,17 +36,22 @@ namespace {
 
 // $1 the relation, $2 the moment, $3 the incarnation whose transactions have a time of commit, or 0.
 constexpr const char *events_after_moment = R"(
-SELECT e.transaction, e.operation, e.flags, e.version, e.key_number, e.key, e.before, e.after
-FROM warden.audit_log e
-WHERE e.relation = $1
-  AND (e.at > $2 OR e.transaction IN (SELECT t.transaction FROM warden.audit_log t WHERE t.at > $2)
-       OR CASE WHEN $3 > 0 AND e.transaction >> 52 = $3
-               THEN pg_xact_commit_timestamp((e.transaction & 4503599627370495)::text::xid8::xid) > $2 END)
-ORDER BY e.id DESC)";
+SELECT transaction, operation, flags, version, key_number, key, before, CASE WHEN key_number IS NULL THEN after END
+FROM (SELECT e.* FROM warden.audit_log e WHERE e.relation = $1 AND e.at > $2
+      UNION ALL
+      SELECT e.*
+      FROM warden.audit_log e
+      LEFT JOIN (SELECT DISTINCT transaction FROM warden.audit_log WHERE at > $2) later ON later.transaction = e.transaction
+      WHERE e.relation = $1 AND e.at <= $2
+        AND (later.transaction IS NOT NULL
+             OR CASE WHEN $3 > 0 AND e.transaction >> 52 = $3
+                     THEN pg_xact_commit_timestamp((e.transaction & 4503599627370495)::text::xid8::xid) > $2 END)) e
+ORDER BY id DESC)";
 
 // $2 the mark.
 constexpr const char *events_after_mark = R"(
-SELECT e.transaction, e.operation, e.flags, e.version, e.key_number, e.key, e.before, e.after
+SELECT e.transaction, e.operation, e.flags, e.version, e.key_number, e.key, e.before,
+       CASE WHEN e.key_number IS NULL THEN e.after END
 FROM warden.audit_marks m JOIN warden.audit_log e
      ON e.relation = $1
         AND e.transaction >= (m.incarnation::bigint << 52) + pg_snapshot_xmin(m.snapshot)::text::bigint
@@ -199,6 +204,8 @@ public:
 		{
 			const AsExtension owner;
 			PinnedSettings::set("cursor_tuple_fraction", "1");
+			// One sort, of all that has happened since.
+			PinnedSettings::set("work_mem", call([] { return GetConfigOption("maintenance_work_mem", false, false); }));
 			for_each_row(events, [&](HeapTuple tuple, TupleDesc row) { undo(call(read_change, tuple, row)); });
 		}
 		for_each_live_row([&] {

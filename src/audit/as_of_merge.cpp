@@ -8,19 +8,21 @@ PastRow &PastRows::make(bool is_live) {
 	return rows_.back();
 }
 
-/// Those that have the key, in the order in which they were found to have it, going back.
+PastRows::Key &PastRows::at(std::string_view key) {
+	const auto found = keys_.find(key);
+	return found != keys_.end() ? found->second : keys_[std::string(key)];
+}
+
 std::vector<PastRow *> &PastRows::holders(std::string_view key) {
-	const auto [found, is_new] = holders_.try_emplace(std::string(key));
-	if (is_new) {
-		const auto live = live_.find(found->first);
-		for (std::size_t i = 0; live != live_.end() && i < live->second; ++i) {
-			found->second.push_back(&make(true));
+	Key &of_key = at(key);
+	if (!of_key.is_touched) {
+		of_key.is_touched = true;
+		for (std::size_t i = 0; i < of_key.live; ++i) {
+			of_key.holders.push_back(&make(true));
 		}
-		if (!found->second.empty()) {
-			touched_[found->first] = found->second;
-		}
+		of_key.touched = of_key.holders;
 	}
-	return found->second;
+	return of_key.holders;
 }
 
 void PastRows::undo_insert(std::string_view key) {
@@ -60,12 +62,12 @@ void PastRows::undo_arrival(std::string_view key, std::string_view from) {
 }
 
 const PastRow *PastRows::take_live(std::string_view key) {
-	const auto found = touched_.find(std::string(key));
-	if (found == touched_.end() || found->second.empty()) {
+	std::vector<PastRow *> &touched = at(key).touched;
+	if (touched.empty()) {
 		return nullptr;
 	}
-	const PastRow *const row = found->second.back();
-	found->second.pop_back();
+	const PastRow *const row = touched.back();
+	touched.pop_back();
 	return row;
 }
 

@@ -8,6 +8,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -32,7 +33,7 @@ public:
 	explicit PastRows(std::size_t columns) : columns_(columns) {}
 
 	/// A row that the table has now.
-	void add_live(std::string_view key) { ++live_[std::string(key)]; }
+	void add_live(std::string_view key) { ++at(key).live; }
 
 	/// Undoes what happened to the row with a key.  What there was is to be noted in the row that is returned.
 	void undo_insert(std::string_view key);
@@ -51,15 +52,25 @@ public:
 	std::size_t gaps() const { return gaps_; }
 
 private:
+	struct Key {
+		std::size_t live = 0; ///< rows that have it now, until it is looked at for the first time
+		bool is_touched = false;
+		std::vector<PastRow *> holders; ///< in the order in which they were found to have it, going back
+		std::vector<PastRow *> touched; ///< those of now
+	};
+	struct Hash : std::hash<std::string_view> {
+		using is_transparent = void;
+	};
+	using Keys = std::unordered_map<std::string, Key, Hash, std::equal_to<>>;
+
+	Key &at(std::string_view key);
 	std::vector<PastRow *> &holders(std::string_view key);
 	PastRow &make(bool is_live);
 
 	std::size_t columns_;
 	std::size_t gaps_ = 0;
 	std::deque<PastRow> rows_;
-	std::unordered_map<std::string, std::size_t> live_;
-	std::unordered_map<std::string, std::vector<PastRow *>> touched_; ///< of those now: what became of them
-	std::unordered_map<std::string, std::vector<PastRow *>> holders_;
+	Keys keys_;
 };
 
 } // namespace warden::audit
