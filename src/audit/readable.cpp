@@ -60,4 +60,14 @@ Readable readable(Oid table) {
 	return found;
 }
 
+void check_whole(const Readable &table) {
+	const PinnedSettings settings;
+	const std::optional<TextArray> all;
+	if (!table.is_whole || !std::get<0>(Spi().query<bool>(ask_whole, table.table, all, all).front())) {
+		throw Error(ERRCODE_INSUFFICIENT_PRIVILEGE,
+		            format("permission denied for some columns of table %s", name_of(table.table).c_str()))
+			.with_hint("Who may read all of its columns can see it as it was.");
+	}
+}
+
 } // namespace warden::audit

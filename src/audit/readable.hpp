@@ -21,4 +21,7 @@ struct Readable {
 /// Error 42704 if the table is not audited and never was, 42501 if he may not read any column of it.
 Readable readable(Oid table);
 
+/// Error 42501 for who may read it only in part.
+void check_whole(const Readable &table);
+
 } // namespace warden::audit

@@ -36,20 +36,8 @@ WHERE v.is_key ORDER BY v.id, length(v.name::bytea), v.name COLLATE "C")"};
 
 using KeyColumns = std::vector<std::tuple<int32, std::string_view, std::string_view, std::optional<Json>, bool>>;
 
-/// A column of a key with its value.
-struct Part {
-	std::string_view name;
-	std::string_view type;
-	Datum value; ///< jsonb
-};
-
-struct Form {
-	std::int64_t number;
-	Jsonb *key; ///< null if the number says it all
-};
-
 // Server code.
-Datum typed(const Part &part, Encoder &encoder) {
+Datum typed(const KeyPart &part, Encoder &encoder) {
 	Oid type = InvalidOid;
 	int32 modifier = -1;
 	parseTypeString(pnstrdup(part.type.data(), part.type.size()), &type, &modifier, {});
@@ -69,27 +57,6 @@ Datum typed(const Part &part, Encoder &encoder) {
 	return out;
 }
 
-// Server code.  What capture makes of the same values.
-Form form_of(const Part *parts, std::size_t count) {
-	pin_value_settings();
-	auto *const members = static_cast<Member *>(palloc(sizeof(Member) * (count + 1)));
-	Writing writing = begin_writing();
-	for (std::size_t i = 0; i < count; ++i) {
-		Encoder encoder{};
-		const Datum value = typed(parts[i], encoder);
-		if (count == 1 && (encoder.type == INT2OID || encoder.type == INT4OID || encoder.type == INT8OID)) {
-			return {encoder.type == INT2OID   ? DatumGetInt16(value)
-			        : encoder.type == INT4OID ? DatumGetInt32(value)
-			                                  : DatumGetInt64(value),
-			        nullptr};
-		}
-		members[i] = {parts[i].name, encode(encoder, value, writing)};
-	}
-	end_writing(writing);
-	Jsonb *const key = json_of(members, count);
-	return {hash_of(key), key};
-}
-
 bool same_key(const std::optional<Json> &known, const Jsonb *key) {
 	if (!known || key == nullptr) {
 		return !known && key == nullptr;
@@ -98,7 +65,7 @@ bool same_key(const std::optional<Json> &known, const Jsonb *key) {
 	return VARSIZE(other) == VARSIZE(key) && memcmp(other, key, VARSIZE(key)) == 0;
 }
 
-void add(std::vector<RowKey> &keys, std::int32_t relation, std::int32_t version, const Form &form) {
+void add(std::vector<RowKey> &keys, std::int32_t relation, std::int32_t version, const KeyForm &form) {
 	for (RowKey &known : keys) {
 		if (known.relation == relation && known.number == form.number && same_key(known.key, form.key)) {
 			known.versions.insert(known.versions.size() - 1, format(",%d", version));
@@ -142,7 +109,7 @@ public:
 
 private:
 	void add_version(std::int32_t relation, std::int32_t version, const KeyColumns &columns) {
-		std::vector<Part> parts;
+		std::vector<KeyPart> parts;
 		names_.clear();
 		for (const auto &[id, name, type, value, is_readable] : columns) {
 			names_ += (names_.empty() ? "" : ", ") + std::string(name);
@@ -157,13 +124,13 @@ private:
 		if (parts.size() < columns.size()) {
 			return;
 		}
-		const Part *const data = parts.data();
+		const KeyPart *const data = parts.data();
 		const MemoryContext memory = CurrentMemoryContext;
-		Form form{};
+		KeyForm form{};
 		const auto error = attempt([&] {
 			const PinnedSettings settings;
 			const MemoryScope scope(memory); // what a subtransaction has of its own goes with it
-			form = call(form_of, data, parts.size());
+			form = call(key_form, data, parts.size());
 		});
 		if (error) {
 			error_.emplace(*error);
@@ -178,6 +145,26 @@ private:
 };
 
 } // namespace
+
+KeyForm key_form(const KeyPart *parts, std::size_t count) {
+	pin_value_settings();
+	auto *const members = static_cast<Member *>(palloc(sizeof(Member) * (count + 1)));
+	Writing writing = begin_writing();
+	for (std::size_t i = 0; i < count; ++i) {
+		Encoder encoder{};
+		const Datum value = typed(parts[i], encoder);
+		if (count == 1 && (encoder.type == INT2OID || encoder.type == INT4OID || encoder.type == INT8OID)) {
+			return {encoder.type == INT2OID   ? DatumGetInt16(value)
+			        : encoder.type == INT4OID ? DatumGetInt32(value)
+			                                  : DatumGetInt64(value),
+			        nullptr};
+		}
+		members[i] = {parts[i].name, encode(encoder, value, writing)};
+	}
+	end_writing(writing);
+	Jsonb *const key = json_of(members, count);
+	return {hash_of(key), key};
+}
 
 std::vector<RowKey> row_keys(const Readable &table, Json key) {
 	if (!call([&] { return JB_ROOT_IS_OBJECT(DatumGetJsonbP(key.datum)); })) {

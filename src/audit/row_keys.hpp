@@ -10,7 +10,26 @@
 
 #include <string>
 
+extern "C" {
+#include "utils/jsonb.h"
+}
+
 namespace warden::audit {
+
+/// A column of a key with its value.
+struct KeyPart {
+	std::string_view name;
+	std::string_view type; ///< as format_type() says it
+	Datum value;           ///< jsonb
+};
+
+struct KeyForm {
+	std::int64_t number;
+	Jsonb *key; ///< null if the number says it all
+};
+
+/// Server code.  What capture makes of a key with these values, which are in the order of their names in jsonb.
+KeyForm key_form(const KeyPart *parts, std::size_t count);
 
 /// A key in the log: of these versions of a relation.
 struct RowKey {

@@ -1,0 +1,127 @@
+#include "audit/past_table.hpp"
+
+#include "pg/security.hpp"
+#include "pg/spi.hpp"
+
+#include <algorithm>
+
+namespace warden::audit {
+
+using namespace pg;
+
+namespace {
+
+// $1 the relation, $2 the table: its columns today.
+constinit Statement select_today{R"(
+SELECT a.attnum::integer, a.attname::text, format_type(a.atttypid, a.atttypmod), a.atttypid, a.atttypmod,
+       k.name IS NOT NULL,
+       a.attgenerated IN ('', 's') AND (r.columns IS NULL OR a.attname = ANY (r.columns) OR k.name IS NOT NULL)
+       AND a.attname <> ALL (coalesce(r.except_columns, '{}'))
+FROM warden.audit_relations r
+JOIN pg_attribute a ON a.attrelid = $2 AND a.attnum > 0 AND NOT a.attisdropped
+LEFT JOIN warden.audit_key($2) k (name) ON k.name = a.attname
+WHERE r.id = $1 ORDER BY a.attnum)"};
+
+constinit Statement select_versions{R"(
+SELECT v.id, c->>'name', (c->>'number')::integer, c->>'type', c ? 'key'
+FROM warden.audit_versions v, jsonb_array_elements(v.columns) c WHERE v.relation = $1)"};
+
+// $2 the moment: the columns of then, if they have changed since.
+constinit Statement select_then{R"(
+SELECT c->>'name', (c->>'number')::integer
+FROM (SELECT before FROM warden.audit_changes WHERE relation = $1 AND at > $2 AND before IS NOT NULL ORDER BY id LIMIT 1) b,
+     jsonb_array_elements(b.before) c)"};
+
+bool can_fail(const Decoder &decoder) {
+	return decoder.form == Encoder::Form::Output ||
+	       (decoder.form == Encoder::Form::Array && decoder.element->form == Encoder::Form::Output);
+}
+
+void read_today(Spi &spi, PastTable &past, std::int32_t relation, Oid table) {
+	for (const auto &[number, name, type, type_oid, modifier, is_key, is_audited] :
+	     spi.query<int32, std::string_view, std::string_view, Oid, int32, bool, bool>(select_today, relation, table)) {
+		TodaysColumn column{.number = static_cast<AttrNumber>(number),
+		                    .name = std::string(name),
+		                    .type = std::string(type),
+		                    .is_key = is_key,
+		                    .is_shown = is_audited};
+		column.encoder = call(encoder_for, Oid{type_oid});
+		column.decoder = call(decoder_for, Oid{type_oid}, int32{modifier});
+		column.can_fail = can_fail(column.decoder);
+		if (is_audited) {
+			past.sorted.push_back(past.columns.size());
+		} else {
+			past.not_logged.emplace_back(name);
+		}
+		past.columns.push_back(std::move(column));
+	}
+	std::ranges::sort(past.sorted, comes_before, [&](std::size_t i) { return std::string_view(past.columns[i].name); });
+	std::ranges::copy_if(past.sorted, std::back_inserter(past.key),
+	                     [&](std::size_t i) { return past.columns[i].is_key; });
+	if (past.key.size() == 1) {
+		const Encoder::Form form = past.columns[past.key.front()].encoder.form;
+		past.has_number_key = form == Encoder::Form::Int2 || form == Encoder::Form::Int4 || form == Encoder::Form::Int8;
+	}
+}
+
+int find_column(const PastTable &past, int32 number) {
+	const auto found = std::ranges::find(past.columns, number, &TodaysColumn::number);
+	return found == past.columns.end() ? -1 : static_cast<int>(found - past.columns.begin());
+}
+
+void read_versions(Spi &spi, PastTable &past, std::int32_t relation) {
+	for (const auto &[id, name, number, type, is_key] :
+	     spi.query<int32, std::string_view, int32, std::string_view, bool>(select_versions, relation)) {
+		PastVersion &version = past.versions[id];
+		const int today = find_column(past, number);
+		const bool is_same_type = today >= 0 && past.columns[static_cast<std::size_t>(today)].type == type;
+		const bool is_same = is_same_type && past.columns[static_cast<std::size_t>(today)].name == name &&
+		                     past.columns[static_cast<std::size_t>(today)].is_key == is_key;
+		version.is_current = version.is_current && is_same;
+		version.has_current_key = version.has_current_key && (!is_key || is_same);
+		version.columns.push_back({std::string(name), today, is_same_type, is_key});
+	}
+	for (auto &[id, version] : past.versions) {
+		std::ranges::sort(version.columns, comes_before,
+		                  [](const PastColumn &column) { return std::string_view(column.name); });
+		std::size_t keys = 0;
+		bool are_todays = true;
+		for (const PastColumn &column : version.columns) {
+			keys += column.is_key ? 1 : 0;
+			are_todays =
+				are_todays &&
+				(!column.is_key || (column.today >= 0 && past.columns[static_cast<std::size_t>(column.today)].is_key));
+		}
+		version.has_all_keys = are_todays && keys == past.key.size();
+		version.is_current = version.is_current && version.columns.size() == past.columns.size();
+	}
+}
+
+void leave_out_later_columns(Spi &spi, PastTable &past, std::int32_t relation, TimestampTz moment) {
+	const auto then = spi.query<std::string_view, int32>(select_then, relation, Timestamptz{moment});
+	for (const auto &[name, number] : then) {
+		if (find_column(past, number) < 0) {
+			past.dropped.emplace_back(name);
+		}
+	}
+	for (TodaysColumn &column : past.columns) {
+		const bool was_there = then.empty() || std::ranges::any_of(then, [&](const auto &old) {
+								   return std::get<1>(old) == column.number;
+							   });
+		column.is_shown = column.is_shown && was_there;
+	}
+}
+
+} // namespace
+
+PastTable past_table(std::int32_t relation, Oid table, TimestampTz moment) {
+	PastTable past;
+	const AsExtension owner;
+	Spi spi;
+	read_today(spi, past, relation, table);
+	read_versions(spi, past, relation);
+	leave_out_later_columns(spi, past, relation, moment);
+	return past;
+}
+
+} // namespace warden::audit
