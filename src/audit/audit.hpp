@@ -2,8 +2,8 @@
 //
 // Reading order: json_layout and number_layout (plain logic: the bytes of jsonb), encoders (values by their type),
 // capture_plan and version (what is known of a table), images (rows as JSON), incarnation (numbers for ever), written,
-// context and session_rows (who, and what for), log_writer (into the log), capture (the trigger), enable (tables into
-// and out of the audit).
+// context and session_rows (who, and what for), log_writer (into the log), capture and truncate (the triggers),
+// relations, enable and enrolment (tables and schemas into and out of the audit), ddl (what becomes of them).
 #pragma once
 
 #include "pg/procedure.hpp"

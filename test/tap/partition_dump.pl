@@ -90,7 +90,7 @@ sub quiet
 	return $out;
 }
 # The order of rows is that of a join.
-sub copies { return [ map { join "\n", sort split /\n/ } slurp_file($_[0]) =~ /^(COPY warden\..*?^\\\.)$/msg ]; }
+sub copies { return [ map { join "\n", sort split /\n/ } slurp_file($_[0]) =~ /^(COPY warden\.(?!audit_).*?^\\\.)$/msg ]; }
 my $count = 0;
 sub new_database
 {
