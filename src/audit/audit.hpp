@@ -3,7 +3,8 @@
 // Reading order: json_layout and number_layout (plain logic: the bytes of jsonb), encoders (values by their type),
 // capture_plan and version (what is known of a table), images (rows as JSON), incarnation (numbers for ever), written,
 // context and session_rows (who, and what for), log_writer (into the log), capture (the trigger), enable (tables into
-// and out of the audit).
+// and out of the audit); and for reading: decoders (values again), readable (who may), row_keys, key_lives and history
+// (of one row), as_of_merge (plain logic), past_table, log_rows and as_of (a whole table), marks.
 #pragma once
 
 #include "pg/procedure.hpp"

@@ -13,7 +13,6 @@
 
 #include <algorithm>
 #include <map>
-#include <set>
 
 namespace warden::audit {
 
@@ -90,7 +89,8 @@ public:
 		while (!links_.empty()) {
 			const Found link = links_.back();
 			links_.pop_back();
-			if (followed_.insert(link.id).second) {
+			if (!is_followed(link.id)) {
+				followed_.push_back(link.id);
 				follow(link);
 			}
 		}
@@ -119,11 +119,13 @@ private:
 		return events;
 	}
 
+	bool is_followed(std::int64_t id) const { return std::ranges::find(followed_, id) != followed_.end(); }
+
 	void add(const Found &event) {
 		if (event.operation != 'K') {
 			found_.emplace(event.id, event);
 		}
-		if (event.other_key && !followed_.contains(event.id)) {
+		if (event.other_key && !is_followed(event.id)) {
 			links_.push_back(event);
 		}
 	}
@@ -149,7 +151,7 @@ private:
 		const auto at = std::ranges::find(events, other, &Found::id) - events.begin();
 		for (std::size_t i = 0; i < events.size(); ++i) {
 			if (lives[i] == lives[static_cast<std::size_t>(at)]) {
-				followed_.insert(other);
+				followed_.push_back(other);
 				add(events[i]);
 			}
 		}
@@ -159,7 +161,7 @@ private:
 	Spi spi_;
 	std::map<std::int64_t, Found> found_; ///< by id
 	std::vector<Found> links_;            ///< to be followed
-	std::set<std::int64_t> followed_;
+	std::vector<std::int64_t> followed_;  ///< the ids of links
 };
 
 } // namespace
