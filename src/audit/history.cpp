@@ -31,7 +31,9 @@ WITH versions AS MATERIALIZED (
 SELECT e.id, e.at, e.transaction, (e.transaction & 4503599627370495)::text::xid8,
        CASE WHEN EXISTS (SELECT FROM pg_class WHERE oid = $5) THEN $5 END, r.name,
        e.operation::text, e.flags & 1 = 1,
-       warden.audit_renamed(k.key, v.names), warden.audit_renamed(e.before, v.names), warden.audit_renamed(e.after, v.names),
+       CASE WHEN v.names IS NULL THEN k.key ELSE warden.audit_renamed(k.key, v.names) END,
+       CASE WHEN v.names IS NULL THEN e.before ELSE warden.audit_renamed(e.before, v.names) END,
+       CASE WHEN v.names IS NULL THEN e.after ELSE warden.audit_renamed(e.after, v.names) END,
        s.session_role, s.active_role, s.application_name, s.client_address,
        (SELECT c.context FROM warden.audit_contexts c
         WHERE c.transaction = e.transaction AND c.id < e.id ORDER BY c.id DESC LIMIT 1),
