@@ -5,11 +5,9 @@
 // security-restricted operation, after the caller has shown that he may read all of it.
 #include "audit/audit.hpp"
 
-#include "audit/as_of_merge.hpp"
 #include "audit/images.hpp"
 #include "audit/incarnation.hpp"
-#include "audit/log_writer.hpp"
-#include "audit/past_table.hpp"
+#include "audit/log_rows.hpp"
 #include "audit/row_keys.hpp"
 
 #include "pg/error.hpp"
@@ -68,71 +66,6 @@ WHERE r.relation = $1 AND r.until IS NULL)"};
 
 constinit Statement select_mark{"SELECT at FROM warden.audit_marks WHERE id = $1"};
 
-constexpr long batch = 1000;
-
-struct Query {
-	const char *sql;
-	int arguments;
-	Oid types[3];
-	Datum values[3];
-};
-
-/// A row of the log, in the memory context that is current.
-struct Change {
-	std::int64_t transaction;
-	Operation operation;
-	std::int16_t flags;
-	std::int32_t version;
-	std::int64_t key_number;
-	Jsonb *key, *before, *after;
-};
-
-// Server code.
-Portal open(const Query &query) {
-	return SPI_cursor_open_with_args(nullptr, query.sql, query.arguments, const_cast<Oid *>(query.types),
-	                                 const_cast<Datum *>(query.values), nullptr, true, 0);
-}
-
-/// Calls body(tuple, description) for each row that a query sees under the snapshot that is active.
-template <class F>
-void for_each_row(const Query &query, F &&body) {
-	Spi spi;
-	const Portal portal = call(open, query);
-	for (;;) {
-		check_for_interrupts();
-		const ScratchMemory memory;
-		SPITupleTable *const rows = call([&] {
-			SPI_cursor_fetch(portal, true, batch);
-			return SPI_tuptable;
-		});
-		const auto count = static_cast<std::size_t>(SPI_processed);
-		for (std::size_t i = 0; i < count; ++i) {
-			body(rows->vals[i], rows->tupdesc);
-		}
-		call(SPI_freetuptable, rows);
-		if (count == 0) {
-			break;
-		}
-	}
-	call(SPI_cursor_close, portal);
-}
-
-// Server code.
-Change read_change(HeapTuple tuple, TupleDesc row) {
-	Datum values[8];
-	bool nulls[8];
-	heap_deform_tuple(tuple, row, values, nulls);
-	const auto json = [&](int n) { return nulls[n] ? nullptr : DatumGetJsonbP(values[n]); };
-	return {.transaction = DatumGetInt64(values[0]),
-	        .operation = static_cast<Operation>(DatumGetChar(values[1])),
-	        .flags = DatumGetInt16(values[2]),
-	        .version = DatumGetInt32(values[3]),
-	        .key_number = nulls[4] ? 0 : DatumGetInt64(values[4]),
-	        .key = json(5),
-	        .before = json(6),
-	        .after = json(7)};
-}
-
 std::string_view bytes_of(const Jsonb *json) {
 	return {reinterpret_cast<const char *>(&json->root), VARSIZE(json) - VARHDRSZ};
 }
@@ -141,62 +74,12 @@ std::string_view bytes_of(const std::int64_t &number) {
 	return {reinterpret_cast<const char *>(&number), sizeof number};
 }
 
-// Server code.  A value on its own, to be freed as one piece.
-JsonbValue *copy_of(const JsonbValue &value) {
-	const auto copy = [&](const void *data, std::size_t size, std::size_t header) {
-		auto *const whole = static_cast<char *>(palloc(MAXALIGN(sizeof value) + size));
-		memcpy(whole, &value, sizeof value);
-		memcpy(whole + header, data, size);
-		return reinterpret_cast<JsonbValue *>(whole);
-	};
-	constexpr std::size_t header = MAXALIGN(sizeof value);
-	JsonbValue *made = nullptr;
-	switch (value.type) {
-	case jbvString:
-		made = copy(value.val.string.val, static_cast<std::size_t>(value.val.string.len), header);
-		made->val.string.val = reinterpret_cast<char *>(made) + header;
-		return made;
-	case jbvNumeric:
-		made = copy(value.val.numeric, VARSIZE(value.val.numeric), header);
-		made->val.numeric = reinterpret_cast<Numeric>(reinterpret_cast<char *>(made) + header);
-		return made;
-	case jbvBinary:
-		made = copy(value.val.binary.data, static_cast<std::size_t>(value.val.binary.len), header);
-		made->val.binary.data = reinterpret_cast<JsonbContainer *>(reinterpret_cast<char *>(made) + header);
-		return made;
-	default:
-		return copy(nullptr, 0, header);
-	}
-}
-
-// Server code.  Notes what an image says in a row, in place of what was noted for later moments.
-void note(const Jsonb *image, const PastColumn *columns, std::size_t count, std::int32_t version, PastValue *values) {
-	JsonbIterator *iterator = JsonbIteratorInit(const_cast<JsonbContainer *>(&image->root));
-	JsonbValue token;
-	std::size_t next = 0; // both are in the same order
-	int today = -1;
-	for (JsonbIteratorToken kind; (kind = JsonbIteratorNext(&iterator, &token, true)) != WJB_DONE;) {
-		if (kind == WJB_KEY) {
-			const std::string_view name(token.val.string.val, static_cast<std::size_t>(token.val.string.len));
-			while (next < count && columns[next].name != name) {
-				++next;
-			}
-			today = next < count ? columns[next].today : -1;
-		} else if (kind == WJB_VALUE && today >= 0) {
-			if (values[today].value != nullptr) {
-				pfree(values[today].value);
-			}
-			values[today] = {copy_of(token), version};
-		}
-	}
-}
-
 /// Reads the rows and the events, and writes what there was.
 class AsOf {
 public:
 	AsOf(FunctionCallInfo fcinfo, Oid table, PastTable &past, bool is_partitioned)
-		: result_(reinterpret_cast<ReturnSetInfo *>(fcinfo->resultinfo)), table_(table), past_(past),
-		  rows_(past.columns.size()), owner_(owner_of(table)), name_(qualified_name(table)),
+		: result_(reinterpret_cast<ReturnSetInfo *>(fcinfo->resultinfo)), past_(past), rows_(past.columns.size()),
+		  owner_(owner_of(table)), name_(qualified_name(table)),
 		  select_rows_(std::string("SELECT * FROM ") + (is_partitioned ? "" : "ONLY ") + name_) {}
 
 	void run(const Query &events) {
@@ -266,7 +149,7 @@ private:
 		}));
 	}
 
-	const PastVersion &version_of(const Change &change) const {
+	const PastVersion &version_of(const LogRow &change) const {
 		const auto found = past_.versions.find(change.version);
 		if (found == past_.versions.end()) {
 			throw Error(ERRCODE_DATA_CORRUPTED,
@@ -283,7 +166,7 @@ private:
 	}
 
 	// A key as it would be logged today; the object that it was, or its number.
-	std::string_view todays_key(const Change &change, const Jsonb *object) {
+	std::string_view todays_key(const LogRow &change, const Jsonb *object) {
 		const PastVersion &version = version_of(change);
 		if (version.has_current_key) {
 			if (!past_.has_number_key) {
@@ -311,7 +194,7 @@ private:
 		return form.key == nullptr ? bytes_of(number_) : bytes_of(form.key);
 	}
 
-	Datum value_in(const Change &change, const Jsonb *object, const PastColumn &column) const {
+	Datum value_in(const LogRow &change, const Jsonb *object, const PastColumn &column) const {
 		const Jsonb *const from = object == nullptr ? change.key : object;
 		const std::string_view name = column.name;
 		return call([&] {
@@ -327,14 +210,14 @@ private:
 	}
 
 	// Of a table without a key, the whole row is.
-	std::string_view whole(const Change &change, const Jsonb *image) const {
+	std::string_view whole(const LogRow &change, const Jsonb *image) const {
 		if (!version_of(change).is_current) {
 			refuse_other_key();
 		}
 		return bytes_of(image);
 	}
 
-	void note_in(PastRow &row, const Change &change) {
+	void note_in(PastRow &row, const LogRow &change) {
 		const PastVersion &version = version_of(change);
 		const PastColumn *const columns = version.columns.data();
 		PastValue *const values = row.values.data();
@@ -342,7 +225,7 @@ private:
 		call(note, change.before, columns, version.columns.size(), change.version, values);
 	}
 
-	void undo(const Change &change) {
+	void undo(const LogRow &change) {
 		if (past_.key.empty() && change.operation != Operation::Truncate) {
 			undo_without_key(change);
 			return;
@@ -367,7 +250,7 @@ private:
 		}
 	}
 
-	void undo_truncate(const Change &change) {
+	void undo_truncate(const LogRow &change) {
 		if (change.before == nullptr) {
 			is_truncated_ = true;
 		} else {
@@ -377,7 +260,7 @@ private:
 		}
 	}
 
-	void undo_without_key(const Change &change) {
+	void undo_without_key(const LogRow &change) {
 		if (change.operation == Operation::Insert) {
 			rows_.undo_insert(whole(change, change.after));
 		} else if (change.operation == Operation::Delete) {
@@ -476,7 +359,6 @@ private:
 	}
 
 	ReturnSetInfo *const result_;
-	const Oid table_;
 	PastTable &past_;
 	PastRows rows_;
 	const Oid owner_;

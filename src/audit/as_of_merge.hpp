@@ -7,6 +7,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <deque>
 #include <functional>
 #include <string>
@@ -58,8 +59,17 @@ private:
 		std::vector<PastRow *> holders; ///< in the order in which they were found to have it, going back
 		std::vector<PastRow *> touched; ///< those of now
 	};
-	struct Hash : std::hash<std::string_view> {
+	/// Of whole numbers, which most keys are, the number: rows with keys in sequence are beside each other.
+	struct Hash {
 		using is_transparent = void;
+		std::size_t operator()(std::string_view key) const {
+			std::uint64_t number = 0;
+			if (key.size() != sizeof number) {
+				return std::hash<std::string_view>()(key);
+			}
+			std::memcpy(&number, key.data(), sizeof number);
+			return number;
+		}
 	};
 	using Keys = std::unordered_map<std::string, Key, Hash, std::equal_to<>>;
 

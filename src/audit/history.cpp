@@ -13,7 +13,6 @@
 
 #include <algorithm>
 #include <map>
-#include <set>
 
 namespace warden::audit {
 
@@ -32,7 +31,9 @@ WITH versions AS MATERIALIZED (
 SELECT e.id, e.at, e.transaction, (e.transaction & 4503599627370495)::text::xid8,
        CASE WHEN EXISTS (SELECT FROM pg_class WHERE oid = $5) THEN $5 END, r.name,
        e.operation::text, e.flags & 1 = 1,
-       warden.audit_renamed(k.key, v.names), warden.audit_renamed(e.before, v.names), warden.audit_renamed(e.after, v.names),
+       CASE WHEN v.names IS NULL THEN k.key ELSE warden.audit_renamed(k.key, v.names) END,
+       CASE WHEN v.names IS NULL THEN e.before ELSE warden.audit_renamed(e.before, v.names) END,
+       CASE WHEN v.names IS NULL THEN e.after ELSE warden.audit_renamed(e.after, v.names) END,
        s.session_role, s.active_role, s.application_name, s.client_address,
        (SELECT c.context FROM warden.audit_contexts c
         WHERE c.transaction = e.transaction AND c.id < e.id ORDER BY c.id DESC LIMIT 1),
@@ -90,7 +91,8 @@ public:
 		while (!links_.empty()) {
 			const Found link = links_.back();
 			links_.pop_back();
-			if (followed_.insert(link.id).second) {
+			if (!is_followed(link.id)) {
+				followed_.push_back(link.id);
 				follow(link);
 			}
 		}
@@ -119,11 +121,13 @@ private:
 		return events;
 	}
 
+	bool is_followed(std::int64_t id) const { return std::ranges::find(followed_, id) != followed_.end(); }
+
 	void add(const Found &event) {
 		if (event.operation != 'K') {
 			found_.emplace(event.id, event);
 		}
-		if (event.other_key && !followed_.contains(event.id)) {
+		if (event.other_key && !is_followed(event.id)) {
 			links_.push_back(event);
 		}
 	}
@@ -149,7 +153,7 @@ private:
 		const auto at = std::ranges::find(events, other, &Found::id) - events.begin();
 		for (std::size_t i = 0; i < events.size(); ++i) {
 			if (lives[i] == lives[static_cast<std::size_t>(at)]) {
-				followed_.insert(other);
+				followed_.push_back(other);
 				add(events[i]);
 			}
 		}
@@ -159,7 +163,7 @@ private:
 	Spi spi_;
 	std::map<std::int64_t, Found> found_; ///< by id
 	std::vector<Found> links_;            ///< to be followed
-	std::set<std::int64_t> followed_;
+	std::vector<std::int64_t> followed_;  ///< the ids of links
 };
 
 } // namespace
