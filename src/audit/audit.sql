@@ -202,10 +202,10 @@ CREATE FUNCTION warden.audit_gaps(relation oid, id integer) RETURNS TABLE (targe
                                        WHEN 'R' THEN 'enabled for replication only' ELSE 'missing' END),
                CASE WHEN g.oid IS NULL THEN
                    CASE WHEN NOT w.is_row OR t.oid = relation THEN
-                       format('CREATE TRIGGER %I %s ON %s.%I FOR EACH %s EXECUTE FUNCTION warden.%I(%L); ',
+                       format('CREATE TRIGGER %I %s ON %I.%I FOR EACH %s EXECUTE FUNCTION warden.%I(%L); ',
                               w.name, w.event, n.nspname, c.relname, w.level, w.function, audit_gaps.id) END
                ELSE '' END
-               || format('ALTER TABLE %s.%I ENABLE ALWAYS TRIGGER %I', n.nspname, c.relname, w.name)
+               || format('ALTER TABLE %I.%I ENABLE ALWAYS TRIGGER %I', n.nspname, c.relname, w.name)
         FROM warden.audit_tree(relation) t (oid)
         JOIN pg_class c ON c.oid = t.oid
         JOIN pg_namespace n ON n.oid = c.relnamespace
@@ -222,7 +222,7 @@ CREATE FUNCTION warden.audit_gaps(relation oid, id integer) RETURNS TABLE (targe
 CREATE FUNCTION warden.audit_drop_triggers(relation oid, id integer, is_all boolean) RETURNS SETOF text
     LANGUAGE sql STABLE STRICT PARALLEL SAFE ROWS 1
     BEGIN ATOMIC
-        SELECT format('DROP TRIGGER %I ON %s.%I', g.tgname, n.nspname, c.relname)
+        SELECT format('DROP TRIGGER %I ON %I.%I', g.tgname, n.nspname, c.relname)
         FROM pg_trigger g JOIN pg_class c ON c.oid = g.tgrelid JOIN pg_namespace n ON n.oid = c.relnamespace
         WHERE g.tgname IN ('!pg_warden_audit', '!pg_warden_audit_truncate') AND g.tgparentid = 0
           AND g.tgargs = convert_to(id::text, 'SQL_ASCII') || '\x00'
