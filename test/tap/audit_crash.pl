@@ -28,6 +28,7 @@ recovery_init_sync_method = syncfs
 wal_level = logical
 max_wal_senders = 2
 max_replication_slots = 2
+max_prepared_transactions = 2
 END
 # The old row is decoded whole, and nothing is stored out of line: so a change says all that an event does.
 $node->safe_psql('postgres', q{
@@ -131,6 +132,19 @@ sub shuffled
 {
 	return map { $_->[1] } sort { $a->[0] <=> $b->[0] } map { [ rand, $_ ] } @_;
 }
+
+# What is prepared comes later or never: the same session does not rely on what it wrote with it.
+$node->safe_psql('postgres', q{
+	BEGIN; INSERT INTO goods VALUES (1000, 1); PREPARE TRANSACTION 'kept';
+	BEGIN; INSERT INTO goods VALUES (1001, 1); PREPARE TRANSACTION 'lost';
+	INSERT INTO goods VALUES (1002, 1);});
+$node->stop('immediate');
+$node->start;
+is($node->safe_psql('postgres', q{SELECT e.key, e.session_role IS NOT NULL FROM warden.audit_events e WHERE (key ->> 'id')::int >= 1000}),
+	'{"id": 1002}|t', 'nothing of what is prepared only');
+$node->safe_psql('postgres', $_) for "COMMIT PREPARED 'kept'", "ROLLBACK PREPARED 'lost'";
+is($node->safe_psql('postgres', q{SELECT e.key, e.session_role IS NOT NULL FROM warden.audit_events e WHERE (key ->> 'id')::int >= 1000
+	ORDER BY id}), qq({"id": 1000}|t\n{"id": 1002}|t), 'once it is committed');
 
 # The columns of a row as test_decoding writes it: id[integer]:1 t[text]:'x'
 $node->safe_psql('postgres', q{
