@@ -11,6 +11,7 @@
 #include "pg/call.hpp"
 
 extern "C" {
+#include "access/htup_details.h"
 #include "commands/trigger.h"
 #include "utils/rel.h"
 }
@@ -27,6 +28,16 @@ void capture_row(const CapturePlan &plan, Relation table, Operation operation, T
 	(operation == Operation::Insert ? event.after : event.before) = image_of(plan, row, is_cut);
 	event.overtaken_by = operation == Operation::Insert ? overtaking_command(row) : InvalidCommandId;
 	write(event, plan, table, is_cut);
+}
+
+// Byte for byte: then nothing has to be read to know that nothing has changed.
+bool are_same(const HeapTuple before, const HeapTuple after) {
+	constexpr std::size_t begin = SizeofHeapTupleHeader;
+	return before->t_len == after->t_len && before->t_data->t_hoff == after->t_data->t_hoff &&
+	       HeapTupleHeaderGetNatts(before->t_data) == HeapTupleHeaderGetNatts(after->t_data) &&
+	       HeapTupleHasNulls(before) == HeapTupleHasNulls(after) &&
+	       memcmp(reinterpret_cast<const char *>(before->t_data) + begin,
+	              reinterpret_cast<const char *>(after->t_data) + begin, before->t_len - begin) == 0;
 }
 
 void write_link(const CapturePlan &plan, Relation table, TupleTableSlot *before, TupleTableSlot *after,
@@ -81,6 +92,9 @@ const TriggerData *trigger_data(FunctionCallInfo fcinfo) {
 PG_FUNCTION(audit_capture) {
 	const TriggerData *const data = trigger_data(fcinfo);
 	const Relation table = data->tg_relation;
+	if (TRIGGER_FIRED_BY_UPDATE(data->tg_event) && are_same(data->tg_trigtuple, data->tg_newtuple)) {
+		return PointerGetDatum(nullptr);
+	}
 	const CapturePlan &plan = plan_for(table, data->tg_trigger);
 	if (TRIGGER_FIRED_BY_INSERT(data->tg_event)) {
 		capture_row(plan, table, Operation::Insert, data->tg_trigslot);

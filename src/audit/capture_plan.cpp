@@ -10,6 +10,7 @@
 #include <algorithm>
 
 extern "C" {
+#include "catalog/namespace.h"
 #include "utils/hsearch.h"
 #include "utils/inval.h"
 #include "utils/lsyscache.h"
@@ -31,6 +32,7 @@ struct Entry {
 };
 
 HTAB *entries = nullptr;
+Entry *last = nullptr; // that was asked for: as a rule, it is for many rows
 
 // $1 the number of the relation, $2 the table: the relation itself, or a partition of it.
 constinit Statement select_relation{R"(
@@ -45,8 +47,9 @@ SELECT a.attnum::integer, a.attname::text, a.atttypid, k.name IS NOT NULL
 FROM warden.audit_relations r
 JOIN pg_attribute a ON a.attrelid = $2 AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated IN ('', 's')
 LEFT JOIN warden.audit_key(r.relation::oid) k (name) ON k.name = a.attname
-WHERE r.id = $1 AND (r.columns IS NULL OR a.attname = ANY (r.columns) OR k.name IS NOT NULL)
-  AND a.attname <> ALL (coalesce(r.except_columns, '{}'))
+WHERE r.id = $1
+  AND (k.name IS NOT NULL
+       OR (r.columns IS NULL OR a.attname = ANY (r.columns)) AND a.attname <> ALL (coalesce(r.except_columns, '{}')))
 ORDER BY a.attnum)"};
 
 /// A column as the catalogue has it.
@@ -122,7 +125,7 @@ Made read_plan(std::int32_t relation, Oid table, MemoryContext memory) {
 	                                            : OnTruncate::Rows;
 	plan.log_class = static_cast<std::int16_t>(log_class);
 	plan.log = log;
-	const Version version = current_version(relation, root);
+	const Version version = current_version(relation, root, "unknown");
 	plan.version = version.id;
 	return {plan, version.is_new};
 }
@@ -165,9 +168,20 @@ std::int32_t relation_of(Relation table, const Trigger *trigger) {
 	return pg_strtoint32(trigger->tgargs[0]);
 }
 
+// DROP and CREATE EXTENSION have made other tables of the same names.
+void forget_former_extension() {
+	static Oid schema = InvalidOid;
+	const Oid now = get_namespace_oid("warden", true);
+	if (now != schema) {
+		schema = now;
+		forget_written();
+	}
+}
+
 // What is in use is freed with the transaction.
 void replace_plan(Entry *entry, Relation table, const Trigger *trigger) {
 	const std::uint64_t invalidations = entry->invalidations;
+	forget_former_extension();
 	const MemoryContext memory =
 		AllocSetContextCreate(TopTransactionContext, "pg_warden audited table", ALLOCSET_SMALL_SIZES);
 	const Made made =
@@ -189,10 +203,13 @@ void replace_plan(Entry *entry, Relation table, const Trigger *trigger) {
 } // namespace
 
 const CapturePlan &plan_for(Relation table, const Trigger *trigger) {
+	const Oid oid = RelationGetRelid(table);
+	if (last != nullptr && last->table == oid && !last->is_stale) {
+		return last->plan;
+	}
 	if (entries == nullptr) {
 		make_entries();
 	}
-	const Oid oid = RelationGetRelid(table);
 	bool found = false;
 	auto *const entry = static_cast<Entry *>(hash_search(entries, &oid, HASH_ENTER, &found));
 	if (!found) {
@@ -201,6 +218,7 @@ const CapturePlan &plan_for(Relation table, const Trigger *trigger) {
 	if (entry->is_stale || !is_there(entry->version)) {
 		replace_plan(entry, table, trigger);
 	}
+	last = entry;
 	return entry->plan;
 }
 

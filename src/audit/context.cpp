@@ -4,6 +4,7 @@
 #include "audit/encoders.hpp"
 
 #include "pg/datum.hpp"
+#include "pg/spi.hpp"
 
 extern "C" {
 #include "utils/jsonb.h"
@@ -18,6 +19,11 @@ namespace {
 constinit char *context = nullptr; // warden.audit_context
 
 constexpr int most_megabytes = 100; // bytea as text is twice as long, and a string of jsonb has 256 MB at most
+
+// Server code.
+void set_context(const char *text) {
+	set_config_option("warden.audit_context", text, PGC_INTERNAL, PGC_S_SESSION, GUC_ACTION_LOCAL, true, 0, false);
+}
 
 } // namespace
 
@@ -34,6 +40,16 @@ void init() {
 		nullptr, &most_kilobytes, 1024, 1, most_megabytes * 1024, PGC_SUSET, GUC_UNIT_KB, nullptr, nullptr, nullptr);
 }
 
+void add_to_context(const char *name, std::int64_t value) {
+	Spi spi;
+	const std::string old = current_context();
+	const auto merged = spi.query<std::string_view>(
+		"SELECT (coalesce(nullif($1, '')::jsonb, '{}') || jsonb_build_object($2, $3))::text", old, std::string(name),
+		int64{value});
+	const std::string text(std::get<0>(merged.front()));
+	call(set_context, text.c_str());
+}
+
 /// audit_set_context(context jsonb) returns void
 PG_FUNCTION(audit_set_context) {
 	call([&] {
@@ -43,7 +59,7 @@ PG_FUNCTION(audit_set_context) {
 			        errhint("Use SELECT warden.audit_set_context('{\"user\": \"...\"}')."));
 		}
 		const char *const text = JsonbToCString(nullptr, &json->root, static_cast<int>(VARSIZE(json)));
-		set_config_option("warden.audit_context", text, PGC_INTERNAL, PGC_S_SESSION, GUC_ACTION_LOCAL, true, 0, false);
+		set_context(text);
 	});
 	PG_RETURN_VOID();
 }

@@ -6,10 +6,11 @@
 // missing, and so does warden.audit_tables.
 #include "audit/audit.hpp"
 
+#include "audit/enrolment.hpp"
+#include "audit/incarnation.hpp"
 #include "audit/relations.hpp"
 
 #include "pg/datum.hpp"
-#include "pg/names.hpp"
 #include "pg/security.hpp"
 #include "pg/spi.hpp"
 #include "pg/transaction.hpp"
@@ -26,29 +27,54 @@ using namespace pg;
 
 namespace {
 
-// Tables and partitions that a command was about, with the root of each.
+// Audited tables that a command was about: it names them, or a partition or parent of theirs, a trigger that is or
+// bears the name of one of ours, their schema, or a type that columns may be of.
 constinit Statement select_changed{R"(
-SELECT DISTINCT t.oid, coalesce(pg_partition_root(t.oid)::oid, t.oid)
-FROM pg_event_trigger_ddl_commands() c JOIN pg_class t ON t.oid = c.objid
-WHERE c.classid = 'pg_class'::regclass AND t.relkind IN ('r', 'p') AND t.relpersistence <> 't')"};
+WITH RECURSIVE command AS (SELECT classid, objid, command_tag FROM pg_event_trigger_ddl_commands()),
+named (oid) AS (
+    SELECT objid FROM command WHERE classid = 'pg_class'::regclass
+    UNION
+    SELECT g.tgrelid FROM command JOIN pg_trigger g ON classid = 'pg_trigger'::regclass AND g.oid = objid
+    WHERE command_tag = 'ALTER TRIGGER' OR g.tgname IN ('!pg_warden_audit', '!pg_warden_audit_truncate')),
+tree (oid) AS (
+    SELECT oid FROM named
+    UNION
+    SELECT i.inhrelid FROM tree JOIN pg_inherits i ON i.inhparent = tree.oid)
+SELECT t.oid FROM warden.audit_relations r JOIN pg_class t ON t.oid = r.relation::oid
+WHERE r.until IS NULL
+  AND (t.oid IN (SELECT coalesce(pg_partition_root(oid)::oid, oid) FROM tree)
+       OR t.relnamespace IN (SELECT objid FROM command WHERE classid = 'pg_namespace'::regclass)
+       OR EXISTS (SELECT FROM command WHERE classid = 'pg_type'::regclass AND command_tag LIKE 'ALTER%'))
+ORDER BY t.oid)"};
 
 constinit Statement select_dropped{R"(
 SELECT objid FROM pg_event_trigger_dropped_objects()
-WHERE classid = 'pg_class'::regclass AND object_type = 'table' AND objsubid = 0)"};
+WHERE classid = 'pg_class'::regclass AND object_type = 'table' AND objsubid = 0 AND NOT is_temporary)"};
 
-struct Changed {
-	Oid table;
-	Oid root;
-};
+// Audited tables that have lost something.  What table an index was of, is known no more.
+constinit Statement select_bereft{R"(
+WITH lost AS (SELECT object_type, address_names FROM pg_event_trigger_dropped_objects() WHERE NOT is_temporary),
+tables (oid) AS (
+    SELECT to_regclass(format('%I.%I', address_names[1], address_names[2]))::oid FROM lost
+    WHERE object_type IN ('trigger', 'table column', 'table constraint'))
+SELECT t.oid FROM warden.audit_relations r JOIN pg_class t ON t.oid = r.relation::oid
+WHERE r.until IS NULL
+  AND (t.oid IN (SELECT coalesce(pg_partition_root(oid)::oid, oid) FROM tables)
+       OR t.relreplident = 'i' AND EXISTS (SELECT FROM lost WHERE object_type = 'index'))
+ORDER BY t.oid)"};
 
-std::vector<Changed> read_changed() {
+constinit Statement select_rewritten{R"(
+SELECT coalesce(pg_partition_root(t.oid)::oid, t.oid), pg_event_trigger_table_rewrite_reason()
+FROM (SELECT pg_event_trigger_table_rewrite_oid()) t (oid))"};
+
+std::vector<Oid> read_tables(Statement &select) {
 	const AsExtension owner;
-	std::vector<Changed> changed;
+	std::vector<Oid> tables;
 	Spi spi;
-	for (const auto &[table, root] : spi.query_latest<Oid, Oid>(select_changed)) {
-		changed.push_back({table, root});
+	for (const auto &[table] : spi.query_latest<Oid>(select)) {
+		tables.push_back(table);
 	}
-	return changed;
+	return tables;
 }
 
 /// Nothing of ours keeps a user from his DDL.
@@ -82,8 +108,17 @@ PG_FUNCTION(audit_follow_change) {
 	}
 	const std::string tag = tag_of(fcinfo);
 	do_or_warn([&] {
-		for (const auto &[table, root] : read_changed()) {
-			follow_change(table, root, tag);
+		if (!is_known_here()) {
+			return;
+		}
+		for (const NewTable &table : new_tables()) {
+			do_or_warn([&] { enrol(table.oid); });
+			if (table.has_rows) {
+				do_or_warn([&] { log_rows(table.oid); });
+			}
+		}
+		for (const Oid table : read_tables(select_changed)) {
+			do_or_warn([&] { follow_change(table, tag); });
 		}
 	});
 	return 0;
@@ -92,16 +127,32 @@ PG_FUNCTION(audit_follow_change) {
 /// audit_follow_drop() returns event_trigger
 PG_FUNCTION(audit_follow_drop) {
 	check_called(fcinfo);
+	if (is_running()) {
+		return 0;
+	}
 	const std::string tag = tag_of(fcinfo);
 	do_or_warn([&] {
-		const AsExtension owner;
-		std::vector<Oid> dropped;
-		Spi spi;
-		for (const auto &[table] : spi.query_latest<Oid>(select_dropped)) {
-			dropped.push_back(table);
-		}
-		for (const Oid table : dropped) {
+		for (const Oid table : read_tables(select_dropped)) {
 			follow_drop(table, tag);
+		}
+		if (is_known_here()) {
+			for (const Oid table : read_tables(select_bereft)) {
+				do_or_warn([&] { follow_change(table, tag); });
+			}
+		}
+	});
+	return 0;
+}
+
+/// audit_follow_rewrite() returns event_trigger
+PG_FUNCTION(audit_follow_rewrite) {
+	check_called(fcinfo);
+	const std::string tag = tag_of(fcinfo);
+	do_or_warn([&] {
+		Spi spi;
+		const auto [root, reason] = spi.query_latest<Oid, int32>(select_rewritten).front();
+		if ((reason & (AT_REWRITE_DEFAULT_VAL | AT_REWRITE_COLUMN_REWRITE)) != 0 && is_known_here()) {
+			follow_rewrite(root, tag);
 		}
 	});
 	return 0;

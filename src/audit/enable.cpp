@@ -5,8 +5,8 @@
 #include "audit/audit.hpp"
 
 #include "audit/log_class.hpp"
+#include "audit/options.hpp"
 #include "audit/relations.hpp"
-#include "audit/version.hpp"
 
 #include "pg/lock.hpp"
 #include "pg/names.hpp"
@@ -33,35 +33,27 @@ namespace {
 
 constinit Statement insert_relation{R"(
 INSERT INTO warden.audit_relations (relation, name, class, columns, except_columns, require_context, on_truncate)
-VALUES ($1, $2, $3::integer::smallint, $4, $5, $6, $7) RETURNING id)"};
+VALUES ($1, $2, $3::integer::smallint, $4::name[], $5::name[], $6, $7) RETURNING id)"};
 
 constinit Statement update_relation{R"(
 UPDATE warden.audit_relations
-SET (name, class, columns, except_columns, require_context, on_truncate)
-    = ($2, $3::integer::smallint, $4, $5, $6, $7)
+SET (name, class, columns, except_columns, require_context, on_truncate, by_schema)
+    = ($2, $3::integer::smallint, $4::name[], $5::name[], $6, $7, false)
 WHERE relation = $1 AND until IS NULL RETURNING id)"};
-
-constinit Statement close_relation{R"(
-UPDATE warden.audit_relations SET until = clock_timestamp() WHERE id = $1)"};
 
 constinit Statement select_next_number{"SELECT coalesce(max(id), 0) + 1 FROM warden.audit_relations"};
 
 // $1 the table, $2 the names: the first that it has no column of.
 constinit Statement find_unknown_column{R"(
-SELECT n.name::text FROM unnest($2) n (name)
+SELECT n.name::text FROM unnest($2::name[]) n (name)
 WHERE NOT EXISTS (SELECT FROM pg_attribute WHERE attrelid = $1 AND attname = n.name AND attnum > 0 AND NOT attisdropped)
 LIMIT 1)"};
 
-constinit Statement find_left_out_key{"SELECT name::text FROM warden.audit_key($1) k (name) WHERE name = ANY ($2)"};
+constinit Statement find_left_out_key{
+	"SELECT name::text FROM warden.audit_key($1) k (name) WHERE name = ANY ($2::name[])"};
 
-struct Arguments {
+struct Arguments : Options {
 	Oid table;
-	std::optional<NameArray> columns;
-	std::optional<NameArray> except_columns;
-	std::optional<partition::Span> keep;
-	bool require_context;
-	std::string on_truncate;
-	bool dry_run;
 };
 
 Error invalid(const std::string &message) {
@@ -78,6 +70,10 @@ void check_table(Oid table) {
 	if (relation->rd_rel->relispartition) {
 		throw Error(ERRCODE_WRONG_OBJECT_TYPE, format("cannot audit %s because it is a partition", name.c_str()))
 			.with_hint("Name the table at the root of the partition tree.");
+	}
+	if (is_system_schema(relation->rd_rel->relnamespace)) {
+		throw Error(ERRCODE_FEATURE_NOT_SUPPORTED, format("cannot audit %s", name.c_str()))
+			.with_detail("It is one of the system's or of pg_warden's own.");
 	}
 	if (relation->rd_rel->relpersistence == RELPERSISTENCE_TEMP) {
 		throw Error(ERRCODE_FEATURE_NOT_SUPPORTED, format("cannot audit the temporary table %s", name.c_str()))
@@ -107,27 +103,9 @@ void check_columns(const Arguments &arguments) {
 }
 
 Arguments read_arguments(FunctionCallInfo fcinfo) {
-	Arguments arguments{.table = required_argument<Oid>(fcinfo, 0, "target"),
-	                    .columns = argument<std::optional<NameArray>>(fcinfo, 1),
-	                    .except_columns = argument<std::optional<NameArray>>(fcinfo, 2),
-	                    .keep = argument<std::optional<partition::Span>>(fcinfo, 3),
-	                    .require_context = required_argument<bool>(fcinfo, 4, "require_context"),
-	                    .on_truncate = std::string(required_argument<std::string_view>(fcinfo, 5, "on_truncate")),
-	                    .dry_run = required_argument<bool>(fcinfo, 6, "dry_run")};
-	check_owner(arguments.table);
-	if (arguments.on_truncate != "rows" && arguments.on_truncate != "event" && arguments.on_truncate != "refuse") {
-		throw invalid(format("\"on_truncate\" cannot be \"%s\"", arguments.on_truncate.c_str()))
-			.with_hint("Use rows, event or refuse.");
-	}
-	return arguments;
-}
-
-std::string join(const std::vector<std::string> &statements) {
-	std::string text;
-	for (const std::string &statement : statements) {
-		text += (text.empty() ? "" : ";\n") + statement;
-	}
-	return text;
+	const auto table = required_argument<Oid>(fcinfo, 0, "target");
+	check_owner(table);
+	return {read_options(fcinfo), table};
 }
 
 /// What a relation would most likely be known by.
@@ -151,11 +129,7 @@ std::int32_t write_relation(const Arguments &arguments, const std::string &name,
 std::vector<std::string> enable(const Arguments &arguments) {
 	const std::int16_t log_class = class_for(arguments.keep);
 	const std::int32_t relation = write_relation(arguments, qualified_name(arguments.table), log_class);
-	std::vector<std::string> statements = mending_statements(arguments.table, relation);
-	run(statements);
-	std::ignore = current_version(relation, arguments.table);
-	forget_plans(arguments.table);
-	return statements;
+	return begin_audit(arguments.table, relation, "audit_enable");
 }
 
 } // namespace
@@ -196,12 +170,7 @@ PG_FUNCTION(audit_disable) {
 		throw Error(ERRCODE_UNDEFINED_OBJECT, format("table %s is not audited", qualified_name(table).c_str()))
 			.with_hint("The tables that are audited are in warden.audit_tables.");
 	}
-	run(dropping_statements(table, *relation, true));
-	{
-		const AsExtension owner;
-		Spi().execute(close_relation, *relation);
-	}
-	forget_plans(table);
+	end_audit(table, *relation);
 	PG_RETURN_VOID();
 }
 

@@ -44,15 +44,9 @@ constexpr Setting pinned[] = {
 	{"xmlbinary", "base64"},   {"search_path", "pg_catalog"}, {"quote_all_identifiers", "off"}};
 
 void pin_settings(Writing &writing) {
-	if (writing.settings_level != 0) {
-		return;
-	}
-	writing.settings_level = NewGUCNestLevel();
-	for (const Setting &setting : pinned) {
-		const char *const current = GetConfigOption(setting.name, false, false);
-		if (strcmp(current, setting.value) != 0) {
-			set_config_option(setting.name, setting.value, PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
-		}
+	if (writing.settings_level == 0) {
+		writing.settings_level = NewGUCNestLevel();
+		pin_value_settings();
 	}
 }
 
@@ -296,6 +290,15 @@ bool is_big(const Encoder &encoder, Datum value, const Writing &writing) {
 }
 
 } // namespace
+
+void pin_value_settings() {
+	for (const Setting &setting : pinned) {
+		const char *const current = GetConfigOption(setting.name, false, false);
+		if (strcmp(current, setting.value) != 0) {
+			set_config_option(setting.name, setting.value, PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
+		}
+	}
+}
 
 Item string_item(const char *text) {
 	return {Item::Kind::String, text};

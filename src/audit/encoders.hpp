@@ -64,6 +64,9 @@ Writing begin_writing();
 Item encode(const Encoder &encoder, Datum value, Writing &writing);
 void end_writing(Writing &writing);
 
+/// Pins the settings that the text of values depends on, until the current nesting level of settings ends.
+void pin_value_settings();
+
 /// A string, and an object, as a value of their own.
 Item string_item(const char *text);
 Item object_item(const Member *members, std::size_t count);

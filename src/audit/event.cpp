@@ -15,12 +15,6 @@ namespace warden::audit {
 
 namespace {
 
-std::int64_t hash_of(const Jsonb *key) {
-	const Datum hash = hash_any_extended(reinterpret_cast<const unsigned char *>(VARDATA(key)),
-	                                     static_cast<int>(VARSIZE(key) - VARHDRSZ), 0);
-	return static_cast<std::int64_t>(DatumGetUInt64(hash));
-}
-
 std::int64_t number_in(const Column &column, TupleTableSlot *row) {
 	bool is_null = false;
 	const Datum value = slot_getattr(row, column.number, &is_null);
@@ -45,6 +39,12 @@ void set_key(Event &event, const CapturePlan &plan, TupleTableSlot *row) {
 }
 
 } // namespace
+
+std::int64_t hash_of(const Jsonb *key) {
+	const Datum hash = hash_any_extended(reinterpret_cast<const unsigned char *>(VARDATA(key)),
+	                                     static_cast<int>(VARSIZE(key) - VARHDRSZ), 0);
+	return static_cast<std::int64_t>(DatumGetUInt64(hash));
+}
 
 Event event_of(const CapturePlan &plan, Operation operation) {
 	Event event{};

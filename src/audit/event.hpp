@@ -8,6 +8,9 @@
 
 namespace warden::audit {
 
+/// The number of a key that is not one whole number itself.
+std::int64_t hash_of(const Jsonb *key);
+
 /// With the number of its key, or the key itself.
 Event event_of(const CapturePlan &plan, Operation operation, TupleTableSlot *row);
 
@@ -16,5 +19,8 @@ Event event_of(const CapturePlan &plan, Operation operation);
 
 /// Writes it, after the context of the transaction.
 void write(Event &event, const CapturePlan &plan, Relation table, bool is_cut);
+
+/// Logs the rows that a table with the triggers has already, as inserted.
+void capture_present_rows(Oid table);
 
 } // namespace warden::audit

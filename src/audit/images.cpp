@@ -10,13 +10,6 @@ namespace warden::audit {
 
 namespace {
 
-Jsonb *json_of(const Member *members, std::size_t count) {
-	auto *const json = static_cast<Jsonb *>(palloc(VARHDRSZ + room_for_object(members, count)));
-	const std::size_t size = write_object(reinterpret_cast<char *>(&json->root), members, count);
-	SET_VARSIZE(json, VARHDRSZ + size);
-	return json;
-}
-
 // Column i of the selection, or of all.
 std::size_t column_at(const std::size_t *selection, std::size_t i) {
 	return selection == nullptr ? i : selection[i];
@@ -54,6 +47,13 @@ bool differ(const Column &column, TupleTableSlot *before, TupleTableSlot *after)
 }
 
 } // namespace
+
+Jsonb *json_of(const Member *members, std::size_t count) {
+	auto *const json = static_cast<Jsonb *>(palloc(VARHDRSZ + room_for_object(members, count)));
+	const std::size_t size = write_object(reinterpret_cast<char *>(&json->root), members, count);
+	SET_VARSIZE(json, VARHDRSZ + size);
+	return json;
+}
 
 Jsonb *image_of(const CapturePlan &plan, TupleTableSlot *row, bool &is_cut) {
 	return columns_of(plan, row, nullptr, plan.count, is_cut);

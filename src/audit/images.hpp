@@ -12,6 +12,9 @@ extern "C" {
 
 namespace warden::audit {
 
+/// An object, whose members are in the order of their keys.
+Jsonb *json_of(const Member *members, std::size_t count);
+
 /// All audited columns of a row.
 Jsonb *image_of(const CapturePlan &plan, TupleTableSlot *row, bool &is_cut);
 

@@ -18,29 +18,33 @@ using namespace pg;
 
 namespace {
 
-// $1 the system identifier, $2 the database.
+// $1 the system identifier, $2 the database.  The extension's OID is another one when it was made again, by a restore.
 constinit Statement find_incarnation{R"(
-SELECT max(incarnation) FROM warden.audit_incarnations WHERE system_identifier = $1 AND database = $2)"};
+SELECT max(incarnation) FROM warden.audit_incarnations WHERE system_identifier = $1 AND database = $2
+  AND extension = (SELECT oid FROM pg_extension WHERE extname = 'pg_warden'))"};
 
 constinit Statement insert_incarnation{R"(
-INSERT INTO warden.audit_incarnations (incarnation, system_identifier, database)
-SELECT coalesce(max(incarnation), 0) + 1, $1, $2 FROM warden.audit_incarnations
+INSERT INTO warden.audit_incarnations (incarnation, system_identifier, database, extension)
+SELECT coalesce(max(incarnation), 0) + 1, $1, $2, (SELECT oid FROM pg_extension WHERE extname = 'pg_warden')
+FROM warden.audit_incarnations
 RETURNING incarnation)"};
 
 constinit std::int64_t incarnation = 0; // 0: to be looked up
-constinit Written row;                  // if it was this transaction that has written it
+constinit Written row;                  // as far as it was this transaction that has written it
 constinit std::int64_t last_id = 0;
+
+std::optional<std::int32_t> known_incarnation(Spi &spi, int64 system) {
+	return std::get<0>(spi.query_latest<std::optional<int32>>(find_incarnation, system, MyDatabaseId).front());
+}
 
 std::int32_t read_incarnation() {
 	const auto system = static_cast<int64>(call(GetSystemIdentifier));
 	const AsExtension owner;
 	Spi spi;
-	const auto found = spi.query_latest<std::optional<int32>>(find_incarnation, system, MyDatabaseId);
-	row.is_gone = false; // if it was: another session has written it
-	if (const auto known = std::get<0>(found.front())) {
+	call([] { note_written(row); });
+	if (const auto known = known_incarnation(spi, system)) {
 		return *known;
 	}
-	call([] { note_written(row); });
 	return std::get<0>(spi.query<int32>(insert_incarnation, system, MyDatabaseId).front());
 }
 
@@ -60,9 +64,21 @@ XLogRecPtr own_position() {
 
 } // namespace
 
+bool is_known_here() {
+	return call([] { return known_incarnation(); }) != 0;
+}
+
 std::int64_t transaction_id() {
 	const std::int64_t upper = upper_bits();
 	return upper | static_cast<std::int64_t>(U64FromFullTransactionId(GetTopFullTransactionId()));
+}
+
+std::int32_t known_incarnation() {
+	return entry([] {
+		const AsExtension owner;
+		Spi spi;
+		return known_incarnation(spi, static_cast<int64>(call(GetSystemIdentifier))).value_or(0);
+	});
 }
 
 std::int64_t next_id() {

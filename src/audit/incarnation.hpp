@@ -19,7 +19,14 @@ namespace warden::audit {
 
 inline constexpr int incarnation_shift = 52;
 
-// All of this is server code.
+/// Whether this cluster and database have a number, which they get with the first event.  Before that, what is done
+/// here is a restore.
+bool is_known_here();
+
+// The rest is server code.
+
+/// The current incarnation; 0 if nothing has been logged in it.  Writes nothing.
+std::int32_t known_incarnation();
 
 /// The number of the current transaction, which gets an id.
 std::int64_t transaction_id();

@@ -69,6 +69,8 @@ struct Leaf {
 	Oid key_index;
 	IndexInfo *key_index_info;
 	MemoryContext memory;
+	FullTransactionId locked_by; ///< the partition and its index, in:
+	SubTransactionId locked_in;
 };
 constinit Leaf leaves[4]{}; // classes are few
 constinit unsigned next_leaf = 0;
@@ -180,6 +182,7 @@ void learn(Leaf &leaf, const Target &target) {
 	}
 	MemoryContextReset(leaf.memory);
 	leaf.target = target;
+	leaf.locked_in = InvalidSubTransactionId;
 	// Before it is looked at, so that what changes meanwhile is noticed.
 	leaf.is_stale = false;
 	const Relation table = table_open(target.partition, NoLock);
@@ -207,11 +210,25 @@ void choose_partition(Leaf &leaf, TimestampTz moment) {
 	}
 }
 
+// What a subtransaction has locked is locked as long as it is the current one.
+bool is_locked(const Leaf &leaf) {
+	return leaf.locked_in == GetCurrentSubTransactionId() &&
+	       FullTransactionIdEquals(leaf.locked_by, GetTopFullTransactionId());
+}
+
+void note_locks(Leaf &leaf) {
+	leaf.locked_by = GetTopFullTransactionId();
+	leaf.locked_in = GetCurrentSubTransactionId();
+}
+
 // The same, if it is still that of the event before.
 bool is_same_partition(const Leaf &leaf, TimestampTz moment) {
 	const auto serves = [&] { return !leaf.is_stale && leaf.target.lower <= moment && moment < leaf.target.upper; };
 	if (!OidIsValid(leaf.target.partition) || !serves()) {
 		return false;
+	}
+	if (is_locked(leaf)) {
+		return true;
 	}
 	LockRelationOid(leaf.target.partition, RowExclusiveLock);
 	if (!serves()) {
@@ -240,13 +257,14 @@ Leaf &leaf_of(Oid log) {
 	return leaf;
 }
 
-void insert_into_key_index(const Leaf &leaf, Relation table, HeapTuple tuple, const Datum *values, const bool *nulls) {
+void insert_into_key_index(Leaf &leaf, Relation table, HeapTuple tuple, const Datum *values, const bool *nulls) {
 	if (!OidIsValid(leaf.key_index) || nulls[key_number - 1]) {
 		return; // the index is of rows with a key
 	}
 	Datum keys[] = {values[relation - 1], values[key_number - 1]};
 	bool are_null[] = {false, false};
-	const Relation index = index_open(leaf.key_index, RowExclusiveLock);
+	const Relation index = index_open(leaf.key_index, is_locked(leaf) ? NoLock : RowExclusiveLock);
+	note_locks(leaf);
 	index_insert(index, keys, are_null, &tuple->t_self, table, UNIQUE_CHECK_NO, false, leaf.key_index_info);
 	index_close(index, NoLock);
 }

@@ -1,7 +1,6 @@
 #include "audit/relations.hpp"
 
 #include "audit/incarnation.hpp"
-#include "audit/session_rows.hpp"
 #include "audit/version.hpp"
 
 #include "pg/names.hpp"
@@ -11,7 +10,6 @@
 extern "C" {
 #include "catalog/pg_inherits.h"
 #include "utils/inval.h"
-#include "utils/timestamp.h"
 }
 
 namespace warden::audit {
@@ -28,27 +26,27 @@ SELECT command FROM warden.audit_gaps($1, $2) WHERE command IS NOT NULL)"};
 // Of partitions that have a trigger of rows already, from the table that they were attached to.
 constinit Statement select_following{R"(
 SELECT g.command FROM warden.audit_gaps($1, $2) g
-WHERE NOT g.is_row AND g.command IS NOT NULL AND g.problem LIKE '% is missing'
-  AND EXISTS (SELECT FROM pg_trigger WHERE tgrelid = g.target AND tgname = '!pg_warden_audit'))"};
+WHERE NOT g.is_row AND g.command IS NOT NULL AND g.problem LIKE '% is missing' AND g.target <> $1
+  AND EXISTS (SELECT FROM pg_trigger WHERE tgrelid = g.target AND tgfoid = 'warden.audit_capture()'::regprocedure))"};
 
 constinit Statement select_dropping{"SELECT * FROM warden.audit_drop_triggers($1, $2, $3)"};
 
-constinit Statement select_problems{"SELECT string_agg(problem, ', ') FROM warden.audit_gaps($1, $2)"};
-
-// $1 the number of the relation, $2 a version: the columns of the one that was last before it.
-constinit Statement insert_change{R"(
-INSERT INTO warden.audit_changes (id, transaction, session, relation, command, before, after)
-SELECT $3, $4, $5, $1, $6,
-       (SELECT columns FROM warden.audit_versions WHERE relation = $1 AND id < $2 ORDER BY id DESC LIMIT 1),
-       (SELECT columns FROM warden.audit_versions WHERE id = $2))"};
-
-constinit Statement latest_version{R"(
-SELECT coalesce(max(id), 0) FROM warden.audit_versions WHERE relation = $1)"};
-
+constinit Statement select_name{"SELECT name FROM warden.audit_relations WHERE id = $1"};
 constinit Statement update_name{"UPDATE warden.audit_relations SET name = $2 WHERE id = $1 AND name <> $2"};
 
+constinit Statement close_relation{R"(
+UPDATE warden.audit_relations SET until = clock_timestamp() WHERE id = $1)"};
+
+// Its OID may become another table's.
 constinit Statement close_dropped{R"(
-UPDATE warden.audit_relations SET until = clock_timestamp() WHERE relation = $1 AND until IS NULL RETURNING id)"};
+UPDATE warden.audit_relations r SET until = coalesce(r.until, clock_timestamp()), relation = 0::oid
+FROM (SELECT id, until FROM warden.audit_relations WHERE relation = $1) before WHERE before.id = r.id
+RETURNING r.id, before.until IS NULL)"};
+
+// A change of values that no trigger has seen; with partitions, one for all of them.
+constinit Statement find_rewrite{R"(
+SELECT 1 FROM warden.audit_changes
+WHERE relation = $1 AND transaction = $2 AND command = $3 AND after = warden.audit_columns($4))"};
 
 /// While our own statements run, event triggers have nothing to follow.
 constinit bool running = false;
@@ -72,20 +70,44 @@ std::vector<std::string> read_statements(Statement &select, const Arguments &...
 	return statements;
 }
 
-void write_change(Spi &spi, std::int32_t relation, std::int32_t version, const std::string &command) {
-	const std::int64_t session = call(session_id, static_cast<TimestampTz>(DT_NOEND));
-	spi.execute(insert_change, relation, version, int64{call(next_id)}, int64{call(transaction_id)}, int64{session},
-	            command);
+void warn_of_gaps(Oid root, const std::string &gaps) {
+	report(WARNING,
+	       Error(ERRCODE_WARNING, format("not all changes of table %s are audited", qualified_name(root).c_str()))
+	           .with_detail("The " + gaps + ".")
+	           .with_hint("Use warden.audit_enable() again, or warden.audit_disable()."));
 }
 
-void warn_of_gaps(Spi &spi, std::int32_t relation, Oid root) {
-	const auto problems =
-		std::get<0>(spi.query_latest<std::optional<std::string_view>>(select_problems, root, relation).front());
-	if (problems) {
-		report(WARNING,
-		       Error(ERRCODE_WARNING, format("not all changes of table %s are audited", qualified_name(root).c_str()))
-		           .with_detail("The " + std::string(*problems) + ".")
-		           .with_hint("Use warden.audit_enable() again, or warden.audit_disable()."));
+std::string known_name(std::int32_t relation) {
+	const AsExtension owner;
+	Spi spi;
+	return std::string(std::get<0>(spi.query_latest<std::string_view>(select_name, relation).front()));
+}
+
+/// Name, columns, and gaps that begin or end.
+void note_change(std::int32_t relation, Oid root, const std::string &command) {
+	const std::int32_t before = latest_version(relation);
+	const std::int32_t version = current_version(relation, root, command).id;
+	const std::string old_name = known_name(relation);
+	const std::string name = qualified_name(root);
+	const auto gaps = gaps_of(relation, root);
+	if (name != old_name || gaps != known_gaps(relation)) {
+		write_change({.relation = relation,
+		              .command = command,
+		              .old_name = old_name,
+		              .new_name = name,
+		              .before = version,
+		              .after = version,
+		              .gaps = gaps});
+	}
+	if (name != old_name) {
+		const AsExtension owner;
+		Spi().execute(update_name, relation, name);
+	}
+	if (version != before) {
+		forget_plans(root);
+	}
+	if (gaps) {
+		warn_of_gaps(root, *gaps);
 	}
 }
 
@@ -130,33 +152,74 @@ void forget_plans(Oid table) {
 	}
 }
 
-void follow_change(Oid table, Oid root, const std::string &command) {
+std::vector<std::string> begin_audit(Oid table, std::int32_t relation, const std::string &command) {
+	std::vector<std::string> statements = mending_statements(table, relation);
+	run(statements);
+	note_change(relation, table, command);
+	forget_plans(table);
+	return statements;
+}
+
+void end_audit(Oid table, std::int32_t relation) {
+	run(dropping_statements(table, relation, true));
+	const AsExtension owner;
+	Spi().execute(close_relation, relation);
+	forget_plans(table);
+}
+
+void follow_change(Oid root, const std::string &command) {
+	if (const auto relation = find_relation(root)) {
+		run(following_statements(root, *relation));
+		run(dropping_statements(root, *relation, false));
+		note_change(*relation, root, command);
+	}
+}
+
+void follow_rewrite(Oid root, const std::string &command) {
 	const auto relation = find_relation(root);
 	if (!relation) {
 		return;
 	}
-	run(following_statements(root, *relation));
-	run(dropping_statements(root, *relation, false));
-	const AsExtension owner;
-	Spi spi;
-	if (table == root) {
-		const auto before = std::get<0>(spi.query_latest<int32>(latest_version, *relation).front());
-		const std::int32_t version = current_version(*relation, root).id;
-		spi.execute(update_name, *relation, qualified_name(root));
-		if (version != before) {
-			write_change(spi, *relation, version, command);
-			forget_plans(root);
+	const std::string what = command + ", table rewrite";
+	const std::int32_t before = latest_version(*relation);
+	const std::int64_t transaction = call(transaction_id);
+	{
+		const AsExtension owner;
+		Spi spi;
+		if (!spi.query_latest<int32>(find_rewrite, *relation, int64{transaction}, what, root).empty()) {
+			return;
 		}
 	}
-	warn_of_gaps(spi, *relation, root);
+	const std::string name = qualified_name(root);
+	const std::int32_t after = current_version(*relation, root, command).id;
+	write_change({.relation = *relation,
+	              .command = what,
+	              .old_name = name,
+	              .new_name = name,
+	              .before = before,
+	              .after = after,
+	              .gaps = known_gaps(*relation)});
 }
 
 void follow_drop(Oid table, const std::string &command) {
-	const AsExtension owner;
-	Spi spi;
-	for (const auto &[relation] : spi.query<int32>(close_dropped, table)) {
-		write_change(spi, relation, std::get<0>(spi.query_latest<int32>(latest_version, relation).front()) + 1,
-		             command);
+	std::vector<std::int32_t> ended;
+	{
+		const AsExtension owner;
+		Spi spi;
+		for (const auto &[relation, was_audited] : spi.query<int32, bool>(close_dropped, table)) {
+			if (was_audited) {
+				ended.push_back(relation);
+			}
+		}
+	}
+	for (const std::int32_t relation : ended) {
+		write_change({.relation = relation,
+		              .command = command,
+		              .old_name = known_name(relation),
+		              .new_name = std::nullopt,
+		              .before = latest_version(relation),
+		              .after = 0,
+		              .gaps = std::nullopt});
 	}
 }
 

@@ -30,9 +30,16 @@ bool is_running();
 /// What sessions have learnt of a table, and of its partitions, holds no more.
 void forget_plans(Oid table);
 
-/// Writes what a command has changed in the columns of a relation, gives new partitions their triggers, and warns of
-/// what is missing.  The table is the root, or is below it.
-void follow_change(Oid table, Oid root, const std::string &command);
+/// Makes what triggers a relation lacks, by these statements, and notes its columns; takes all away, and notes that.
+std::vector<std::string> begin_audit(Oid table, std::int32_t relation, const std::string &command);
+void end_audit(Oid table, std::int32_t relation);
+
+/// Writes what a command has changed in the definition of a relation, gives new partitions their triggers, and warns of
+/// what is missing.
+void follow_change(Oid root, const std::string &command);
+
+/// Notes that a command writes all rows anew, with other values, which is not a change that triggers see.
+void follow_rewrite(Oid root, const std::string &command);
 
 /// Ends the audit of a table that is gone.
 void follow_drop(Oid table, const std::string &command);

@@ -1,11 +1,13 @@
-// truncate.cpp - The trigger that logs what TRUNCATE takes.
+// truncate.cpp - Whole tables: the trigger that logs what TRUNCATE takes, and rows that are there before it.
 //
 // The invariant: under the lock that TRUNCATE has taken already, the rows that are logged are all that there are.
 #include "audit/event.hpp"
+#include "audit/relations.hpp"
 
 #include "pg/call.hpp"
 
 extern "C" {
+#include "access/table.h"
 #include "access/tableam.h"
 #include "catalog/pg_class.h"
 #include "commands/trigger.h"
@@ -19,7 +21,7 @@ namespace {
 // All of this is server code.
 
 // Each in memory of its own.
-void capture_rows(const CapturePlan &plan, Relation table) {
+void capture_rows(const CapturePlan &plan, Relation table, Operation operation) {
 	const Snapshot snapshot = RegisterSnapshot(GetLatestSnapshot());
 	TupleTableSlot *const row = table_slot_create(table, nullptr);
 	const TableScanDesc scan = table_beginscan(table, snapshot, 0, nullptr);
@@ -28,8 +30,8 @@ void capture_rows(const CapturePlan &plan, Relation table) {
 		CHECK_FOR_INTERRUPTS();
 		const MemoryContext previous = MemoryContextSwitchTo(memory);
 		bool is_cut = false;
-		Event event = event_of(plan, Operation::Truncate, row);
-		event.before = image_of(plan, row, is_cut);
+		Event event = event_of(plan, operation, row);
+		(operation == Operation::Insert ? event.after : event.before) = image_of(plan, row, is_cut);
 		write(event, plan, table, is_cut);
 		MemoryContextSwitchTo(previous);
 		MemoryContextReset(memory);
@@ -49,7 +51,7 @@ void capture_truncate(const CapturePlan &plan, Relation table) {
 		        errhint("Use DELETE, or warden.audit_enable() with another on_truncate."));
 	case OnTruncate::Rows:
 		if (!is_whole) {
-			capture_rows(plan, table);
+			capture_rows(plan, table, Operation::Truncate);
 		}
 		break;
 	case OnTruncate::Event:
@@ -63,6 +65,18 @@ void capture_truncate(const CapturePlan &plan, Relation table) {
 }
 
 } // namespace
+
+void capture_present_rows(Oid oid) {
+	const Relation table = table_open(oid, NoLock);
+	for (int i = 0; table->trigdesc != nullptr && i < table->trigdesc->numtriggers; ++i) {
+		const Trigger &trigger = table->trigdesc->triggers[i];
+		if (strcmp(trigger.tgname, row_trigger) == 0) {
+			capture_rows(plan_for(table, &trigger), table, Operation::Insert);
+			break;
+		}
+	}
+	table_close(table, NoLock);
+}
 
 /// audit_capture_truncate() returns trigger
 PG_FUNCTION(audit_capture_truncate) {

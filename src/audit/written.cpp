@@ -61,4 +61,10 @@ void note_written(Written &row) {
 	row.is_gone = false;
 }
 
+void forget_written() {
+	for (Written *row = rows; row != nullptr; row = row->next) {
+		take_back(row);
+	}
+}
+
 } // namespace warden::audit

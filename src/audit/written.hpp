@@ -21,6 +21,9 @@ struct Written {
 /// To be called when the row is written.
 void note_written(Written &row);
 
+/// To be called when the tables are others than before: the extension was made anew.
+void forget_written();
+
 inline bool is_there(const Written &row) {
 	return !row.is_gone;
 }

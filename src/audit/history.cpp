@@ -1,0 +1,184 @@
+// history.cpp - What became of one row, by its key.
+//
+// The invariant: it is one row whose events are returned, also where its key was changed; and of each event that alone
+// that the reader may read.
+#include "audit/audit.hpp"
+
+#include "audit/key_lives.hpp"
+#include "audit/row_keys.hpp"
+
+#include "pg/result_set.hpp"
+#include "pg/security.hpp"
+#include "pg/spi.hpp"
+
+#include <algorithm>
+#include <map>
+#include <set>
+
+namespace warden::audit {
+
+using namespace pg;
+
+namespace {
+
+using Role = std::optional<Value<NAMEOID>>;
+
+// $1 relation, $2 key_number, $3 key, $4 versions; $5 the table, $6 the reader, $7 whether he may read everything.
+// The last column: the key that a row leaves for, or comes from.
+constinit Statement select_events{R"(
+WITH versions AS MATERIALIZED (
+    SELECT v.id, v.columns, v.key_column, warden.audit_names(v.columns, $5, $6, $7) AS names
+    FROM warden.audit_versions v WHERE v.relation = $1)
+SELECT e.id, e.at, e.transaction, (e.transaction & 4503599627370495)::text::xid8,
+       CASE WHEN EXISTS (SELECT FROM pg_class WHERE oid = $5) THEN $5 END, r.name,
+       e.operation::text, e.flags & 1 = 1,
+       warden.audit_renamed(k.key, v.names), warden.audit_renamed(e.before, v.names), warden.audit_renamed(e.after, v.names),
+       s.session_role, s.active_role, s.application_name, s.client_address,
+       (SELECT c.context FROM warden.audit_contexts c
+        WHERE c.transaction = e.transaction AND c.id < e.id ORDER BY c.id DESC LIMIT 1),
+       CASE WHEN e.operation = 'K' THEN e.before
+            WHEN e.operation = 'U' AND e.flags & 1 = 1 THEN
+                (SELECT jsonb_object_agg(n.key, coalesce(e.after->n.key, n.value)) FROM jsonb_each(k.key) n) END
+FROM warden.audit_log e
+JOIN warden.audit_relations r ON r.id = e.relation
+JOIN versions v ON v.id = e.version
+CROSS JOIN LATERAL (SELECT coalesce(e.key, jsonb_build_object(v.key_column, e.key_number)) OFFSET 0) k (key)
+LEFT JOIN warden.audit_sessions s ON s.id = e.session
+WHERE e.relation = $1 AND e.key_number = $2 AND e.key IS NOT DISTINCT FROM $3 AND e.version = ANY ($4::text::integer[])
+ORDER BY e.id)"};
+
+/// An event, as it is returned, and what else is to be known of it.
+struct Found {
+	std::int64_t id;
+	Timestamptz at;
+	std::int64_t transaction;
+	Value<XID8OID> xid;
+	std::optional<Oid> relation;
+	std::string_view relation_name;
+	char operation;
+	bool leaves;
+	std::optional<Json> key, before, after;
+	Role session_role, active_role;
+	std::optional<std::string_view> application_name;
+	std::optional<Value<INETOID>> client_address;
+	std::optional<Json> context;
+	std::optional<Json> other_key;
+};
+
+const char *operation_name(char operation) {
+	switch (operation) {
+	case 'I':
+		return "INSERT";
+	case 'U':
+		return "UPDATE";
+	case 'D':
+		return "DELETE";
+	default:
+		return "TRUNCATE";
+	}
+}
+
+class History {
+public:
+	explicit History(const Readable &table) : table_(table) {}
+
+	/// All rows that had the key at one time, each with its other keys.
+	void add(Json key) {
+		for (const Found &event : events_of(key)) {
+			add(event);
+		}
+		while (!links_.empty()) {
+			const Found link = links_.back();
+			links_.pop_back();
+			if (followed_.insert(link.id).second) {
+				follow(link);
+			}
+		}
+	}
+
+	const std::map<std::int64_t, Found> &events() const { return found_; }
+
+private:
+	std::vector<Found> events_of(Json key) {
+		std::vector<Found> events;
+		for (const RowKey &form : row_keys(table_, key)) {
+			const AsExtension owner;
+			for (const auto &[id, at, transaction, xid, relation, name, operation, is_changed, row_key, before, after,
+			                  session_role, active_role, application, client, context, other_key] :
+			     spi_.query<int64, Timestamptz, int64, Value<XID8OID>, std::optional<Oid>, std::string_view,
+			                std::string_view, bool, std::optional<Json>, std::optional<Json>, std::optional<Json>, Role,
+			                Role, std::optional<std::string_view>, std::optional<Value<INETOID>>, std::optional<Json>,
+			                std::optional<Json>>(select_events, form.relation, int64{form.number}, form.key,
+			                                     form.versions, table_.table, table_.reader, table_.is_whole)) {
+				events.push_back({id, at, transaction, xid, relation, name, operation.front(),
+				                  is_changed && operation.front() == 'U', row_key, before, after, session_role,
+				                  active_role, application, client, context, other_key});
+			}
+		}
+		std::ranges::sort(events, {}, &Found::id);
+		return events;
+	}
+
+	void add(const Found &event) {
+		if (event.operation != 'K') {
+			found_.emplace(event.id, event);
+		}
+		if (event.other_key && !followed_.contains(event.id)) {
+			links_.push_back(event);
+		}
+	}
+
+	// On the other side is the event of the same change: the arrival that comes next after the departure.
+	void follow(const Found &link) {
+		const std::vector<Found> events = events_of(*link.other_key);
+		const auto is_other = [&](const Found &event) {
+			return event.transaction == link.transaction &&
+			       (link.leaves ? event.operation == 'K' && event.id > link.id : event.leaves && event.id < link.id);
+		};
+		const auto first = std::ranges::find_if(events, is_other);
+		const auto last = std::find_if(events.rbegin(), events.rend(), is_other);
+		if (first == events.end()) {
+			return;
+		}
+		const std::int64_t other = link.leaves ? first->id : last->id;
+		std::vector<KeyEvent> of_key;
+		for (const Found &event : events) {
+			of_key.push_back({event.transaction, event.operation, event.leaves});
+		}
+		const std::vector<std::size_t> lives = lives_of(of_key);
+		const auto at = std::ranges::find(events, other, &Found::id) - events.begin();
+		for (std::size_t i = 0; i < events.size(); ++i) {
+			if (lives[i] == lives[static_cast<std::size_t>(at)]) {
+				followed_.insert(other);
+				add(events[i]);
+			}
+		}
+	}
+
+	const Readable &table_;
+	Spi spi_;
+	std::map<std::int64_t, Found> found_; ///< by id
+	std::vector<Found> links_;            ///< to be followed
+	std::set<std::int64_t> followed_;
+};
+
+} // namespace
+
+/// audit_history(target regclass, key jsonb) returns table (the columns of audit_events)
+PG_FUNCTION(audit_history) {
+	ResultSet<int64, Timestamptz, int64, Value<XID8OID>, std::optional<Oid>, std::string_view, std::string,
+	          std::optional<Json>, std::optional<Json>, std::optional<Json>, Role, Role,
+	          std::optional<std::string_view>, std::optional<Value<INETOID>>, std::optional<Json>>
+		rows(fcinfo);
+	const Readable table = readable(argument<Oid>(fcinfo, 0));
+	History history(table);
+	history.add(argument<Json>(fcinfo, 1));
+	for (const auto &[id, event] : history.events()) {
+		rows.add(id, event.at, int64{event.transaction}, event.xid, event.relation, event.relation_name,
+		         operation_name(event.operation), event.key, event.before, event.after, event.session_role,
+		         event.active_role, event.application_name, event.client_address, event.context);
+	}
+	PG_RETURN_NULL();
+}
+
+} // namespace warden::audit

@@ -1,0 +1,140 @@
+// What events do to rows in all, tried against taking them back one by one.
+#include "audit/net_change.hpp"
+
+#include <gtest/gtest.h>
+
+#include <random>
+
+namespace warden::audit {
+
+namespace {
+
+using Kind = RowEvent::Kind;
+
+/// A table in memory: rows by their keys.
+using Table = std::map<std::string, Values>;
+
+RowEvent insertion(const std::string &key, const Values &values) {
+	return {Kind::Insert, key, key, {}, values};
+}
+
+RowEvent deletion(const std::string &key, const Values &values) {
+	return {Kind::Delete, key, key, values, {}};
+}
+
+TEST(NetChange, OfOneEventIsThatEvent) {
+	const auto changes = net_changes({{Kind::Update, "1", "1", {{"a", "x"}}, {{"a", "y"}}}});
+	ASSERT_EQ(changes.size(), 1u);
+	EXPECT_TRUE(changes[0].existed && changes[0].exists);
+	EXPECT_EQ(changes[0].before, (Values{{"a", "x"}}));
+	EXPECT_EQ(changes[0].after, (Values{{"a", "y"}}));
+}
+
+TEST(NetChange, WhatCameAndWentIsNone) {
+	EXPECT_TRUE(net_changes({insertion("1", {{"a", "x"}}), deletion("1", {{"a", "x"}})}).empty());
+	EXPECT_TRUE(net_changes({{Kind::Update, "1", "1", {{"a", "x"}}, {{"a", "y"}}},
+	                         {Kind::Update, "1", "1", {{"a", "y"}}, {{"a", "x"}}}})
+	                .empty());
+	EXPECT_TRUE(net_changes({deletion("1", {{"a", "x"}}), insertion("1", {{"a", "x"}})}).empty());
+}
+
+TEST(NetChange, ADeletedRowIsAsItWasBeforeItWasChanged) {
+	const auto changes = net_changes({{Kind::Update, "1", "2", {{"k", "1"}, {"a", "x"}}, {{"k", "2"}, {"a", "y"}}},
+	                                  deletion("2", {{"k", "2"}, {"a", "y"}, {"b", "z"}})});
+	ASSERT_EQ(changes.size(), 1u);
+	EXPECT_FALSE(changes[0].exists);
+	EXPECT_EQ(changes[0].key, "1");
+	EXPECT_EQ(changes[0].before, (Values{{"a", "x"}, {"b", "z"}, {"k", "1"}}));
+}
+
+TEST(NetChange, KeysThatAreHandedOn) {
+	// 1 becomes 3, 2 becomes 1, 3 becomes 2: two rows have changed places.
+	const auto changes = net_changes({{Kind::Update, "1", "3", {{"k", "1"}}, {{"k", "3"}}},
+	                                  {Kind::Update, "2", "1", {{"k", "2"}}, {{"k", "1"}}},
+	                                  {Kind::Update, "3", "2", {{"k", "3"}}, {{"k", "2"}}}});
+	ASSERT_EQ(changes.size(), 2u);
+	EXPECT_EQ(changes[0].key, "1");
+	EXPECT_EQ(changes[0].key_after, "2");
+	EXPECT_EQ(changes[1].key, "2");
+	EXPECT_EQ(changes[1].key_after, "1");
+}
+
+// A random event of the table, which is done to it.
+RowEvent random_event(Table &table, std::mt19937 &random) {
+	const auto name = [&] { return std::to_string(random() % 6); };
+	const std::string key = name();
+	const auto found = table.find(key);
+	if (found == table.end()) {
+		const Values values{{"k", key}, {"a", name()}, {"b", name()}};
+		table[key] = values;
+		return insertion(key, values);
+	}
+	if (random() % 3 == 0) {
+		const RowEvent event = deletion(key, found->second);
+		table.erase(found);
+		return event;
+	}
+	Values after = found->second;
+	const std::string other = name();
+	after[random() % 2 == 0 ? "a" : "b"] = name();
+	if (!table.contains(other)) {
+		after["k"] = other;
+	}
+	RowEvent event{Kind::Update, key, after["k"], {}, {}};
+	for (const auto &[column, value] : after) {
+		if (found->second[column] != value) {
+			event.before[column] = found->second[column];
+			event.after[column] = value;
+		}
+	}
+	table.erase(found);
+	table[after["k"]] = after;
+	return event;
+}
+
+// All rows are taken out first, as no constraint is in the way here.
+void take_back(Table &table, const std::vector<NetChange> &changes) {
+	std::vector<Values> rows;
+	for (const NetChange &change : changes) {
+		Values row = change.exists ? table.at(change.key_after) : change.before;
+		if (change.exists) {
+			table.erase(change.key_after);
+		}
+		for (const auto &[column, value] : change.exists ? change.after : Values()) {
+			ASSERT_EQ(row[column], value);
+		}
+		if (change.existed) {
+			for (const auto &[column, value] : change.before) {
+				row[column] = value;
+			}
+			rows.push_back(row);
+		}
+	}
+	for (const Values &row : rows) {
+		ASSERT_TRUE(table.try_emplace(row.at("k"), row).second);
+	}
+}
+
+TEST(NetChange, TakenBackGivesWhatWasThere) {
+	std::mt19937 random(1);
+	for (int round = 0; round < 2000; ++round) {
+		Table table;
+		for (int i = 0; i < 5; ++i) {
+			random_event(table, random);
+		}
+		const Table before = table;
+		std::vector<RowEvent> events;
+		for (std::size_t i = random() % 12; i > 0; --i) {
+			RowEvent event = random_event(table, random);
+			if (event.kind != Kind::Update || !event.after.empty()) {
+				events.push_back(std::move(event));
+			}
+		}
+		take_back(table, net_changes(events));
+		ASSERT_EQ(table, before);
+	}
+}
+
+} // namespace
+
+} // namespace warden::audit
