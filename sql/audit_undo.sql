@@ -50,7 +50,7 @@ BEGIN; UPDATE author SET name = 'Ada L.', born = NULL WHERE id = 1; UPDATE autho
 SELECT last_transaction() AS id \gset
 UPDATE author SET name = 'Ada Lovelace' WHERE id = 1;
 SELECT key, action, status, detail FROM warden.audit_undo(:id, dry_run => true) ORDER BY key;
-\set VERBOSITY terse
+\set VERBOSITY sqlstate
 SELECT count(*) FROM warden.audit_undo(:id);
 \set VERBOSITY default
 SELECT key, status FROM warden.audit_undo(:id, on_conflict => 'skip') ORDER BY key;

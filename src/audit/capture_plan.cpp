@@ -204,7 +204,7 @@ void replace_plan(Entry *entry, Relation table, const Trigger *trigger) {
 
 const CapturePlan &plan_for(Relation table, const Trigger *trigger) {
 	const Oid oid = RelationGetRelid(table);
-	if (last != nullptr && last->table == oid && !last->is_stale) {
+	if (last != nullptr && last->table == oid && !last->is_stale && is_there(last->version)) {
 		return last->plan;
 	}
 	if (entries == nullptr) {

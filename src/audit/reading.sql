@@ -86,6 +86,7 @@ COMMENT ON FUNCTION warden.audit_as_of(anyelement, timestamptz, bigint) IS
 $$A table as it was: SELECT * FROM warden.audit_as_of(NULL::accounts, '2026-01-01'). Rows have the columns of today; one that was not there then, or is not in the log, is null.
 moment: what was committed by then; where track_commit_timestamp is off, that of which the transaction had its last event by then. mark: instead of it, exactly what the snapshot of audit_mark() saw. What could not be shown as it was is said by a WARNING. Reads the whole table, and what was logged of it.
 Errors: 42501 for who may not read the whole table; 42809 for what is no table, or a partition; 42704 if it was never audited, or for a mark that does not exist; 22023 unless there is either a moment or a mark; 55000 if the log does not reach back so far; 0A000 if its key was changed since. Locks the table in ACCESS SHARE mode.$$;
+COMMENT ON SEQUENCE warden.audit_marks_id_seq IS 'Numbers of marks.';
 COMMENT ON TABLE warden.audit_marks IS
     'Moments that audit_mark() has remembered: the snapshot says which transactions were there.';
 COMMENT ON FUNCTION warden.audit_mark(text) IS
