@@ -395,7 +395,7 @@ Wanted wanted(FunctionCallInfo fcinfo) {
 		throw Error(ERRCODE_UNDEFINED_OBJECT, format("mark %lld does not exist", static_cast<long long>(*mark)))
 			.with_hint("Marks are made by warden.audit_mark().");
 	}
-	return {std::get<0>(found.front()), *mark};
+	return {std::get<0>(found.front()), mark};
 }
 
 Oid table_of(FunctionCallInfo fcinfo) {

@@ -134,18 +134,22 @@ private:
 
 	// On the other side is the event of the same change: the arrival that comes next after the departure.
 	void follow(const Found &link) {
+		if (!link.other_key) {
+			return;
+		}
 		const std::vector<Found> events = events_of(*link.other_key);
 		const auto is_other = [&](const Found &event) {
 			return event.transaction == link.transaction &&
 			       (link.leaves ? event.operation == 'K' && event.id > link.id : event.leaves && event.id < link.id);
 		};
 		const auto first = std::ranges::find_if(events, is_other);
-		const auto last = std::find_if(events.rbegin(), events.rend(), is_other);
+		const auto last = std::ranges::find_if(events.rbegin(), events.rend(), is_other);
 		if (first == events.end()) {
 			return;
 		}
 		const std::int64_t other = link.leaves ? first->id : last->id;
 		std::vector<KeyEvent> of_key;
+		of_key.reserve(events.size());
 		for (const Found &event : events) {
 			of_key.push_back({event.transaction, event.operation, event.leaves});
 		}

@@ -56,6 +56,7 @@ private:
 std::vector<std::size_t> lives_of(const std::vector<KeyEvent> &events) {
 	Lives lives;
 	std::vector<std::size_t> numbers;
+	numbers.reserve(events.size());
 	for (const KeyEvent &event : events) {
 		numbers.push_back(lives.number_of(event));
 	}

@@ -25,7 +25,7 @@ Portal open(const Query &query);
 template <class F>
 void for_each_row(const Query &query, F &&body) {
 	constexpr long rows_at_once = 1000;
-	pg::Spi spi;
+	const pg::Spi spi;
 	const Portal portal = pg::call(open, query);
 	for (;;) {
 		pg::check_for_interrupts();

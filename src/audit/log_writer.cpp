@@ -35,21 +35,21 @@ namespace {
 
 // The columns of the log, from 1 on.
 enum Column : AttrNumber {
-	id = 1,
-	at,
-	transaction,
-	session,
-	key_number,
-	relation,
-	version,
-	log_class,
-	flags,
-	operation,
-	key,
-	before,
-	after
+	Id = 1,
+	At,
+	Transaction,
+	Session,
+	KeyNumber,
+	RelationNumber,
+	Version,
+	LogClass,
+	Flags,
+	OperationLetter,
+	Key,
+	Before,
+	After
 };
-constexpr int columns = after;
+constexpr int columns = After;
 
 /// Where rows of a moment go, and for which other moments that holds: of a default partition, the gap between others.
 struct Target {
@@ -152,8 +152,8 @@ bool is_key_index(Relation index) {
 	}
 	const auto *const condition = linitial_node(NullTest, conditions);
 	return condition->nulltesttype == IS_NOT_NULL && IsA(condition->arg, Var) &&
-	       castNode(Var, condition->arg)->varattno == key_number && index->rd_rel->relam == BTREE_AM_OID &&
-	       form->indnatts == 2 && form->indkey.values[0] == relation && form->indkey.values[1] == key_number &&
+	       castNode(Var, condition->arg)->varattno == KeyNumber && index->rd_rel->relam == BTREE_AM_OID &&
+	       form->indnatts == 2 && form->indkey.values[0] == RelationNumber && form->indkey.values[1] == KeyNumber &&
 	       !form->indisunique && form->indisready;
 }
 
@@ -258,10 +258,10 @@ Leaf &leaf_of(Oid log) {
 }
 
 void insert_into_key_index(Leaf &leaf, Relation table, HeapTuple tuple, const Datum *values, const bool *nulls) {
-	if (!OidIsValid(leaf.key_index) || nulls[key_number - 1]) {
+	if (!OidIsValid(leaf.key_index) || nulls[KeyNumber - 1]) {
 		return; // the index is of rows with a key
 	}
-	Datum keys[] = {values[relation - 1], values[key_number - 1]};
+	Datum keys[] = {values[RelationNumber - 1], values[KeyNumber - 1]};
 	bool are_null[] = {false, false};
 	const Relation index = index_open(leaf.key_index, is_locked(leaf) ? NoLock : RowExclusiveLock);
 	note_locks(leaf);
@@ -301,20 +301,20 @@ void write_event(const Event &event) {
 		values[column - 1] = PointerGetDatum(json);
 		nulls[column - 1] = json == nullptr;
 	};
-	set(id, Int64GetDatum(event_id(event.overtaken_by)));
-	set(at, TimestampTzGetDatum(now));
-	set(transaction, Int64GetDatum(transaction_id()));
-	set(session, Int64GetDatum(session_row));
-	set(key_number, Int64GetDatum(event.key_number));
-	nulls[key_number - 1] = !event.has_key;
-	set(relation, Int32GetDatum(event.relation));
-	set(version, Int32GetDatum(event.version));
-	set(log_class, Int16GetDatum(event.log_class));
-	set(flags, Int16GetDatum(event.flags));
-	set(operation, CharGetDatum(static_cast<char>(event.operation)));
-	set_json(key, event.key);
-	set_json(before, event.before);
-	set_json(after, event.after);
+	set(Id, Int64GetDatum(event_id(event.overtaken_by)));
+	set(At, TimestampTzGetDatum(now));
+	set(Transaction, Int64GetDatum(transaction_id()));
+	set(Session, Int64GetDatum(session_row));
+	set(KeyNumber, Int64GetDatum(event.key_number));
+	nulls[KeyNumber - 1] = !event.has_key;
+	set(RelationNumber, Int32GetDatum(event.relation));
+	set(Version, Int32GetDatum(event.version));
+	set(LogClass, Int16GetDatum(event.log_class));
+	set(Flags, Int16GetDatum(event.flags));
+	set(OperationLetter, CharGetDatum(static_cast<char>(event.operation)));
+	set_json(Key, event.key);
+	set_json(Before, event.before);
+	set_json(After, event.after);
 
 	const Relation table = table_open(leaf.target.partition, NoLock);
 	const HeapTuple tuple = heap_form_tuple(RelationGetDescr(table), values, nulls);
