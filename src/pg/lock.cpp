@@ -153,8 +153,10 @@ void lock_now(Oid relation, LOCKMODE mode) {
 	if (!call(ConditionalLockRelationOid, relation, mode)) {
 		const Holders holders = find_holders(relation, mode);
 		bool got = false;
-		// An autovacuum that was cancelled is gone in a moment.
-		for (int tries = 0; holders.has_autovacuum && !got && tries < 20; ++tries) {
+		// An autovacuum that was cancelled is gone in a moment.  Who is just ending his transaction lets go of one lock
+		// after the other: that he had the first no more is how we came to ask for this one.
+		const int most = holders.has_autovacuum ? 20 : 5;
+		for (int tries = 0; !got && tries < most; ++tries) {
 			call(pg_usleep, 1000L);
 			got = call(ConditionalLockRelationOid, relation, mode);
 		}

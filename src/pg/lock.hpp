@@ -33,7 +33,7 @@ bool lock_if_free(Oid relation, LOCKMODE mode);
 /// take_lock() with a refusal thrown, and error 42P01 for a relation that does not exist.
 void lock(Oid relation, LOCKMODE mode);
 
-/// lock() without any wait: for locks beyond the first, while others already wait for us.
+/// lock() without any wait but for milliseconds: for locks beyond the first, while others already wait for us.
 void lock_now(Oid relation, LOCKMODE mode);
 
 /// The same for a table and all its partitions.
