@@ -19,7 +19,8 @@ SELECT count(*) FROM pg_class WHERE relname = 'customer_live';
 -- it is done, but for the indexes, which would lock writers out
 SELECT action, status, command, detail FROM warden.audit_soft_delete('customer', keep => '30 days');
 SELECT relation, column_name, keep FROM warden.audit_soft_deletes;
-SELECT relowner::regrole, relacl, reloptions FROM pg_class WHERE relname = 'customer_live';
+SELECT relowner::regrole, reloptions, has_table_privilege('warden_clerk', oid, 'DELETE') AS deletes,
+       has_table_privilege('warden_clerk', oid, 'INSERT') AS inserts FROM pg_class WHERE relname = 'customer_live';
 
 -- DELETE from the view marks; who may not update the table may not mark
 SET ROLE warden_clerk;
