@@ -173,13 +173,23 @@ RESET SESSION AUTHORIZATION;
 SELECT relation_name, key, new, session_role, active_role FROM warden.audit_events
 WHERE new IS NOT NULL AND (key @> '{"id": 7}' OR key @> '{"id": 8}' OR relation_name ~ 'definer') AND relation_name ~ 'rights' ORDER BY id;
 
--- a trigger by hand, of a superuser who may: not for another table, and not for none
+-- a trigger by hand, of a superuser who may: not such as no audit has, and for no other table
 CREATE TRIGGER forged AFTER INSERT ON others FOR EACH ROW EXECUTE FUNCTION warden.audit_capture();
+SELECT attempt('INSERT INTO others VALUES (1)');
+DROP TRIGGER forged ON others;
+CREATE TRIGGER forged AFTER INSERT ON others FOR EACH ROW EXECUTE FUNCTION warden.audit_capture('1x');
+SELECT attempt('INSERT INTO others VALUES (1)');
+DROP TRIGGER forged ON others;
+CREATE TRIGGER forged BEFORE INSERT ON others FOR EACH ROW EXECUTE FUNCTION warden.audit_capture('1');
 SELECT attempt('INSERT INTO others VALUES (1)');
 DROP TRIGGER forged ON others;
 DO $$ BEGIN EXECUTE format('CREATE TRIGGER forged AFTER INSERT ON others FOR EACH ROW EXECUTE FUNCTION warden.audit_capture(%L)',
     (SELECT id FROM warden.audit_relations WHERE name = 'rights.pay')); END $$;
 SELECT attempt('INSERT INTO others VALUES (1)');
+SELECT enabled, since, gaps FROM warden.audit_tables WHERE relation = 'others'::regclass;
+SELECT count(*) FROM warden.audit_events WHERE relation_name ~ 'others';
+SELECT warden.audit_disable('others');
+SELECT count(*) FROM warden.audit_tables WHERE relation = 'others'::regclass;
 
 -- a session that has not loaded the library can set anything of that name, which then counts for nothing
 \c -
