@@ -95,13 +95,16 @@ PG_FUNCTION(audit_capture) {
 	if (TRIGGER_FIRED_BY_UPDATE(data->tg_event) && are_same(data->tg_trigtuple, data->tg_newtuple)) {
 		return PointerGetDatum(nullptr);
 	}
-	const CapturePlan &plan = plan_for(table, data->tg_trigger);
+	const CapturePlan *const plan = plan_for(table, data->tg_trigger);
+	if (plan == nullptr) {
+		return PointerGetDatum(nullptr);
+	}
 	if (TRIGGER_FIRED_BY_INSERT(data->tg_event)) {
-		capture_row(plan, table, Operation::Insert, data->tg_trigslot);
+		capture_row(*plan, table, Operation::Insert, data->tg_trigslot);
 	} else if (TRIGGER_FIRED_BY_DELETE(data->tg_event)) {
-		capture_row(plan, table, Operation::Delete, data->tg_trigslot);
+		capture_row(*plan, table, Operation::Delete, data->tg_trigslot);
 	} else {
-		capture_update(plan, table, data->tg_trigslot, data->tg_newslot);
+		capture_update(*plan, table, data->tg_trigslot, data->tg_newslot);
 	}
 	return PointerGetDatum(nullptr);
 }

@@ -11,6 +11,9 @@
 
 extern "C" {
 #include "catalog/namespace.h"
+#include "catalog/partition.h"
+#include "common/string.h"
+#include "utils/builtins.h"
 #include "utils/hsearch.h"
 #include "utils/inval.h"
 #include "utils/lsyscache.h"
@@ -28,7 +31,9 @@ struct Entry {
 	std::uint64_t invalidations; ///< so many
 	MemoryContext memory;        ///< of the plan
 	CapturePlan plan;
-	Written version; ///< of the plan, if this session has written it
+	Written version;               ///< of the plan, if this session has written it
+	FullTransactionId no_audit_in; ///< the transaction that found out that there is no audit
+	Oid warned_of;                 ///< the table, or the root above it, that the user has been told so of
 };
 
 HTAB *entries = nullptr;
@@ -93,6 +98,7 @@ CapturePlan make_plan(const Found *found, std::size_t count) {
 }
 
 struct Made {
+	bool is_audited;
 	CapturePlan plan;
 	bool has_new_version; ///< which may be rolled back
 };
@@ -103,10 +109,7 @@ Made read_plan(std::int32_t relation, Oid table, MemoryContext memory) {
 	Spi spi;
 	const auto relations = spi.query_latest<Oid, bool, int32, Oid, std::string_view>(select_relation, relation, table);
 	if (relations.empty()) {
-		throw Error(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
-		            format("table %s is not audited", qualified_name(table).c_str()))
-			.with_detail("Its trigger was not made by warden.audit_enable(), or for another table.")
-			.with_hint("Drop the trigger, and use warden.audit_enable().");
+		return {};
 	}
 	const auto [root, requires_context, log_class, log, on_truncate] = relations.front();
 	std::vector<Found> columns;
@@ -127,7 +130,7 @@ Made read_plan(std::int32_t relation, Oid table, MemoryContext memory) {
 	plan.log = log;
 	const Version version = current_version(relation, root, "unknown");
 	plan.version = version.id;
-	return {plan, version.is_new};
+	return {true, plan, version.is_new};
 }
 
 // The rest is server code.
@@ -135,6 +138,7 @@ Made read_plan(std::int32_t relation, Oid table, MemoryContext memory) {
 void mark_stale(Datum /*unused*/, Oid table) {
 	const auto mark = [](Entry *entry) {
 		entry->is_stale = true;
+		entry->no_audit_in = InvalidFullTransactionId;
 		++entry->invalidations;
 	};
 	if (OidIsValid(table)) {
@@ -159,13 +163,42 @@ void make_entries() {
 }
 
 std::int32_t relation_of(Relation table, const Trigger *trigger) {
-	if (trigger->tgnargs != 1) {
+	char *end = nullptr;
+	const int relation = trigger->tgnargs == 1 ? strtoint(trigger->tgargs[0], &end, 10) : 0;
+	if (relation <= 0 || *end != '\0') {
 		ereport(ERROR, errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 		        errmsg("trigger \"%s\" of table \"%s\" was not made by warden.audit_enable()", trigger->tgname,
 		               RelationGetRelationName(table)),
 		        errhint("Drop the trigger, and use warden.audit_enable()."));
 	}
-	return pg_strtoint32(trigger->tgargs[0]);
+	return relation;
+}
+
+bool is_warned_of(Oid root) {
+	HASH_SEQ_STATUS all;
+	hash_seq_init(&all, entries);
+	while (const auto *const entry = static_cast<const Entry *>(hash_seq_search(&all))) {
+		if (entry->warned_of == root) {
+			hash_seq_term(&all);
+			return true;
+		}
+	}
+	return false;
+}
+
+// The log does not keep a table from being changed: a dump without data has triggers and nothing of what they are for.
+void warn_of_no_audit(Entry *entry, Relation table) {
+	const Oid root = table->rd_rel->relispartition ? llast_oid(get_partition_ancestors(entry->table)) : entry->table;
+	if (is_warned_of(root)) {
+		return;
+	}
+	entry->warned_of = root;
+	const char *const name =
+		quote_qualified_identifier(get_namespace_name(get_rel_namespace(root)), get_rel_name(root));
+	ereport(WARNING, errmsg("changes of table %s are not audited", name),
+	        errdetail("It has a trigger of an audit that is not known in this database."),
+	        errhint("Use SELECT * FROM warden.audit_enable(%s), or SELECT warden.audit_disable(%s) to be rid of it.",
+	                quote_literal_cstr(name), quote_literal_cstr(name)));
 }
 
 // DROP and CREATE EXTENSION have made other tables of the same names.
@@ -178,14 +211,20 @@ void forget_former_extension() {
 	}
 }
 
-// What is in use is freed with the transaction.
-void replace_plan(Entry *entry, Relation table, const Trigger *trigger) {
+// What is in use is freed with the transaction.  Whether the table is audited.
+bool replace_plan(Entry *entry, Relation table, const Trigger *trigger) {
 	const std::uint64_t invalidations = entry->invalidations;
+	const std::int32_t relation = relation_of(table, trigger);
 	forget_former_extension();
 	const MemoryContext memory =
 		AllocSetContextCreate(TopTransactionContext, "pg_warden audited table", ALLOCSET_SMALL_SIZES);
-	const Made made =
-		pg::entry([&] { return read_plan(relation_of(table, trigger), RelationGetRelid(table), memory); });
+	const Made made = pg::entry([&] { return read_plan(relation, RelationGetRelid(table), memory); });
+	if (!made.is_audited) {
+		MemoryContextDelete(memory);
+		entry->no_audit_in = GetTopFullTransactionId();
+		warn_of_no_audit(entry, table);
+		return false;
+	}
 	MemoryContextSetParent(memory, CacheMemoryContext);
 	if (entry->memory != nullptr) {
 		MemoryContextSetParent(entry->memory, TopTransactionContext);
@@ -198,14 +237,15 @@ void replace_plan(Entry *entry, Relation table, const Trigger *trigger) {
 		entry->version.is_gone = false;
 	}
 	entry->is_stale = entry->invalidations != invalidations;
+	return true;
 }
 
 } // namespace
 
-const CapturePlan &plan_for(Relation table, const Trigger *trigger) {
+const CapturePlan *plan_for(Relation table, const Trigger *trigger) {
 	const Oid oid = RelationGetRelid(table);
 	if (last != nullptr && last->table == oid && !last->is_stale && is_there(last->version)) {
-		return last->plan;
+		return &last->plan;
 	}
 	if (entries == nullptr) {
 		make_entries();
@@ -213,13 +253,18 @@ const CapturePlan &plan_for(Relation table, const Trigger *trigger) {
 	bool found = false;
 	auto *const entry = static_cast<Entry *>(hash_search(entries, &oid, HASH_ENTER, &found));
 	if (!found) {
-		*entry = {.table = oid, .is_stale = true, .invalidations = 0, .memory = nullptr, .plan = {}, .version = {}};
+		*entry = {};
+		entry->table = oid;
+		entry->is_stale = true;
 	}
 	if (entry->is_stale || !is_there(entry->version)) {
-		replace_plan(entry, table, trigger);
+		const bool is_known = FullTransactionIdEquals(entry->no_audit_in, GetTopFullTransactionId());
+		if (is_known || !replace_plan(entry, table, trigger)) {
+			return nullptr;
+		}
 	}
 	last = entry;
-	return entry->plan;
+	return &entry->plan;
 }
 
 } // namespace warden::audit

@@ -39,8 +39,9 @@ struct CapturePlan {
 	AttrNumber last;     ///< the greatest attribute number that is read
 };
 
-/// Server code.  The plan for a table with one of our triggers, whose argument is the number of the relation.  Error
-/// 55000 if audit_enable() has not made that trigger.
-const CapturePlan &plan_for(Relation table, const Trigger *trigger);
+/// Server code.  The plan for a table with one of our triggers, whose argument is the number of the relation.  Null if
+/// there is no such audit in this database, of which a WARNING says so once a session.  Error 55000 if audit_enable()
+/// has not made that trigger.
+const CapturePlan *plan_for(Relation table, const Trigger *trigger);
 
 } // namespace warden::audit

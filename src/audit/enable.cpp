@@ -166,6 +166,9 @@ PG_FUNCTION(audit_disable) {
 	lock(table, AccessExclusiveLock);
 	check_owner(table);
 	const auto relation = find_relation(table);
+	if (!relation && end_unknown_audit(table)) {
+		PG_RETURN_VOID();
+	}
 	if (!relation) {
 		throw Error(ERRCODE_UNDEFINED_OBJECT, format("table %s is not audited", qualified_name(table).c_str()))
 			.with_hint("The tables that are audited are in warden.audit_tables.");

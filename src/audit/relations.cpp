@@ -20,8 +20,17 @@ namespace {
 
 constinit Statement select_relation{"SELECT id FROM warden.audit_relations WHERE relation = $1 AND until IS NULL"};
 
+// What is of another audit goes: but for what bears our name, which is replaced.
 constinit Statement select_mending{R"(
-SELECT command FROM warden.audit_gaps($1, $2) WHERE command IS NOT NULL)"};
+SELECT command FROM warden.audit_gaps($1, $2) WHERE command IS NOT NULL
+UNION ALL
+SELECT command FROM warden.audit_strays($1, $2) WHERE trigger NOT IN ('!pg_warden_audit', '!pg_warden_audit_truncate'))"};
+
+constinit Statement select_strays{"SELECT command FROM warden.audit_strays($1, NULL)"};
+
+constinit Statement select_incomplete{R"(
+SELECT relation_name, gaps[1], (count(*) OVER ())::integer
+FROM warden.audit_tables WHERE gaps IS NOT NULL ORDER BY relation_name COLLATE "C" LIMIT 1)"};
 
 // Of partitions that have a trigger of rows already, from the table that they were attached to.
 constinit Statement select_following{R"(
@@ -165,6 +174,27 @@ void end_audit(Oid table, std::int32_t relation) {
 	const AsExtension owner;
 	Spi().execute(close_relation, relation);
 	forget_plans(table);
+}
+
+bool end_unknown_audit(Oid table) {
+	const std::vector<std::string> statements = read_statements(select_strays, table);
+	run(statements);
+	forget_plans(table);
+	return !statements.empty();
+}
+
+void warn_of_all_gaps() {
+	const AsExtension owner;
+	Spi spi;
+	for (const auto &[table, problem, count] :
+	     spi.query_latest<std::string_view, std::string_view, int32>(select_incomplete)) {
+		const std::string first(table);
+		const std::string what(problem);
+		report(WARNING, Error(ERRCODE_WARNING, format("audited tables whose changes are not all logged: %d", count))
+		                    .with_detail(format("Of %s, the first of them: %s.", first.c_str(), what.c_str()))
+		                    .with_hint("They are in warden.audit_tables. Use warden.audit_enable() again, or "
+		                               "warden.audit_disable()."));
+	}
 }
 
 void follow_change(Oid root, const std::string &command) {

@@ -34,6 +34,12 @@ void forget_plans(Oid table);
 std::vector<std::string> begin_audit(Oid table, std::int32_t relation, const std::string &command);
 void end_audit(Oid table, std::int32_t relation);
 
+/// Takes away triggers that are of no audit in this database.  Whether there were any.
+bool end_unknown_audit(Oid table);
+
+/// One WARNING if there are tables of whose changes something is not logged.
+void warn_of_all_gaps();
+
 /// Writes what a command has changed in the definition of a relation, gives new partitions their triggers, and warns of
 /// what is missing.
 void follow_change(Oid root, const std::string &command);

@@ -71,7 +71,9 @@ void capture_present_rows(Oid oid) {
 	for (int i = 0; table->trigdesc != nullptr && i < table->trigdesc->numtriggers; ++i) {
 		const Trigger &trigger = table->trigdesc->triggers[i];
 		if (strcmp(trigger.tgname, row_trigger) == 0) {
-			capture_rows(plan_for(table, &trigger), table, Operation::Insert);
+			if (const CapturePlan *const plan = plan_for(table, &trigger)) {
+				capture_rows(*plan, table, Operation::Insert);
+			}
 			break;
 		}
 	}
@@ -87,7 +89,9 @@ PG_FUNCTION(audit_capture_truncate) {
 		        errhint("Use warden.audit_enable()."));
 	}
 	const auto *const data = reinterpret_cast<const TriggerData *>(fcinfo->context);
-	capture_truncate(plan_for(data->tg_relation, data->tg_trigger), data->tg_relation);
+	if (const CapturePlan *const plan = plan_for(data->tg_relation, data->tg_trigger)) {
+		capture_truncate(*plan, data->tg_relation);
+	}
 	return PointerGetDatum(nullptr);
 }
 
