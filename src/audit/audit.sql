@@ -31,6 +31,7 @@ CREATE TABLE warden.audit_relations (
     since timestamptz NOT NULL DEFAULT clock_timestamp(),
     until timestamptz
 );
+CREATE INDEX audit_relations_relation ON warden.audit_relations (relation); -- DDL of each table looks for it
 
 -- Schemas whose new tables are audited by themselves.
 CREATE TABLE warden.audit_schemas (
