@@ -1,6 +1,6 @@
 #include "audit/concern.hpp"
 
-#include "audit/relations.hpp"
+#include "audit/capture_plan.hpp"
 
 extern "C" {
 #include "access/genam.h"
@@ -222,7 +222,7 @@ bool has_capture_trigger(Oid oid) {
 		return false;
 	}
 	const Relation table = try_relation_open(oid, NoLock);
-	const bool found = table != nullptr && audit::has_capture_trigger(table);
+	const bool found = table != nullptr && capture_trigger(table) != nullptr;
 	if (table != nullptr) {
 		relation_close(table, NoLock);
 	}
@@ -315,18 +315,6 @@ Concern concern(F &&is_concerned, G &&has_trigger) {
 }
 
 } // namespace
-
-bool has_capture_trigger(Relation table) {
-	for (int i = 0; table->trigdesc != nullptr && i < table->trigdesc->numtriggers; ++i) {
-		const Trigger &trigger = table->trigdesc->triggers[i];
-		if (strcmp(trigger.tgname, row_trigger) == 0) {
-			const char *const name = get_func_name(trigger.tgfoid);
-			return name != nullptr && strcmp(name, "audit_capture") == 0 &&
-			       get_func_namespace(trigger.tgfoid) == get_namespace_oid("warden", true);
-		}
-	}
-	return false;
-}
 
 Concern concern_of_command() {
 	return concern(

@@ -24,7 +24,4 @@ Concern concern_of_command();
 Concern concern_of_drop();
 Concern concern_of_rewrite();
 
-/// Whether a table has the trigger of rows, whatever the extension's tables say.
-bool has_capture_trigger(Relation table);
-
 } // namespace warden::audit

@@ -113,6 +113,12 @@ std::string tag_of(FunctionCallInfo fcinfo) {
 
 } // namespace
 
+/// audit_follow_begin() returns event_trigger
+PG_FUNCTION(audit_follow_begin) {
+	check_called(fcinfo); // that it is called, has loaded the library: see dropped_column.cpp
+	return 0;
+}
+
 /// audit_follow_change() returns event_trigger
 PG_FUNCTION(audit_follow_change) {
 	check_called(fcinfo);
