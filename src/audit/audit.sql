@@ -172,6 +172,7 @@ CREATE FUNCTION warden.audit_key(relation oid) RETURNS SETOF name
 -- The columns as they are now.
 CREATE FUNCTION warden.audit_columns(relation oid) RETURNS jsonb
     LANGUAGE sql STABLE STRICT PARALLEL SAFE
+    SET search_path = pg_catalog, pg_temp -- names of types are compared
     BEGIN ATOMIC
         SELECT jsonb_agg(jsonb_strip_nulls(jsonb_build_object(
                    'number', a.attnum, 'name', a.attname, 'type', format_type(a.atttypid, a.atttypmod),
@@ -378,7 +379,20 @@ WHERE r.until IS NULL
   AND (pg_has_role('pg_monitor', 'USAGE')
        OR pg_has_role((SELECT t.relowner FROM pg_class t WHERE t.oid = r.relation::oid), 'USAGE')
        OR warden.audit_is_visible(r.relation::oid, r.columns, r.except_columns))
-  AND EXISTS (SELECT FROM pg_class WHERE oid = r.relation::oid);
+  AND EXISTS (SELECT FROM pg_class WHERE oid = r.relation::oid)
+UNION ALL
+SELECT t.oid, format('%I.%I', n.nspname, t.relname), false, NULL, s.columns, s.except_columns, c.keep, s.require_context,
+       s.on_truncate, s.keep_dropped, ARRAY(SELECT name FROM warden.audit_key(t.oid) k (name)),
+       ARRAY['it has not been taken in with its schema']
+FROM warden.audit_schemas s
+JOIN warden.audit_classes c ON c.id = s.class
+JOIN pg_namespace n ON n.nspname = s.schema
+JOIN pg_class t ON t.relnamespace = n.oid
+WHERE t.relkind IN ('r', 'p') AND NOT t.relispartition AND t.relpersistence <> 't'
+  AND NOT EXISTS (SELECT FROM warden.audit_relations r WHERE r.relation::oid = t.oid)
+  AND NOT EXISTS (SELECT FROM pg_depend WHERE classid = 'pg_class'::regclass AND objid = t.oid AND deptype = 'e')
+  AND (pg_has_role('pg_monitor', 'USAGE') OR pg_has_role(t.relowner, 'USAGE')
+       OR warden.audit_is_visible(t.oid, s.columns, s.except_columns));
 GRANT SELECT ON warden.audit_tables TO PUBLIC;
 
 CREATE FUNCTION warden.audit_follow_begin() RETURNS event_trigger
@@ -464,7 +478,7 @@ $$Every change of audited tables, as far as the current user may read these tabl
 COMMENT ON VIEW warden.audit_ddl IS
     'Every change in the definition of audited tables: the command''s kind (unknown: seen by the next change of a row only, as event triggers were off; with ", table rewrite": rows were changed without events), name and columns before and after, and gaps: what was not logged from then on. As far as the current user may read these tables.';
 COMMENT ON VIEW warden.audit_tables IS
-    'What is audited, and how: what audit_enable() was told, the key, and gaps: what keeps changes from being logged, null if nothing does. audit_enable() mends it. For owners of the tables, who may read them, and members of pg_monitor.';
+    'What is audited, and how: what audit_enable() was told, the key, and gaps: what keeps changes from being logged, null if nothing does. audit_enable() mends it, and audit_enable_schema() for tables of an audited schema that came while event triggers were off. For owners of the tables, who may read them, and members of pg_monitor.';
 COMMENT ON FUNCTION warden.audit_follow_change() IS
     'Event trigger: follows changes of audited tables. Never fails; what it could not do is a WARNING.';
 COMMENT ON FUNCTION warden.audit_follow_drop() IS

@@ -217,15 +217,14 @@ bool is_concerned(const Declarations &declarations, const Command &command) {
 	}
 }
 
+// Of a table that the command has locked.
 bool has_capture_trigger(Oid oid) {
-	if (!ConditionalLockRelationOid(oid, AccessShareLock)) {
+	const Relation table = OidIsValid(oid) ? try_relation_open(oid, NoLock) : nullptr;
+	if (table == nullptr) {
 		return false;
 	}
-	const Relation table = try_relation_open(oid, NoLock);
-	const bool found = table != nullptr && capture_trigger(table) != nullptr;
-	if (table != nullptr) {
-		relation_close(table, NoLock);
-	}
+	const bool found = capture_trigger(table) != nullptr;
+	relation_close(table, NoLock);
 	return found;
 }
 

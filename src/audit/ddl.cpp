@@ -65,7 +65,9 @@ WHERE r.until IS NULL
 ORDER BY t.oid)"};
 
 constinit Statement select_rewritten{R"(
-SELECT coalesce(pg_partition_root(t.oid)::oid, t.oid) FROM (SELECT pg_event_trigger_table_rewrite_oid()) t (oid))"};
+SELECT t.oid FROM (SELECT pg_event_trigger_table_rewrite_oid()) t (oid)
+UNION SELECT pg_partition_root(t.oid)::oid FROM (SELECT pg_event_trigger_table_rewrite_oid()) t (oid)
+WHERE pg_partition_root(t.oid) IS NOT NULL)"};
 
 std::vector<Oid> read_tables(Statement &select) {
 	const AsExtension owner;

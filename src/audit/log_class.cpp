@@ -1,6 +1,7 @@
 #include "audit/log_class.hpp"
 
 #include "audit/audit.hpp"
+#include "audit/relations.hpp"
 
 #include "partition/bounds.hpp"
 
@@ -125,7 +126,7 @@ std::int16_t class_for(const std::optional<partition::Span> &keep) {
 }
 
 void maintain_log(const Procedure &procedure) {
-	for (void (*const step)() : {index_partitions, delete_old_sessions}) {
+	for (void (*const step)() : {index_partitions, close_gone, delete_old_sessions}) {
 		if (const auto error = attempt(step)) {
 			report(WARNING, Error(error->sqlstate, format("could not maintain the audit log: %s", error->what())));
 		}
