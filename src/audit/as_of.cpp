@@ -226,6 +226,9 @@ private:
 	}
 
 	void undo(const LogRow &change) {
+		if ((change.flags & flag::dropped) != 0) {
+			return; // the row of today does not have that column
+		}
 		if (past_.key.empty() && change.operation != Operation::Truncate) {
 			undo_without_key(change);
 			return;

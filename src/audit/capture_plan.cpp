@@ -1,5 +1,6 @@
 #include "audit/capture_plan.hpp"
 
+#include "audit/relations.hpp"
 #include "audit/version.hpp"
 #include "audit/written.hpp"
 
@@ -41,7 +42,7 @@ Entry *last = nullptr; // that was asked for: as a rule, it is for many rows
 
 // $1 the number of the relation, $2 the table: the relation itself, or a partition of it.
 constinit Statement select_relation{R"(
-SELECT r.relation::oid, r.require_context, c.id::integer, c.log::oid, r.on_truncate
+SELECT r.relation::oid, r.require_context, c.id::integer, c.log::oid, r.on_truncate, r.keep_dropped
 FROM warden.audit_relations r JOIN warden.audit_classes c ON c.id = r.class
 WHERE r.id = $1 AND until IS NULL
   AND (relation::oid = $2 OR relation::oid IN (SELECT relid::oid FROM pg_partition_ancestors($2::regclass))))"};
@@ -56,6 +57,21 @@ WHERE r.id = $1
   AND (k.name IS NOT NULL
        OR (r.columns IS NULL OR a.attname = ANY (r.columns)) AND a.attname <> ALL (coalesce(r.except_columns, '{}')))
 ORDER BY a.attnum)"};
+
+// $3 the version, which has the key.
+constinit Statement select_dropping_columns{R"(
+SELECT a.attnum::integer, a.attname::text, a.atttypid, c.value ? 'key'
+FROM warden.audit_relations r
+JOIN warden.audit_versions v ON v.id = $3
+CROSS JOIN LATERAL jsonb_array_elements(v.columns) c (value)
+JOIN pg_attribute a ON a.attrelid = $2 AND a.attname = c.value ->> 'name' AND a.attnum > 0 AND NOT a.attisdropped
+                       AND a.attgenerated IN ('', 's')
+WHERE r.id = $1
+  AND (c.value ? 'key'
+       OR (r.columns IS NULL OR a.attname = ANY (r.columns)) AND a.attname <> ALL (coalesce(r.except_columns, '{}'))))"};
+
+constinit Statement count_keys{R"(
+SELECT count(*)::integer FROM warden.audit_versions v, jsonb_array_elements(v.columns) c WHERE v.id = $1 AND c ? 'key')"};
 
 /// A column as the catalogue has it.
 struct Found {
@@ -78,8 +94,7 @@ Column column_of(const Found &found) {
 }
 
 // Server code.  In the current memory context.
-CapturePlan make_plan(const Found *found, std::size_t count) {
-	CapturePlan plan{};
+void add_columns(CapturePlan &plan, const Found *found, std::size_t count) {
 	plan.count = count;
 	plan.columns = static_cast<Column *>(palloc(sizeof(Column) * (count + 1)));
 	plan.key = static_cast<std::size_t *>(palloc(sizeof(std::size_t) * (count + 1)));
@@ -94,7 +109,6 @@ CapturePlan make_plan(const Found *found, std::size_t count) {
 		const Encoder::Form form = plan.columns[plan.key[0]].encoder.form;
 		plan.has_number_key = form == Encoder::Form::Int2 || form == Encoder::Form::Int4 || form == Encoder::Form::Int8;
 	}
-	return plan;
 }
 
 struct Made {
@@ -103,34 +117,71 @@ struct Made {
 	bool has_new_version; ///< which may be rolled back
 };
 
-/// Makes the plan in a memory context.
-Made read_plan(std::int32_t relation, Oid table, MemoryContext memory) {
-	const AsExtension owner;
-	Spi spi;
-	const auto relations = spi.query_latest<Oid, bool, int32, Oid, std::string_view>(select_relation, relation, table);
-	if (relations.empty()) {
-		return {};
+/// What is said of a relation.
+struct Declared {
+	Oid root;
+	bool keep_dropped;
+	CapturePlan plan; ///< but for its columns
+};
+
+std::optional<Declared> read_declared(Spi &spi, std::int32_t relation, Oid table) {
+	for (const auto &[root, requires_context, log_class, log, on_truncate, keep_dropped] :
+	     spi.query_latest<Oid, bool, int32, Oid, std::string_view, bool>(select_relation, relation, table)) {
+		Declared declared{root, keep_dropped, {}};
+		declared.plan.relation = relation;
+		declared.plan.requires_context = requires_context;
+		declared.plan.on_truncate = on_truncate == "refuse"  ? OnTruncate::Refuse
+		                            : on_truncate == "event" ? OnTruncate::Event
+		                                                     : OnTruncate::Rows;
+		declared.plan.log_class = static_cast<std::int16_t>(log_class);
+		declared.plan.log = log;
+		return declared;
 	}
-	const auto [root, requires_context, log_class, log, on_truncate] = relations.front();
+	return std::nullopt;
+}
+
+template <class... Arguments>
+void read_columns(Spi &spi, CapturePlan &plan, MemoryContext memory, Statement &select, const Arguments &...arguments) {
 	std::vector<Found> columns;
 	for (const auto &[number, name, type, is_key] :
-	     spi.query_latest<int32, std::string_view, Oid, bool>(select_columns, relation, table)) {
+	     spi.query_latest<int32, std::string_view, Oid, bool>(select, arguments...)) {
 		columns.push_back({static_cast<AttrNumber>(number), name, type, is_key});
 	}
 	std::ranges::sort(columns, comes_before, &Found::name);
 	const MemoryScope scope(memory);
 	const Found *const data = columns.data();
-	CapturePlan plan = call([&] { return make_plan(data, columns.size()); });
-	plan.relation = relation;
-	plan.requires_context = requires_context;
-	plan.on_truncate = on_truncate == "refuse"  ? OnTruncate::Refuse
-	                   : on_truncate == "event" ? OnTruncate::Event
-	                                            : OnTruncate::Rows;
-	plan.log_class = static_cast<std::int16_t>(log_class);
-	plan.log = log;
-	const Version version = current_version(relation, root, "unknown");
-	plan.version = version.id;
-	return {true, plan, version.is_new};
+	call([&] { add_columns(plan, data, columns.size()); });
+}
+
+/// Makes the plan in a memory context.
+Made read_plan(std::int32_t relation, Oid table, MemoryContext memory) {
+	const AsExtension owner;
+	Spi spi;
+	auto declared = read_declared(spi, relation, table);
+	if (!declared) {
+		return {};
+	}
+	read_columns(spi, declared->plan, memory, select_columns, relation, table);
+	const Version version = current_version(relation, declared->root, "unknown");
+	declared->plan.version = version.id;
+	return {true, declared->plan, version.is_new};
+}
+
+bool read_dropping_plan(std::int32_t relation, Oid table, MemoryContext memory, CapturePlan &plan) {
+	const AsExtension owner;
+	Spi spi;
+	auto declared = read_declared(spi, relation, table);
+	if (!declared || !declared->keep_dropped) {
+		return false;
+	}
+	plan = declared->plan;
+	plan.version = covering_version(relation, declared->root);
+	read_columns(spi, plan, memory, select_dropping_columns, relation, table, plan.version);
+	if (plan.keys < static_cast<std::size_t>(std::get<0>(spi.query_latest<int32>(count_keys, plan.version).front()))) {
+		plan.keys = 0; // a part of it is gone
+		plan.has_number_key = false;
+	}
+	return true;
 }
 
 // The rest is server code.
@@ -265,6 +316,25 @@ const CapturePlan *plan_for(Relation table, const Trigger *trigger) {
 	}
 	last = entry;
 	return &entry->plan;
+}
+
+const Trigger *capture_trigger(Relation table) {
+	for (int i = 0; table->trigdesc != nullptr && i < table->trigdesc->numtriggers; ++i) {
+		const Trigger &trigger = table->trigdesc->triggers[i];
+		if (strcmp(trigger.tgname, row_trigger) == 0) {
+			const char *const function = get_func_name(trigger.tgfoid);
+			const bool is_ours = function != nullptr && strcmp(function, "audit_capture") == 0 &&
+			                     get_func_namespace(trigger.tgfoid) == get_namespace_oid("warden", true);
+			return is_ours ? &trigger : nullptr;
+		}
+	}
+	return nullptr;
+}
+
+bool plan_for_dropping(Relation table, const Trigger *trigger, CapturePlan &plan) {
+	const std::int32_t relation = relation_of(table, trigger);
+	const MemoryContext memory = CurrentMemoryContext;
+	return pg::entry([&] { return read_dropping_plan(relation, RelationGetRelid(table), memory, plan); });
 }
 
 } // namespace warden::audit

@@ -44,4 +44,11 @@ struct CapturePlan {
 /// has not made that trigger.
 const CapturePlan *plan_for(Relation table, const Trigger *trigger);
 
+/// Server code.  The trigger of rows that audit_enable() has made; null if there is none.
+const Trigger *capture_trigger(Relation table);
+
+/// Server code.  A plan in the current memory context, for a table with such a trigger of which columns are just being
+/// dropped: with the key and the version from before that.  False if their values are not to be kept.
+bool plan_for_dropping(Relation table, const Trigger *trigger, CapturePlan &plan);
+
 } // namespace warden::audit

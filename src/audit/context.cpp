@@ -1,6 +1,7 @@
 #include "audit/context.hpp"
 
 #include "audit/audit.hpp"
+#include "audit/dropped_column.hpp"
 #include "audit/encoders.hpp"
 
 #include "pg/datum.hpp"
@@ -32,6 +33,7 @@ const char *current_context() {
 }
 
 void init() {
+	watch_columns();
 	DefineCustomStringVariable("warden.audit_context", "What the audit log is told of the current transaction.",
 	                           "It is set by warden.audit_set_context().", &context, "", PGC_INTERNAL,
 	                           GUC_NOT_IN_SAMPLE | GUC_DISALLOW_IN_FILE, nullptr, nullptr, nullptr);

@@ -30,7 +30,7 @@ WITH versions AS MATERIALIZED (
     FROM warden.audit_versions v WHERE v.relation = $1)
 SELECT e.id, e.at, e.transaction, (e.transaction & 4503599627370495)::text::xid8,
        CASE WHEN EXISTS (SELECT FROM pg_class WHERE oid = $5) THEN $5 END, r.name,
-       e.operation::text, e.flags & 1 = 1,
+       CASE WHEN e.flags & 8 = 8 THEN 'C' ELSE e.operation::text END, e.flags & 1 = 1,
        CASE WHEN v.names IS NULL THEN k.key ELSE warden.audit_renamed(k.key, v.names) END,
        CASE WHEN v.names IS NULL THEN e.before ELSE warden.audit_renamed(e.before, v.names) END,
        CASE WHEN v.names IS NULL THEN e.after ELSE warden.audit_renamed(e.after, v.names) END,
@@ -72,6 +72,8 @@ const char *operation_name(char operation) {
 		return "INSERT";
 	case 'U':
 		return "UPDATE";
+	case 'C':
+		return "DROP COLUMN";
 	case 'D':
 		return "DELETE";
 	default:

@@ -134,7 +134,7 @@ std::int16_t class_for(const std::optional<partition::Span> &keep) {
 }
 
 void maintain_log(const Procedure &procedure) {
-	for (void (*const step)() : {index_partitions, delete_old_sessions, warn_of_all_gaps}) {
+	for (void (*const step)() : {index_partitions, close_gone, delete_old_sessions, warn_of_all_gaps}) {
 		if (const auto error = attempt(step)) {
 			report(WARNING, Error(error->sqlstate, format("could not maintain the audit log: %s", error->what())));
 		}

@@ -38,6 +38,16 @@ SELECT g.command FROM warden.audit_gaps($1, $2) g
 WHERE NOT g.is_row AND g.command IS NOT NULL AND g.problem LIKE '% is missing' AND g.target <> $1
   AND EXISTS (SELECT FROM pg_trigger WHERE tgrelid = g.target AND tgfoid = 'warden.audit_capture()'::regprocedure))"};
 
+// A partition that was a table before.
+constinit Statement find_audited_partition{R"(
+SELECT t.oid FROM warden.audit_tree($1) t (oid) JOIN warden.audit_relations r ON r.relation = t.oid AND r.until IS NULL
+WHERE t.oid <> $1 LIMIT 1)"};
+
+// Event triggers were off.
+constinit Statement select_gone{R"(
+SELECT relation::oid FROM warden.audit_relations r
+WHERE until IS NULL AND relation::oid <> 0 AND NOT EXISTS (SELECT FROM pg_class WHERE oid = r.relation::oid))"};
+
 constinit Statement select_dropping{"SELECT * FROM warden.audit_drop_triggers($1, $2, $3)"};
 
 constinit Statement select_name{"SELECT name FROM warden.audit_relations WHERE id = $1"};
@@ -90,6 +100,17 @@ std::string known_name(std::int32_t relation) {
 	const AsExtension owner;
 	Spi spi;
 	return std::string(std::get<0>(spi.query_latest<std::string_view>(select_name, relation).front()));
+}
+
+// CREATE OR REPLACE TRIGGER would make its trigger that of the root.
+void check_partitions(Oid table) {
+	const AsExtension owner;
+	Spi spi;
+	for (const auto &[partition] : spi.query_latest<Oid>(find_audited_partition, table)) {
+		throw Error(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
+		            format("partition %s is audited by itself", qualified_name(partition).c_str()))
+			.with_hint("Use warden.audit_disable() for it before: it is audited with the table at the root.");
+	}
 }
 
 /// Name, columns, and gaps that begin or end.
@@ -162,6 +183,7 @@ void forget_plans(Oid table) {
 }
 
 std::vector<std::string> begin_audit(Oid table, std::int32_t relation, const std::string &command) {
+	check_partitions(table);
 	std::vector<std::string> statements = mending_statements(table, relation);
 	run(statements);
 	note_change(relation, table, command);
@@ -229,6 +251,20 @@ void follow_rewrite(Oid root, const std::string &command) {
 	              .before = before,
 	              .after = after,
 	              .gaps = known_gaps(*relation)});
+}
+
+void close_gone() {
+	std::vector<Oid> gone;
+	{
+		const AsExtension owner;
+		Spi spi;
+		for (const auto &[table] : spi.query_latest<Oid>(select_gone)) {
+			gone.push_back(table);
+		}
+	}
+	for (const Oid table : gone) {
+		follow_drop(table, "unknown");
+	}
 }
 
 void follow_drop(Oid table, const std::string &command) {
