@@ -16,6 +16,9 @@ namespace warden::audit {
 /// Prepares new partitions of the log, and deletes what is about old ones.  What fails is reported as a WARNING.
 void maintain_log(const pg::Procedure &procedure);
 
+/// Freezes partitions of the log that are over.  The last step of all, as it may take long.
+void freeze_log(const pg::Procedure &procedure);
+
 /// Deletes the rows that audit_soft_delete() has had marked, when their time is over.
 void purge_marked(const pg::Procedure &procedure);
 
