@@ -51,16 +51,14 @@ void make_part(std::int32_t id, const std::optional<partition::Span> &keep) {
 	const std::string name = format("audit_log_%d", id);
 	const std::string table = "warden." + name;
 	Spi spi;
-	std::vector<std::string> statements{"CREATE TABLE " + table + " (LIKE warden.audit_log) PARTITION BY RANGE (at)",
-	                                    "CREATE TABLE " + table + "_default PARTITION OF " + table + " DEFAULT"};
+	spi.execute(("CREATE TABLE " + table + " (LIKE warden.audit_log) PARTITION BY RANGE (at)").c_str());
 	if (!spi.query_latest<int32>(find_lz4).empty()) {
-		statements.push_back(
-			"ALTER TABLE " + table +
-			" ALTER key SET COMPRESSION lz4, ALTER before SET COMPRESSION lz4, ALTER after SET COMPRESSION lz4");
+		spi.execute(("ALTER TABLE " + table +
+		             " ALTER key SET COMPRESSION lz4, ALTER before SET COMPRESSION lz4, "
+		             "ALTER after SET COMPRESSION lz4")
+		                .c_str());
 	}
-	for (const std::string &statement : statements) {
-		spi.execute(statement.c_str());
-	}
+	spi.execute(("CREATE TABLE " + table + "_default PARTITION OF " + table + " DEFAULT").c_str());
 	for (const auto &[statement] : spi.query_latest<std::string_view>(select_revocations, table)) {
 		Spi().execute(std::string(statement).c_str());
 	}

@@ -39,7 +39,6 @@ constinit Statement select_horizon{R"(
 SELECT least(clock_timestamp(), min(since))
 FROM (SELECT xact_start FROM pg_stat_activity
       WHERE (backend_xid IS NOT NULL OR backend_xmin IS NOT NULL) AND pid <> pg_backend_pid()
-        AND backend_type <> 'autovacuum worker'
         AND coalesce(datid = (SELECT oid FROM pg_database WHERE datname = current_database()), true)
       UNION ALL
       SELECT prepared FROM pg_prepared_xacts WHERE database = current_database()) transaction (since))"};
