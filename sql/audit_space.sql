@@ -58,14 +58,15 @@ CALL warden.maintain();
 SELECT (SELECT count(*) FROM warden.audit_relations WHERE id = -2) AS relations, (SELECT count(*) FROM warden.audit_sessions WHERE id = 1) AS sessions;
 
 -- a partition that is over is frozen, once
-SELECT count(copy_at(now() - interval '29 days')) FROM generate_series(1, 500);
+SELECT now() - interval '29 days' AS past \gset
+SELECT count(copy_at(:'past')) FROM generate_series(1, 500);
 SELECT DISTINCT tableoid AS over FROM warden.audit_log WHERE id = 1 \gset
 CALL warden.maintain();
 SELECT reltuples, pg_stat_get_vacuum_count(oid) AS vacuums FROM pg_class WHERE oid = :over;
 CALL warden.maintain();
 SELECT pg_stat_get_vacuum_count(:over) AS vacuums;
 -- nobody writes to it any more; if somebody does, that is left to autovacuum
-SELECT count(copy_at(now() - interval '29 days')) FROM generate_series(1, 500);
+SELECT count(copy_at(:'past')) FROM generate_series(1, 500);
 CALL warden.maintain();
 SELECT pg_stat_get_vacuum_count(:over) AS vacuums;
 -- those of now are not, nor what is empty
