@@ -110,7 +110,7 @@ std::vector<File> find_files(Timestamptz begin) {
 			     spi.query_latest<std::optional<int64>, std::optional<int64>, std::optional<int64>>(select_sizes,
 			                                                                                        table)) {
 				if (pages.value_or(0) > 0) {
-					files.push_back({table, *pages, bytes.value_or(0), index_bytes.value_or(0)});
+					files.push_back({table, pages.value_or(0), bytes.value_or(0), index_bytes.value_or(0)});
 				}
 			}
 		}

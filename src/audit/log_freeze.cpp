@@ -123,13 +123,13 @@ void report_full() {
 
 /// Whether there is a worker for the next one too.
 bool freeze(const Procedure &procedure, Oid table) {
-	std::optional<Order> order;
+	Order order{};
 	const auto gone = attempt([&] { order = order_for(table); });
 	procedure.commit();
 	if (gone) {
 		return true;
 	}
-	const Report result = run_in_background(call(describe_freeze), *order);
+	const Report result = run_in_background(call(describe_freeze), order);
 	procedure.commit();
 	if (!result.started) {
 		report_full();
