@@ -3,6 +3,7 @@
 #include "audit/audit.hpp"
 #include "audit/dropped_column.hpp"
 #include "audit/encoders.hpp"
+#include "audit/stopwatch.hpp"
 
 #include "pg/datum.hpp"
 #include "pg/spi.hpp"
@@ -40,6 +41,9 @@ void init() {
 	DefineCustomIntVariable(
 		"warden.audit_max_value", "Sets the length from which on the audit log has only the digest of a value.",
 		nullptr, &most_kilobytes, 1024, 1, most_megabytes * 1024, PGC_SUSET, GUC_UNIT_KB, nullptr, nullptr, nullptr);
+	if (process_shared_preload_libraries_in_progress) {
+		init_stopwatch();
+	}
 }
 
 void add_to_context(const char *name, std::int64_t value) {

@@ -1,18 +1,13 @@
 #include "audit/log_class.hpp"
 
-#include "audit/audit.hpp"
 #include "audit/log_writer.hpp"
 #include "audit/confidential.hpp"
 #include "audit/relations.hpp"
 
-#include "partition/bounds.hpp"
-
 #include "pg/names.hpp"
 #include "pg/security.hpp"
 #include "pg/spi.hpp"
-#include "pg/transaction.hpp"
 
-#include <algorithm>
 #include <vector>
 
 namespace warden::audit {
@@ -40,8 +35,14 @@ SELECT t.relid::oid, c.relname::text
 FROM warden.audit_classes l, pg_partition_tree(l.log::regclass) t JOIN pg_class c ON c.oid = t.relid
 WHERE t.isleaf AND pg_relation_size(t.relid) = 0 AND NOT EXISTS (SELECT FROM pg_index i WHERE i.indrelid = t.relid))"};
 
+// Rows are never changed, so they are frozen whenever autovacuum passes. Two fit on a page before one is put out of
+// line.
 constinit Statement declare_set{R"(
-SELECT count(*) FROM warden.partition_by_time($1::oid::regclass, '1 day', keep => $2, timezone => 'UTC'))"};
+SELECT count(*) FROM warden.partition_by_time($1::oid::regclass, '1 day', keep => $2, timezone => 'UTC',
+    storage_parameters => '{autovacuum_freeze_min_age=0,toast_tuple_target=4064}'))"};
+
+constinit Statement find_lz4{
+	"SELECT 1 FROM pg_settings WHERE name = 'default_toast_compression' AND 'lz4' = ANY (enumvals)"};
 
 Oid table_oid(const std::string &table) {
 	return std::get<0>(Spi().query_latest<Oid>("SELECT $1::regclass::oid", table).front());
@@ -58,49 +59,21 @@ void make_part(std::int32_t id, const std::optional<partition::Span> &keep) {
 	const std::string name = format("audit_log_%d", id);
 	const std::string table = "warden." + name;
 	Spi spi;
-	for (const std::string &statement : {"CREATE TABLE " + table + " (LIKE warden.audit_log) PARTITION BY RANGE (at)",
-	                                     "CREATE TABLE " + table + "_default PARTITION OF " + table + " DEFAULT"}) {
-		spi.execute(statement.c_str());
+	spi.execute(("CREATE TABLE " + table + " (LIKE warden.audit_log) PARTITION BY RANGE (at)").c_str());
+	if (!spi.query_latest<int32>(find_lz4).empty()) {
+		spi.execute(("ALTER TABLE " + table +
+		             " ALTER key SET COMPRESSION lz4, ALTER before SET COMPRESSION lz4, "
+		             "ALTER after SET COMPRESSION lz4")
+		                .c_str());
 	}
+	spi.execute(("CREATE TABLE " + table + "_default PARTITION OF " + table + " DEFAULT").c_str());
 	revoke_default_privileges(table); // partitions made later have the same as it
 	revoke_default_privileges(table + "_default");
 	spi.query<int64>(declare_set, table_oid(table), keep);
 	spi.execute(("ALTER TABLE warden.audit_log ATTACH PARTITION " + table + format(" FOR VALUES IN (%d)", id)).c_str());
 }
 
-constinit Statement select_logs{"SELECT log::oid FROM warden.audit_classes"};
-constinit Statement find_old{R"(
-SELECT 1 FROM (SELECT at FROM warden.audit_sessions UNION ALL SELECT at FROM warden.audit_contexts) row WHERE at < $1
-LIMIT 1)"};
-constinit Statement delete_sessions{"DELETE FROM warden.audit_sessions WHERE at < $1"};
-constinit Statement delete_contexts{"DELETE FROM warden.audit_contexts WHERE at < $1"};
-
-/// Where the oldest partition of any part begins; no session is named in it that is older by more than a partition.
-Moment oldest_event() {
-	Moment oldest = end;
-	Spi spi;
-	for (const auto &[log] : spi.query_latest<Oid>(select_logs)) {
-		const partition::Bounds bounds = partition::read_bounds(OpenRelation(log, AccessShareLock), std::nullopt);
-		oldest = std::min(oldest, bounds.ranges.empty() ? beginning : bounds.ranges.front().lower);
-	}
-	return oldest;
-}
-
 } // namespace
-
-void delete_old_sessions() {
-	const AsExtension owner;
-	const Moment oldest = oldest_event();
-	if (!is_finite(oldest)) {
-		return;
-	}
-	const Timestamptz limit{oldest - microseconds_per_day};
-	Spi spi;
-	if (!spi.query_latest<int32>(find_old, limit).empty()) {
-		spi.execute(delete_sessions, limit);
-		spi.execute(delete_contexts, limit);
-	}
-}
 
 void index_partitions() {
 	const AsExtension owner;
@@ -131,15 +104,6 @@ std::int16_t class_for(const std::optional<partition::Span> &keep) {
 	spi.execute(insert_class, id, log, keep);
 	index_partitions();
 	return static_cast<std::int16_t>(id);
-}
-
-void maintain_log(const Procedure &procedure) {
-	for (void (*const step)() : {index_partitions, close_gone, delete_old_sessions, warn_of_all_gaps}) {
-		if (const auto error = attempt(step)) {
-			report(WARNING, Error(error->sqlstate, format("could not maintain the audit log: %s", error->what())));
-		}
-		procedure.commit();
-	}
 }
 
 } // namespace warden::audit
