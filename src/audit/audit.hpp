@@ -6,7 +6,8 @@
 // relations, enable and enrolment (tables and schemas into and out of the audit), ddl (what becomes of them), log_class
 // (how long events are kept); for reading: decoders (values again), readable (who may), row_keys, key_lives and history
 // (of one row), as_of_merge (plain logic), past_table, log_rows and as_of (a whole table), marks; and net_change (plain
-// logic), live_table and undo; soft_delete.
+// logic), live_table and undo; soft_delete; peer_log, imported_row, import_target and import_log (what others have
+// logged).
 #pragma once
 
 #include "pg/procedure.hpp"

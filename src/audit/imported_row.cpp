@@ -3,12 +3,13 @@
 #include "audit/event.hpp"
 #include "audit/images.hpp"
 
+#include "pg/scoped.hpp"
 #include "pg/transaction.hpp"
 
 extern "C" {
 #include "access/htup_details.h"
 #include "nodes/value.h"
-#include "utils/numeric.h"
+#include "utils/timestamp.h"
 }
 
 namespace warden::audit {
@@ -41,14 +42,19 @@ bool are_same(const Item &one, const Item &other) {
 	return one.kind == other.kind && one.bytes == other.bytes;
 }
 
-// Text inside of a string is text to be read, but where the column is JSON and the log has JSON.
+// Where the log has texts, these are to be read; where it has JSON, only what is no JSON itself.
 Datum datum_of(const ImportedTable &table, const ImportedColumn &column, const JsonbValue &value) {
 	const Encoder::Form form = column.decoder.form;
 	const bool is_array = value.type == jbvBinary && JsonContainerIsArray(value.val.binary.data);
-	if (!table.has_texts && form == Encoder::Form::Jsonb) {
+	if (table.has_texts && value.type == jbvString) {
+		FmgrInfo input = column.decoder.input;
+		return InputFunctionCall(&input, pnstrdup(value.val.string.val, static_cast<Size>(value.val.string.len)),
+		                         column.decoder.parameter, column.decoder.modifier);
+	}
+	if (form == Encoder::Form::Jsonb) {
 		return PointerGetDatum(JsonbValueToJsonb(const_cast<JsonbValue *>(&value)));
 	}
-	if (!table.has_texts && column.decoder.type == JSONOID) {
+	if (column.decoder.type == JSONOID) {
 		Jsonb *const json = JsonbValueToJsonb(const_cast<JsonbValue *>(&value));
 		return CStringGetTextDatum(JsonbToCString(nullptr, &json->root, static_cast<int>(VARSIZE(json) - VARHDRSZ)));
 	}
@@ -276,9 +282,9 @@ PeerRow read_peer_row(HeapTuple tuple, TupleDesc description) {
 	Datum values[11];
 	bool nulls[11];
 	heap_deform_tuple(tuple, description, values, nulls);
-	const auto text = [&](int n) { return nulls[n] ? nullptr : TextDatumGetCString(values[n]); };
-	const auto json = [&](int n) { return nulls[n] ? Datum{0} : PointerGetDatum(DatumGetJsonbP(values[n])); };
-	const char *const operation = text(1);
+	const auto string = [&](int n) { return nulls[n] ? nullptr : TextDatumGetCString(values[n]); };
+	const auto json = [&](int n) { return nulls[n] ? Datum{0} : PointerGetDatum(DatumGetJsonbPCopy(values[n])); };
+	const char *const operation = string(1);
 	return {.id = DatumGetInt64(values[0]),
 	        .operation = operation == nullptr ? '\0' : operation[0],
 	        .is_statement = !nulls[2] && DatumGetBool(values[2]),
@@ -286,9 +292,9 @@ PeerRow read_peer_row(HeapTuple tuple, TupleDesc description) {
 	        .began = nulls[4] ? DT_NOBEGIN : DatumGetTimestampTz(values[4]),
 	        .before = json(5),
 	        .after = json(6),
-	        .role = text(7),
-	        .application = text(8),
-	        .client = text(9),
+	        .role = string(7),
+	        .application = string(8),
+	        .client = string(9),
 	        .context = json(10)};
 }
 
@@ -318,7 +324,7 @@ ImportedRow convert(ImportedTable &table, const PeerRow &row, bool is_careful) {
 	event.key = event.has_key && !table.has_number_key ? event.old_key : nullptr;
 	event.flags = static_cast<std::int16_t>(event.flags | (is_cut ? flag::cut : 0));
 	if (row.operation != 'T') {
-		event.form = !event.has_key ? Form::Keyless : is_untyped ? Form::Untyped : Form::Typed;
+		event.form = !event.has_key && table.keys > 0 ? Form::Keyless : is_untyped ? Form::Untyped : Form::Typed;
 	}
 	return event;
 }

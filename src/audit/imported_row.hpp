@@ -39,7 +39,7 @@ struct ImportedTable {
 	std::int64_t left_out; ///< values of columns that are not
 };
 
-/// The encoder and the decoder of a type that is there; a name that is none, or 0, is left untyped.
+/// How to read and write values of its type.
 void learn_type(ImportedColumn &column, Oid type);
 
 struct PeerRow {
@@ -55,6 +55,7 @@ struct PeerRow {
 	const char *client;
 	Datum context;
 };
+/// With copies of all that the tuple has.
 PeerRow read_peer_row(HeapTuple tuple, TupleDesc description);
 
 /// How the columns of an event are to be read: by the types of today, but for some that are text; also without a key.

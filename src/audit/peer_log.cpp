@@ -15,6 +15,7 @@ constinit const Peer supa_audit{
 	.function = "warden.audit_import_supa_audit()",
 	.table = "audit.record_version",
 	.trigger = "insert_update_delete_trigger",
+	.triggers = {"audit_i_u_d", "audit_t"},
 	.number = 1,
 	.has_texts = false,
 	.has_changes = false,
@@ -30,6 +31,7 @@ constinit const Peer audit_trigger{
 	.function = "warden.audit_import_audit_trigger()",
 	.table = "audit.logged_actions",
 	.trigger = "if_modified_func",
+	.triggers = {"audit_trigger_row", "audit_trigger_stm"},
 	.number = 0,
 	.has_texts = true,
 	.has_changes = true,
@@ -72,7 +74,7 @@ tables AS (
     WHERE c.relkind IN ('r', 'p') AND (c.oid = $1 OR c.relname = $3::name))
 SELECT coalesce((SELECT root FROM tables WHERE oid = $1 AND (has_name OR oid IN (SELECT tgrelid FROM logging))), 0),
        coalesce((SELECT root FROM tables WHERE has_name), 0),
-       coalesce((SELECT root FROM tables WHERE oid = $1), 0)"};
+       coalesce((SELECT root FROM tables WHERE oid = $1), 0))"};
 
 constinit Statement find_logging{R"(
 SELECT EXISTS (SELECT FROM pg_trigger g JOIN pg_proc p ON p.oid = g.tgfoid JOIN pg_namespace n ON n.oid = p.pronamespace
@@ -89,7 +91,7 @@ std::string with_additions(const char *list, const std::string &additions) {
 std::string condition(const std::vector<std::pair<Oid, std::int64_t>> &after) {
 	std::string sources;
 	for (const auto &[source, last] : after) {
-		sources += format("%s(%u::oid, %lld::bigint)", sources.empty() ? "" : ", ", source, static_cast<long long>(last));
+		sources += format("%s(%u::oid, '%lld'::bigint)", sources.empty() ? "" : ", ", source, static_cast<long long>(last));
 	}
 	return " JOIN (VALUES " + sources + ") taken (source, last) ON taken.source = l.source AND l.id > taken.last";
 }
@@ -142,7 +144,7 @@ std::vector<Source> PeerLog::read_sources(std::optional<Oid> target) const {
 		found = spi.query<Oid, int64, std::string_view, std::string_view>(sql.c_str());
 	}
 	for (const auto &[number, last, schema, name] : found) {
-		const auto &[known, named, numbered] =
+		const auto [known, named, numbered] =
 			spi.query<Oid, Oid, Oid>(find_todays, number, schema, name, schema_, std::string(peer_.trigger)).front();
 		const bool is_target = target && (numbered == *target || named == *target);
 		sources.push_back({.number = number,
@@ -170,7 +172,7 @@ std::vector<Source> PeerLog::read_sources(std::optional<Oid> target) const {
 }
 
 std::string PeerLog::select_rows(const std::vector<std::pair<Oid, std::int64_t>> &after) const {
-	return "SELECT l.id, l.op, l.is_statement, l.at, l.began, l.old, l.new, l.role, l.application, l.client, l.context"
+	return "SELECT l.id, l.op, l.is_statement, l.at, l.began, l.old, l.new, l.role, l.application, l.client::text, l.context"
 	       " FROM (" +
 	       rows_ + ") l" + condition(after) + " ORDER BY l.id";
 }
@@ -178,7 +180,7 @@ std::string PeerLog::select_rows(const std::vector<std::pair<Oid, std::int64_t>>
 std::optional<std::int64_t> PeerLog::first_since(const std::vector<std::pair<Oid, std::int64_t>> &after,
                                                  TimestampTz moment, const std::string &xids) const {
 	const std::string sql = "SELECT min(l.id) FROM (" + rows_ + ") l" + condition(after) +
-	                        " WHERE l.at >= $1 OR l.xid = ANY ($2::bigint[])";
+	                        " WHERE l.at >= $1 AND l.at <= clock_timestamp() OR l.xid = ANY ($2::bigint[])";
 	const AsOwner owner(owner_);
 	PinnedSettings::set("row_security", "off");
 	Spi spi;

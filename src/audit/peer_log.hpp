@@ -20,6 +20,7 @@ struct Peer {
 	const char *function; ///< PG_FUNCTION's name, for messages
 	const char *table;    ///< where its log is by default
 	const char *trigger;  ///< the function of its triggers of rows, in the schema of its log
+	const char *triggers[2]; ///< their names
 	int number;           ///< its events are numbered after those of a peer with a smaller one
 	bool has_texts;       ///< values are texts, in an hstore; else JSON
 	bool has_changes;     ///< of an update it has the new values that differ, and not all of them
