@@ -107,11 +107,12 @@ private:
 			const AsExtension owner;
 			for (const auto &[id, at, transaction, xid, relation, name, operation, is_changed, row_key, before, after,
 			                  session_role, active_role, application, client, context, other_key] :
-			     spi_.query<int64, Timestamptz, int64, std::optional<Value<XID8OID>>, std::optional<Oid>, std::string_view,
-			                std::string_view, bool, std::optional<Json>, std::optional<Json>, std::optional<Json>, Role,
-			                Role, std::optional<std::string_view>, std::optional<Value<INETOID>>, std::optional<Json>,
-			                std::optional<Json>>(select_events, form.relation, int64{form.number}, form.key,
-			                                     form.versions, table_.table, table_.reader, table_.is_whole)) {
+			     spi_.query<int64, Timestamptz, int64, std::optional<Value<XID8OID>>, std::optional<Oid>,
+			                std::string_view, std::string_view, bool, std::optional<Json>, std::optional<Json>,
+			                std::optional<Json>, Role, Role, std::optional<std::string_view>,
+			                std::optional<Value<INETOID>>, std::optional<Json>, std::optional<Json>>(
+					 select_events, form.relation, int64{form.number}, form.key, form.versions, table_.table,
+					 table_.reader, table_.is_whole)) {
 				events.push_back({id, at, transaction, xid, relation, name, operation.front(),
 				                  is_changed && operation.front() == 'U', row_key, before, after, session_role,
 				                  active_role, application, client, context, other_key});
@@ -174,8 +175,8 @@ private:
 
 /// audit_history(target regclass, key jsonb) returns table (the columns of audit_events)
 PG_FUNCTION(audit_history) {
-	ResultSet<int64, Timestamptz, int64, std::optional<Value<XID8OID>>, std::optional<Oid>, std::string_view, std::string,
-	          std::optional<Json>, std::optional<Json>, std::optional<Json>, Role, Role,
+	ResultSet<int64, Timestamptz, int64, std::optional<Value<XID8OID>>, std::optional<Oid>, std::string_view,
+	          std::string, std::optional<Json>, std::optional<Json>, std::optional<Json>, Role, Role,
 	          std::optional<std::string_view>, std::optional<Value<INETOID>>, std::optional<Json>>
 		rows(fcinfo);
 	const Readable table = readable(argument<Oid>(fcinfo, 0));

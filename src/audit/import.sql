@@ -26,7 +26,6 @@ CREATE FUNCTION warden.audit_import_audit_trigger(
     RETURNS TABLE (relation regclass, relation_name text, events bigint, since timestamptz, until timestamptz,
                    status text, command text, detail text)
     LANGUAGE c VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE AS 'MODULE_PATHNAME';
-GRANT SELECT ON warden.audit_imports TO PUBLIC; -- for pg_dump
 REVOKE EXECUTE ON FUNCTION
     warden.audit_import_supa_audit(regclass, boolean, regclass),
     warden.audit_import_audit_trigger(regclass, boolean, regclass) FROM PUBLIC;

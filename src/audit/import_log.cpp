@@ -43,15 +43,14 @@ SELECT pg_has_role(current_user, nspowner, 'USAGE'), current_user::text FROM pg_
 using After = std::vector<std::pair<Oid, std::int64_t>>;
 
 /// Why a row is not taken over.
-enum Reason : std::uint8_t { Logged, Old, Odd, Snapshot, Statements, Incomplete, Unchanged, reasons };
+enum Reason : std::uint8_t { Logged, Old, Odd, Snapshot, Statements, Incomplete, Unchanged };
+constexpr std::size_t reasons = Unchanged + 1;
 
-constexpr const char *texts[reasons] = {"events that were logged here as well",
-                                        "events that are older than events are kept",
-                                        "events whose time is not in the past",
-                                        "rows that say what there was and not what changed",
-                                        "statements whose rows were not logged",
-                                        "events without a row",
-                                        "updates that changed nothing"};
+constexpr const char *texts[reasons] = {
+	"events that were logged here as well",  "events that are older than events are kept",
+	"events whose time is not in the past",  "rows that say what there was and not what changed",
+	"statements whose rows were not logged", "events without a row",
+	"updates that changed nothing"};
 
 /// What was, or would be, done for one table.
 struct Outcome {
@@ -192,7 +191,7 @@ private:
 		const bool needs_before = row.operation != 'I' || has_one_image;
 		const bool needs_after = row.operation != 'D' && !has_one_image;
 		return (needs_before && row.before == 0) || (needs_after && row.after == 0) ? std::optional(Incomplete)
-		                                                                             : std::nullopt;
+		                                                                            : std::nullopt;
 	}
 
 	void leave_out(const PeerRow &row, Reason reason) {
@@ -233,12 +232,11 @@ private:
 			}
 		}
 		std::string names;
-		for (int i = 0; i < list_length(table_.unknown); ++i) {
-			const char *const name = call([&] { return strVal(list_nth(table_.unknown, i)); });
-			names += (names.empty() ? "\"" : ", \"") + std::string(name) + "\"";
+		for (const std::string &name : unknown_columns(table_)) {
+			names += (names.empty() ? "" : ", ") + name;
 		}
 		if (OidIsValid(place_.table) && !names.empty()) {
-			add(detail, "kept as they are: columns that the table does not have, " + names);
+			add(detail, "kept as they are: columns that the table does not have: " + names);
 		}
 	}
 
@@ -251,7 +249,6 @@ private:
 	std::optional<std::int64_t> limit_; ///< from that row on we have logged it, too
 	Outcome outcome_;
 };
-
 
 /// What another log has of one table of today, or of one that is gone.
 struct Group {
@@ -379,7 +376,8 @@ Datum import_log(FunctionCallInfo fcinfo, const Peer &peer) {
 	const PeerLog log(peer, table);
 	if (!dry_run) {
 		const AsExtension owner;
-		lock(std::get<0>(Spi().query<Oid>("SELECT 'warden.audit_imports'::regclass::oid").front()), ShareRowExclusiveLock);
+		lock(std::get<0>(Spi().query<Oid>("SELECT 'warden.audit_imports'::regclass::oid").front()),
+		     ShareRowExclusiveLock);
 	}
 	const std::vector<Source> sources = log.read_sources(target);
 	for (const Group &group : grouped(sources)) {
@@ -391,8 +389,8 @@ Datum import_log(FunctionCallInfo fcinfo, const Peer &peer) {
 		const Place place = find_place(group.table, group.name);
 		const Outcome outcome = import_table(log, group, place, after, dry_run, role);
 		const bool has_events = outcome.events > 0;
-		rows.add(OidIsValid(place.table) ? std::optional(place.table) : std::nullopt, place.name,
-		         int64{outcome.events}, has_events ? std::optional(Timestamptz{outcome.since}) : std::nullopt,
+		rows.add(OidIsValid(place.table) ? std::optional(place.table) : std::nullopt, place.name, int64{outcome.events},
+		         has_events ? std::optional(Timestamptz{outcome.since}) : std::nullopt,
 		         has_events ? std::optional(Timestamptz{outcome.until}) : std::nullopt, outcome.status,
 		         next_command(peer, group, place, outcome),
 		         outcome.detail.empty() ? std::nullopt : std::optional(outcome.detail));

@@ -135,7 +135,8 @@ Place find_place(Oid table, const std::string &name) {
 	const MemoryContext memory = CurrentMemoryContext;
 	Spi spi;
 	if (OidIsValid(table)) {
-		for (const auto &[id, log_class, since, kept] : spi.query<int32, int32, Timestamptz, Timestamptz>(find_native, table)) {
+		for (const auto &[id, log_class, since, kept] :
+		     spi.query<int32, int32, Timestamptz, Timestamptz>(find_native, table)) {
 			place.relation = id;
 			place.log_class = static_cast<std::int16_t>(log_class);
 			place.is_native = true;
@@ -179,10 +180,19 @@ ImportedTable imported_table(const Place &place, const Peer &peer) {
 		if (OidIsValid(type)) {
 			call(learn_type, column, Oid{type});
 		}
-		table.has_number_key = table.has_number_key || (is_key && column.is_typed && (type == INT2OID || type == INT4OID || type == INT8OID));
+		table.has_number_key = table.has_number_key ||
+		                       (is_key && column.is_typed && (type == INT2OID || type == INT4OID || type == INT8OID));
 	}
 	table.has_number_key = table.has_number_key && table.keys == 1;
 	return table;
+}
+
+std::vector<std::string> unknown_columns(const ImportedTable &table) {
+	std::vector<std::string> names;
+	for (int i = 0; table.unknown != nullptr && i < table.unknown->length; ++i) {
+		names.emplace_back(call([&] { return strVal(list_nth(table.unknown, i)); }));
+	}
+	return names;
 }
 
 std::string transactions_near(std::int32_t relation, TimestampTz moment) {
@@ -193,8 +203,8 @@ std::string transactions_near(std::int32_t relation, TimestampTz moment) {
 		spi.query<std::string_view>(select_transactions, relation, Timestamptz{moment}, incarnation).front()));
 }
 
-ImportTarget::ImportTarget(const Peer &peer, const Place &place, const ImportedTable &columns)
-	: peer_(peer), place_(place), columns_(columns) {}
+ImportTarget::ImportTarget(const Peer &peer, Place place, const ImportedTable &columns)
+	: peer_(peer), place_(std::move(place)), columns_(columns) {}
 
 ImportTarget::~ImportTarget() {
 	release([this] {
@@ -211,8 +221,8 @@ void ImportTarget::begin() {
 		place_.log_class = class_for(std::nullopt);
 	}
 	if (place_.relation == 0) {
-		place_.relation =
-			std::get<0>(Spi().query<int32>(insert_relation, place_.table, place_.name, int32{place_.log_class}).front());
+		place_.relation = std::get<0>(
+			Spi().query<int32>(insert_relation, place_.table, place_.name, int32{place_.log_class}).front());
 	}
 	for (std::int32_t &version : versions_) {
 		version = std::get<0>(Spi().query<int32>(next_version).front());
@@ -280,8 +290,8 @@ void ImportTarget::insert(const PeerRow &row, const ImportedRow &event, std::int
 	const Jsonb *const next = columns_.has_number_key ? nullptr : event.next_key;
 	Spi().execute(is_past ? insert_into_past_ : insert_into_log_, int64{id}, Timestamptz{row.at},
 	              int64{transaction_of(peer_, row)}, int64{session}, key_number, int32{place_.relation},
-	              int32{versions_[form]}, int32{place_.log_class}, int32{is_key ? std::int16_t{0} : event.flags}, letter,
-	              json(is_key ? next : event.key), json(is_key ? event.old_key : event.before),
+	              int32{versions_[form]}, int32{place_.log_class}, int32{is_key ? std::int16_t{0} : event.flags},
+	              letter, json(is_key ? next : event.key), json(is_key ? event.old_key : event.before),
 	              json(is_key ? nullptr : event.after));
 }
 
@@ -299,13 +309,11 @@ void ImportTarget::write(const PeerRow &row, const ImportedRow &event) {
 
 void ImportTarget::write_versions(TimestampTz at) {
 	std::string unknown = "{";
-	const auto count = static_cast<std::size_t>(list_length(columns_.unknown));
-	for (std::size_t i = 0; i < count; ++i) {
-		const char *const name = call([&] { return strVal(list_nth(columns_.unknown, static_cast<int>(i))); });
-		unknown += (i == 0 ? "\"" : ",\"");
-		for (const char *c = name; *c != '\0'; ++c) {
-			unknown += (*c == '"' || *c == '\\' ? "\\" : "");
-			unknown += *c;
+	for (const std::string &name : unknown_columns(columns_)) {
+		unknown += (unknown.size() > 1 ? ",\"" : "\"");
+		for (const char c : name) {
+			unknown += (c == '"' || c == '\\' ? "\\" : "");
+			unknown += c;
 		}
 		unknown += '"';
 	}
@@ -325,8 +333,8 @@ void ImportTarget::attach_past() {
 		return;
 	}
 	Spi spi;
-	const std::string bound = quoted_literal(std::string(
-		std::get<0>(spi.query<std::string_view>("SELECT ($1 AT TIME ZONE 'UTC')::text || '+00'", Timestamptz{first_}).front())));
+	const std::string bound = quoted_literal(std::string(std::get<0>(
+		spi.query<std::string_view>("SELECT ($1 AT TIME ZONE 'UTC')::text || '+00'", Timestamptz{first_}).front())));
 	for (const std::string &statement :
 	     {"ALTER TABLE " + past_ + " ADD CONSTRAINT is_past CHECK (class = '" + format("%d", place_.log_class) +
 	          "'::smallint AND at < " + bound + ")",

@@ -217,7 +217,8 @@ std::int64_t number_of(const Field &field) {
 }
 
 // The key of the row that an image is of, of which another has what is newer.  False if a part of it is not known.
-bool read_key(const ImportedTable &table, const Image &image, const Image *newer, std::int64_t &number, Jsonb *&object) {
+bool read_key(const ImportedTable &table, const Image &image, const Image *newer, std::int64_t &number,
+              Jsonb *&object) {
 	auto *const members = static_cast<Member *>(palloc(sizeof(Member) * (table.keys + 1)));
 	std::size_t count = 0;
 	for (std::size_t i = 0; i < table.count; ++i) {

@@ -32,10 +32,10 @@ struct ImportedTable {
 	bool has_number_key;
 	bool has_texts;
 	bool has_changes;
-	bool is_open;      ///< columns that are not known are logged, too
-	Encoder json;      ///< for them
+	bool is_open; ///< columns that are not known are logged, too
+	Encoder json; ///< for them
 	MemoryContext memory;
-	List *unknown;     ///< their names
+	List *unknown;         ///< their names
 	std::int64_t left_out; ///< values of columns that are not
 };
 

@@ -91,7 +91,8 @@ std::string with_additions(const char *list, const std::string &additions) {
 std::string condition(const std::vector<std::pair<Oid, std::int64_t>> &after) {
 	std::string sources;
 	for (const auto &[source, last] : after) {
-		sources += format("%s(%u::oid, '%lld'::bigint)", sources.empty() ? "" : ", ", source, static_cast<long long>(last));
+		sources +=
+			format("%s(%u::oid, '%lld'::bigint)", sources.empty() ? "" : ", ", source, static_cast<long long>(last));
 	}
 	return " JOIN (VALUES " + sources + ") taken (source, last) ON taken.source = l.source AND l.id > taken.last";
 }
@@ -172,7 +173,8 @@ std::vector<Source> PeerLog::read_sources(std::optional<Oid> target) const {
 }
 
 std::string PeerLog::select_rows(const std::vector<std::pair<Oid, std::int64_t>> &after) const {
-	return "SELECT l.id, l.op, l.is_statement, l.at, l.began, l.old, l.new, l.role, l.application, l.client::text, l.context"
+	return "SELECT l.id, l.op, l.is_statement, l.at, l.began, l.old, l.new, l.role, l.application, l.client::text, "
+	       "l.context"
 	       " FROM (" +
 	       rows_ + ") l" + condition(after) + " ORDER BY l.id";
 }

@@ -16,17 +16,17 @@ namespace warden::audit {
 
 /// What is known of one of these extensions.
 struct Peer {
-	const char *name;     ///< as contexts have it
-	const char *function; ///< PG_FUNCTION's name, for messages
-	const char *table;    ///< where its log is by default
-	const char *trigger;  ///< the function of its triggers of rows, in the schema of its log
+	const char *name;        ///< as contexts have it
+	const char *function;    ///< PG_FUNCTION's name, for messages
+	const char *table;       ///< where its log is by default
+	const char *trigger;     ///< the function of its triggers of rows, in the schema of its log
 	const char *triggers[2]; ///< their names
-	int number;           ///< its events are numbered after those of a peer with a smaller one
-	bool has_texts;       ///< values are texts, in an hstore; else JSON
-	bool has_changes;     ///< of an update it has the new values that differ, and not all of them
-	const char *columns;  ///< that its log must have, as an array
-	const char *optional; ///< those that it may have, if they are there
-	const char *rows;     ///< the select list of its rows, $1 for what the optional columns add to the context
+	int number;              ///< its events are numbered after those of a peer with a smaller one
+	bool has_texts;          ///< values are texts, in an hstore; else JSON
+	bool has_changes;        ///< of an update it has the new values that differ, and not all of them
+	const char *columns;     ///< that its log must have, as an array
+	const char *optional;    ///< those that it may have, if they are there
+	const char *rows;        ///< the select list of its rows, $1 for what the optional columns add to the context
 };
 extern const Peer supa_audit;
 extern const Peer audit_trigger;
@@ -36,7 +36,7 @@ struct Source {
 	Oid number;
 	std::string name; ///< the last that it had there
 	std::int64_t last;
-	Oid table; ///< of today, the root of its partition tree; InvalidOid if it is gone
+	Oid table;       ///< of today, the root of its partition tree; InvalidOid if it is gone
 	bool is_logging; ///< the peer still has its trigger there
 };
 
