@@ -65,7 +65,7 @@ SELECT relation, relation_name, events, since, until, status, command, detail FR
 SELECT count(*) FROM warden.audit_imports;
 SELECT count(*) FROM events;
 SELECT relation, relation_name, events, since, until, status, command, detail FROM warden.audit_import_supa_audit(dry_run => false);
-SELECT * FROM events;
+SELECT * FROM events WHERE imported;
 -- in the order of the other log, before what is ours; none in a default partition
 SELECT count(*), count(DISTINCT e.id), bool_and(e.id < 1::bigint << 52), max(e.tableoid::regclass::text) ~ '_past$' AS in_past
 FROM warden.audit_log e JOIN warden.audit_relations r ON r.id = e.relation WHERE r.relation = 'accounts'::regclass AND e.at < '2022-01-01';
@@ -103,7 +103,7 @@ SELECT status FROM warden.audit_enable('odd', except_columns => '{secret}');
 SELECT seen(op, '2021-02-01'::timestamptz + n * interval '1 hour', 'odd', old::jsonb, new::jsonb)
 FROM (VALUES (1, 'INSERT', NULL, '{"id": 1, "amount": 5, "secret": "s", "matrix": [1, 2], "words": ["x"]}'),
              (2, 'UPDATE', '{"id": 1, "amount": 5, "secret": "s"}', '{"id": 1, "amount": 5, "secret": "t"}'),
-             (3, 'INSERT', NULL, '{"id": 2, "amount": "many", "matrix": [[1, 2], [3, 4]], "words": [["a"]]}'),
+             (3, 'INSERT', NULL, '{"id": 2, "amount": "many", "matrix": [[1, 2], [3]], "words": [["a", null], ["b\"", "{"]]}'),
              (4, 'INSERT', NULL, '{"id": "three", "amount": 1}'),
              (5, 'DELETE', '{"number": 4, "amount": 1}', NULL),
              (6, 'TRUNCATE', NULL, NULL),
@@ -198,6 +198,15 @@ SELECT * FROM warden.audit_import_audit_trigger(dry_run => false);
 -- what was not logged there is not said to be known
 SELECT attempt($$SELECT * FROM warden.audit_as_of(NULL::stock, '2021-05-01 13:30')$$);
 SELECT * FROM warden.audit_as_of(NULL::stock, '2021-05-01 15:30');
+
+-- Dates and intervals as the settings of a session had them: what has two meanings is kept as it is.
+CREATE TABLE dates (id integer PRIMARY KEY, d date, t timestamptz, i interval, r daterange, a date[]);
+SELECT status FROM warden.audit_enable('dates');
+SELECT did('I', '2021-05-10 10:00', 'dates', 'id => 1, d => 2021-02-03, t => "2021-02-03 04:05:06-05", i => "1 day 02:00:00", r => "[2021-02-03,)", a => "{2021-02-03}"', NULL),
+       did('I', '2021-05-10 11:00', 'dates', 'id => 2, d => 03.02.2021, t => "Wed Feb 03 09:05:06 2021 UTC", i => "P1DT2H", r => "[03.02.2021,)", a => "{03/02/2021}"', NULL),
+       did('I', '2021-05-10 12:00', 'dates', 'id => 3, d => 05.05.2021, t => "02/03/2021 09:05:06 UTC", i => "-1 2:00:00", r => "[05/05/2021,)", a => "{05-05-2021}"', NULL);
+SELECT events, detail FROM warden.audit_import_audit_trigger('dates', dry_run => false);
+SELECT new FROM events WHERE relation_name = 'imp.dates';
 
 -- A value that is too long, many rows, a key that is a hash, no key.
 CREATE TABLE bulk (code text PRIMARY KEY, body text);

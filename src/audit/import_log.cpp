@@ -227,7 +227,7 @@ private:
 		for (std::size_t i = 0; i < table_.count; ++i) {
 			const ImportedColumn &column = table_.columns[i];
 			if (column.failures > 0) {
-				add(detail, format("%lld values of column \"%s\" are none of its type: kept as they are",
+				add(detail, format("%lld values of column \"%s\" cannot be read as its type: kept as they are",
 				                   static_cast<long long>(column.failures), std::string(column.name).c_str()));
 			}
 		}

@@ -42,14 +42,50 @@ bool are_same(const Item &one, const Item &other) {
 	return one.kind == other.kind && one.bytes == other.bytes;
 }
 
+Datum from_text(const ImportedColumn &column, char *text) {
+	FmgrInfo input = column.decoder.input;
+	return InputFunctionCall(&input, text, column.decoder.parameter, column.decoder.modifier);
+}
+
+bool has_arrays(JsonbContainer *array) {
+	JsonbValue *const first = getIthJsonbValueFromContainer(array, 0);
+	return first != nullptr && first->type == jbvBinary && JsonContainerIsArray(first->val.binary.data);
+}
+
+// As the input functions of arrays read it.
+void append_array(StringInfoData &literal, JsonbContainer *array) {
+	check_stack_depth();
+	for (std::uint32_t i = 0; i < static_cast<std::uint32_t>(JsonContainerSize(array)); ++i) {
+		appendStringInfoChar(&literal, i == 0 ? '{' : ',');
+		JsonbValue *const element = getIthJsonbValueFromContainer(array, i);
+		if (element->type == jbvBinary && JsonContainerIsArray(element->val.binary.data)) {
+			append_array(literal, element->val.binary.data);
+		} else if (element->type == jbvNull) {
+			appendStringInfoString(&literal, "NULL");
+		} else {
+			Jsonb *const json = JsonbValueToJsonb(element);
+			const char *text = element->type == jbvString
+			                       ? pnstrdup(element->val.string.val, static_cast<Size>(element->val.string.len))
+			                       : JsonbToCString(nullptr, &json->root, static_cast<int>(VARSIZE(json) - VARHDRSZ));
+			appendStringInfoChar(&literal, '"');
+			for (; *text != '\0'; ++text) {
+				if (*text == '"' || *text == '\\') {
+					appendStringInfoChar(&literal, '\\');
+				}
+				appendStringInfoChar(&literal, *text);
+			}
+			appendStringInfoChar(&literal, '"');
+		}
+	}
+	appendStringInfoChar(&literal, '}');
+}
+
 // Where the log has texts, these are to be read; where it has JSON, only what is no JSON itself.
 Datum datum_of(const ImportedTable &table, const ImportedColumn &column, const JsonbValue &value) {
 	const Encoder::Form form = column.decoder.form;
 	const bool is_array = value.type == jbvBinary && JsonContainerIsArray(value.val.binary.data);
 	if (table.has_texts && value.type == jbvString) {
-		FmgrInfo input = column.decoder.input;
-		return InputFunctionCall(&input, pnstrdup(value.val.string.val, static_cast<Size>(value.val.string.len)),
-		                         column.decoder.parameter, column.decoder.modifier);
+		return from_text(column, pnstrdup(value.val.string.val, static_cast<Size>(value.val.string.len)));
 	}
 	if (form == Encoder::Form::Jsonb) {
 		return PointerGetDatum(JsonbValueToJsonb(const_cast<JsonbValue *>(&value)));
@@ -58,12 +94,11 @@ Datum datum_of(const ImportedTable &table, const ImportedColumn &column, const J
 		Jsonb *const json = JsonbValueToJsonb(const_cast<JsonbValue *>(&value));
 		return CStringGetTextDatum(JsonbToCString(nullptr, &json->root, static_cast<int>(VARSIZE(json) - VARHDRSZ)));
 	}
-	if (is_array && form == Encoder::Form::Array && column.decoder.element->form != Encoder::Form::Jsonb) {
-		for (std::uint32_t i = 0; i < static_cast<std::uint32_t>(JsonContainerSize(value.val.binary.data)); ++i) {
-			if (getIthJsonbValueFromContainer(value.val.binary.data, i)->type == jbvBinary) {
-				ereport(ERROR, errcode(ERRCODE_FEATURE_NOT_SUPPORTED), errmsg("an array has arrays in it"));
-			}
-		}
+	if (is_array && form == Encoder::Form::Array && has_arrays(value.val.binary.data)) {
+		StringInfoData literal;
+		initStringInfo(&literal);
+		append_array(literal, value.val.binary.data);
+		return from_text(column, literal.data);
 	}
 	Datum out = 0;
 	if (decode(column.decoder, value, out) != Decoded::Value) {
@@ -77,9 +112,56 @@ Item raw_item(const ImportedTable &table, const JsonbValue &value, Writing &writ
 	return encode(table.json, PointerGetDatum(json), writing);
 }
 
+// A session's settings decide how dates and intervals are written as text; which they were, nobody knows any more.
+bool depends_on_settings(const ImportedTable &table, const Encoder &encoder) {
+	switch (encoder.form) {
+	case Encoder::Form::Time:
+		return table.has_texts;
+	case Encoder::Form::Output:
+		return encoder.is_pinned;
+	case Encoder::Form::Array:
+		return depends_on_settings(table, *encoder.element);
+	default:
+		return false;
+	}
+}
+
+// A date as ISO 8601 has it, which is not taken for another one.
+bool is_plain_date(const JsonbValue &value) {
+	constexpr std::string_view pattern = "0000-00-00";
+	if (value.type != jbvString || value.val.string.len < static_cast<int>(pattern.size())) {
+		return false;
+	}
+	for (std::size_t i = 0; i < pattern.size(); ++i) {
+		const char c = value.val.string.val[i];
+		if (pattern[i] == '0' ? c < '0' || c > '9' : c != pattern[i]) {
+			return false;
+		}
+	}
+	return true;
+}
+
+// Error if a value would be another one under other settings: the third of February, the second of March.
+void check_meaning(const ImportedTable &table, const Field &field, const JsonbValue &value, Writing &writing) {
+	const Encoder &encoder = field.column->encoder;
+	if (!depends_on_settings(table, encoder) || (encoder.form == Encoder::Form::Time && is_plain_date(value))) {
+		return;
+	}
+	const int level = NewGUCNestLevel();
+	for (const auto &[name, other] : {std::pair("datestyle", "ISO, DMY"), std::pair("intervalstyle", "sql_standard")}) {
+		set_config_option(name, other, PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
+	}
+	const Datum datum = datum_of(table, *field.column, value);
+	AtEOXact_GUC(false, level);
+	if (!are_same(encode(encoder, datum, writing), field.item)) {
+		ereport(ERROR, errcode(ERRCODE_INVALID_DATETIME_FORMAT), errmsg("a value has more than one meaning"));
+	}
+}
+
 void set_typed(const ImportedTable &table, Field &field, const JsonbValue &value, Writing &writing) {
 	field.value = datum_of(table, *field.column, value);
 	field.item = encode(field.column->encoder, field.value, writing);
+	check_meaning(table, field, value, writing);
 	field.is_typed = true;
 }
 
