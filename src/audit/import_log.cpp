@@ -327,6 +327,11 @@ Outcome import_table(const PeerLog &log, const Group &group, const Place &place,
 		outcome.status = "failed";
 		outcome.detail = error->detail.empty() ? error->message : error->message + ": " + error->detail;
 	} else {
+		const Oid candidate = group.sources.front()->candidate;
+		if (!OidIsValid(group.table) && OidIsValid(candidate)) {
+			add(outcome.detail, "table " + qualified_name(candidate) +
+			                        " has its OID: if it is the same one, import it as \"target\" first");
+		}
 		outcome.status = outcome.events == 0 ? "skipped" : dry_run ? "planned" : "imported";
 	}
 	return outcome;

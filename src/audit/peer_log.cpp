@@ -152,6 +152,7 @@ std::vector<Source> PeerLog::read_sources(std::optional<Oid> target) const {
 		                   .name = qualified_name(std::string(schema), std::string(name)),
 		                   .last = last,
 		                   .table = is_target ? *target : known,
+		                   .candidate = numbered,
 		                   .is_logging = false});
 		by_name.push_back(named);
 	}

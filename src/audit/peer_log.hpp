@@ -37,6 +37,7 @@ struct Source {
 	std::string name; ///< the last that it had there
 	std::int64_t last;
 	Oid table;       ///< of today, the root of its partition tree; InvalidOid if it is gone
+	Oid candidate;   ///< which has that OID, and may be it under another name, or InvalidOid
 	bool is_logging; ///< the peer still has its trigger there
 };
 
