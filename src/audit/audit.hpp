@@ -7,7 +7,8 @@
 // (how long events are kept), confidential (tables beside the log), log_purge and log_freeze (what becomes of old
 // ones), stopwatch and costs (what it costs); for reading: decoders (values again), readable (who may), row_keys,
 // key_lives and history (of one row), as_of_merge (plain logic), past_table, log_rows and as_of (a whole table), marks;
-// and net_change (plain logic), live_table and undo; soft_delete.
+// and net_change (plain logic), live_table and undo; soft_delete; peer_log, imported_row, import_target and
+// import_log (what others have logged).
 #pragma once
 
 #include "pg/procedure.hpp"

@@ -66,7 +66,7 @@ CREATE TABLE warden.audit_sessions (
     id bigint NOT NULL,
     at timestamptz NOT NULL,
     session_role name NOT NULL,
-    active_role name NOT NULL,
+    active_role name, -- not known of what others have logged
     application_name text NOT NULL,
     client_address inet,
     pid integer NOT NULL
@@ -169,10 +169,9 @@ CREATE FUNCTION warden.audit_key(relation oid) RETURNS SETOF name
         ORDER BY n;
     END;
 
--- The columns as they are now.
+-- The columns as they are now; types are written the same way for everybody.
 CREATE FUNCTION warden.audit_columns(relation oid) RETURNS jsonb
-    LANGUAGE sql STABLE STRICT PARALLEL SAFE
-    SET search_path = pg_catalog, pg_temp -- names of types are compared
+    LANGUAGE sql STABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp
     BEGIN ATOMIC
         SELECT jsonb_agg(jsonb_strip_nulls(jsonb_build_object(
                    'number', a.attnum, 'name', a.attname, 'type', format_type(a.atttypid, a.atttypmod),
@@ -326,7 +325,7 @@ CREATE FUNCTION warden.audit_visible_part(image jsonb, relation oid, version jso
 -- With the rights of its owner, as nobody has any on the log itself: it is the view that decides who sees what.
 CREATE VIEW warden.audit_events WITH (security_barrier = true) AS
 SELECT e.id, e.at, e.transaction AS transaction_id,
-       (e.transaction & 4503599627370495)::text::xid8 AS xid,
+       CASE WHEN e.transaction >> 52 > 0 THEN (e.transaction & 4503599627370495)::text::xid8 END AS xid,
        r.relation::regclass AS relation, r.name AS relation_name,
        CASE e.operation WHEN 'I' THEN 'INSERT'
                         WHEN 'U' THEN CASE WHEN e.flags & 8 = 8 THEN 'DROP COLUMN' ELSE 'UPDATE' END
@@ -460,7 +459,7 @@ COMMENT ON TABLE warden.audit_contexts IS
 COMMENT ON TABLE warden.audit_changes IS
     'What changed in the definition of audited relations. Read the view audit_ddl.';
 COMMENT ON TABLE warden.audit_log IS
-    'The log, one row an event. operation: I, U, D; T for what TRUNCATE took and, without "before", for TRUNCATE itself; K for the key that the UPDATE before it changed to. key_number: the key, if it is one whole number, else the hash of key. flags: 1 the key changed, 2 a value was too long, 4 written with session_replication_role = replica, 8 the values of a column that was dropped. Read the view audit_events.';
+    'The log, one row an event. operation: I, U, D; T for what TRUNCATE took and, without "before", for TRUNCATE itself; K for the key that the UPDATE before it changed to. key_number: the key, if it is one whole number, else the hash of key. flags: 1 the key changed, 2 a value was too long, 4 written with session_replication_role = replica, 8 the values of a column that was dropped. session: 0 if the log that it was imported from does not know it. Read the view audit_events.';
 
 COMMENT ON SEQUENCE warden.audit_relations_id_seq IS 'Numbers of audited relations.';
 COMMENT ON SEQUENCE warden.audit_versions_id_seq IS 'Numbers of versions of their columns.';
@@ -503,7 +502,7 @@ COMMENT ON FUNCTION warden.audit_is_partly_visible(oid) IS
 COMMENT ON FUNCTION warden.audit_visible_part(jsonb, oid, jsonb) IS
     'Of a row as it was logged, whose columns are those of a version, the columns that the current user may read.';
 COMMENT ON VIEW warden.audit_events IS
-$$Every change of audited tables, as far as the current user may read these tables: all, or only his columns of them; nothing of tables whose row-level security holds for him. id: the order of the changes. transaction_id: unique for ever, also after a restore in another cluster; xid: the server's own. key: the row, as it was known before the change. old, new: all columns of a row that was deleted or inserted, those that changed of one that was updated; values as JSON has them, else as text; of operation DROP COLUMN, the value that went with the column; {"$json": ...} around a JSON null or an object that looks like one of ours; {"$big": ...} instead of what is longer than warden.audit_max_value: its length, digest and beginning. session_role, active_role: who logged in, and whom SET ROLE had made him. context: what audit_set_context() was told.$$;
+$$Every change of audited tables, as far as the current user may read these tables: all, or only his columns of them; nothing of tables whose row-level security holds for him. id: the order of the changes. transaction_id: unique for ever, also after a restore in another cluster; xid: the server's own; null of what was imported. key: the row, as it was known before the change. old, new: all columns of a row that was deleted or inserted, those that changed of one that was updated; values as JSON has them, else as text; of operation DROP COLUMN, the value that went with the column; {"$json": ...} around a JSON null or an object that looks like one of ours; {"$big": ...} instead of what is longer than warden.audit_max_value: its length, digest and beginning. session_role, active_role: who logged in, and whom SET ROLE had made him. context: what audit_set_context() was told.$$;
 COMMENT ON VIEW warden.audit_ddl IS
     'Every change in the definition of audited tables: the command''s kind (unknown: seen by the next change of a row only, as event triggers were off; with ", table rewrite": rows were changed without events), name and columns before and after, and gaps: what was not logged from then on. As far as the current user may read these tables.';
 COMMENT ON VIEW warden.audit_tables IS

@@ -27,7 +27,7 @@ CREATE FUNCTION warden.audit_names(columns jsonb, relation oid, reader oid, is_w
                      CASE WHEN NOT is_whole
                                AND NOT coalesce(has_column_privilege(reader, relation, (c->>'number')::smallint, 'SELECT'), false)
                               THEN '{}'
-                          WHEN a.attname IS NULL OR columns @> jsonb_build_array(jsonb_build_object('name', a.attname))
+                          WHEN a.attname IS NULL OR columns @> jsonb_build_array(jsonb_build_object('name', a.attname)) IS NOT FALSE
                               THEN ARRAY[c->>'name']
                           ELSE ARRAY[c->>'name', a.attname::text] END AS names
               FROM jsonb_array_elements(columns) c
