@@ -12,6 +12,7 @@ CREATE TABLE warden.audit_imports (
     PRIMARY KEY (origin, source)
 );
 SELECT pg_catalog.pg_extension_config_dump('warden.audit_imports', '');
+GRANT SELECT ON warden.audit_imports TO PUBLIC; -- for dumps
 CREATE TRIGGER ignore_replicated BEFORE INSERT OR UPDATE OR DELETE ON warden.audit_imports
     FOR EACH ROW EXECUTE FUNCTION warden.ignore_replicated();
 ALTER TABLE warden.audit_imports ENABLE REPLICA TRIGGER ignore_replicated;
