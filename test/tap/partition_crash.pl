@@ -11,7 +11,6 @@ use lib "$FindBin::RealBin/lib";
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
-use Time::HiRes qw(usleep);
 use Warden;
 
 my $node = start_server('crash', "restart_after_crash = on\nmax_connections = 200\n");
