@@ -104,6 +104,7 @@ END
 sub start_load
 {
 	my ($script, $clients) = @_;
+	local $ENV{PGAPPNAME} = 'pgbench';
 	return IPC::Run::start([ 'pgbench', '-n', '-T', '600', '--max-tries', '0', '-c', $clients, '-j', 1, '-f', "$directory/$script", $node->connstr('postgres') ],
 		'<', \undef, '>', "$directory/$script.out", '2>&1');
 }
@@ -111,6 +112,9 @@ sub start_load
 for my $round (1 .. $rounds)
 {
 	my @load = (start_load('mix.sql', 6), start_load('bulk.sql', 2));
+	# On a machine with much else to do, they are not there at once.
+	$node->poll_query_until('postgres', q{SELECT count(*) = 8 FROM pg_stat_activity WHERE application_name = 'pgbench' AND query <> ''})
+		or die 'not all clients are at work: ' . join '', map { slurp_file("$directory/$_.out") } 'mix.sql', 'bulk.sql';
 	usleep(500_000 + rand 1_500_000);
 	if ($round % 2)
 	{
@@ -125,7 +129,7 @@ for my $round (1 .. $rounds)
 		$node->start;
 	}
 	$_->finish for @load;
-	$node->poll_query_until('postgres', 'SELECT true') or die 'the server does not come back';
+	await_server($node);
 }
 
 sub shuffled

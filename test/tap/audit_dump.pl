@@ -199,6 +199,12 @@ is($node->safe_psql($later, q{
 	SELECT count(*) FROM warden.audit_tables WHERE NOT enabled}), 0, 'what --disable-triggers has left is mended');
 check_works($later, 'schema and data', 2);
 
+# A table of the log that was left out is missed, and made.
+$node->safe_psql($later, 'DROP TABLE warden.audit_sessions_all');
+like(($node->psql($later, 'DELETE FROM app.items'))[2], qr/table "warden.audit_sessions_all" of the audit log is missing/, 'a missing table is named');
+is($node->safe_psql($later, q{DO $$BEGIN PERFORM warden.audit_enable('app.kinds', keep => '1 year'); END$$; DELETE FROM app.items;
+	SELECT session_role FROM warden.audit_events ORDER BY id DESC LIMIT 1}), 'postgres', 'and made anew');
+
 # Who may read everything can dump everything; else what was recorded is not for him.
 $node->command_fails_like([ 'pg_dump', '-U', 'keeper', '-T', 'app.*', '-T', 'enrolled.*', '-f', "$folder/refused", 'shop' ],
 	qr/permission denied for table audit_/, 'pg_dump by who may not read the log');

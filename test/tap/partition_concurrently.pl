@@ -268,7 +268,7 @@ sub kill_worker
 	my $worker_pid = $node->safe_psql('postgres', "SELECT pid FROM pg_stat_activity WHERE $worker");
 	kill 'KILL', $worker_pid;
 	bury_clients();
-	$node->poll_query_until('postgres', 'SELECT true');
+	await_server($node);
 	return;
 }
 

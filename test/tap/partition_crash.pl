@@ -11,7 +11,6 @@ use lib "$FindBin::RealBin/lib";
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
-use Time::HiRes qw(usleep);
 use Warden;
 
 my $node = start_server('crash', "restart_after_crash = on\nmax_connections = 200\n");
@@ -143,13 +142,7 @@ sub kill_backends
 	my $offset = -s $node->logfile;
 	kill(9, @pids);
 	$node->wait_for_log(qr/all server processes terminated; reinitializing/, $offset);
-	# Not by poll_query_until, whose psql may be refused before it has read its query: writing that to it then fails.
-	my $tries = 0;
-	while (system('pg_isready', '-q', '-d', $node->connstr('postgres')) != 0)
-	{
-		die 'the server did not come back' if ++$tries > 1800;
-		usleep(100_000);
-	}
+	await_server($node);
 	return;
 }
 

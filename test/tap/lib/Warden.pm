@@ -8,8 +8,9 @@ use IPC::Run;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
+use Time::HiRes qw(usleep);
 
-our @EXPORT = qw(configure start_server launch result describe is_same finish $anchor);
+our @EXPORT = qw(configure start_server launch result await_server describe is_same finish $anchor);
 
 # A boundary that is half a day away, so that no test of daily partitions runs across one.
 our $anchor = sprintf "timestamptz '%s UTC'", scalar gmtime(3600 * int(time / 3600) + 43200);
@@ -58,6 +59,20 @@ sub result
 	my ($client) = @_;
 	$client->{run}->finish;
 	return ($client->{run}->result(0), $client->{stdout}, $client->{stderr});
+}
+
+# Waits until a server that restarts after a crash lets clients in. Not by poll_query_until, whose psql may be refused before
+# it has read its query: writing that to it then fails.
+sub await_server
+{
+	my ($node) = @_;
+	my $tries = 0;
+	while (system('pg_isready', '-q', '-d', $node->connstr('postgres')) != 0)
+	{
+		die 'the server did not come back' if ++$tries > 1800;
+		usleep(100_000);
+	}
+	return;
 }
 
 # All relations outside of the schemas that are not the user's, and what warden remembers of them.
