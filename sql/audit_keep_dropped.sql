@@ -42,13 +42,20 @@ ALTER TABLE partly DROP COLUMN c;
 SELECT * FROM events WHERE relation_name IN ('dropping.plain', 'dropping.partly');
 
 -- types that go with CASCADE
-CREATE TABLE types (id integer PRIMARY KEY, s short, m mood[], p place, f text GENERATED ALWAYS AS (upper('x' || id)) STORED);
+CREATE FUNCTION twice(i integer) RETURNS integer IMMUTABLE LANGUAGE sql RETURN i * 2;
+CREATE COLLATION likewise FROM "C";
+CREATE TABLE other (o integer);
+CREATE TABLE types (id integer PRIMARY KEY, s short, m mood[], p place, g integer GENERATED ALWAYS AS (twice(id)) STORED,
+                    c text COLLATE likewise, o other, d mood DEFAULT 'bad');
 SELECT status FROM warden.audit_enable('types', keep_dropped => true);
-INSERT INTO types VALUES (1, 'short', '{good,bad}', (1, 2));
+INSERT INTO types (id, s, m, p, c, o) VALUES (1, 'short', '{good,bad}', (1, 2), 'text', ROW(7));
 SET client_min_messages = warning;
 DROP DOMAIN short CASCADE;
 DROP TYPE mood CASCADE;
 DROP TYPE place CASCADE;
+DROP FUNCTION twice CASCADE;
+DROP COLLATION likewise CASCADE;
+DROP TABLE other CASCADE;
 RESET client_min_messages;
 SELECT operation, key, old FROM events WHERE relation_name = 'dropping.types';
 SELECT command, (SELECT string_agg(c ->> 'name', ', ') FROM jsonb_array_elements(after) c) AS after
@@ -77,6 +84,20 @@ SELECT status FROM warden.audit_enable('later', keep_dropped => true);
 SET search_path = dropping;
 ALTER TABLE later DROP COLUMN a;
 SELECT * FROM events WHERE relation_name = 'dropping.later';
+
+-- a table without a key tells the whole row; a trigger may drop a column, too
+BEGIN;
+CREATE UNLOGGED TABLE keyless (a integer, b text);
+SELECT status FROM warden.audit_enable('keyless', keep_dropped => true);
+INSERT INTO keyless VALUES (1, 'x'), (1, 'x');
+ALTER TABLE keyless DROP b;
+COMMIT;
+CREATE FUNCTION drop_last() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN ALTER TABLE types DROP c; RETURN NULL; END';
+ALTER TABLE types ADD c text DEFAULT 'again';
+CREATE TRIGGER drop_last AFTER INSERT ON keyless EXECUTE FUNCTION drop_last();
+INSERT INTO keyless VALUES (2);
+SELECT operation, key, old, new FROM events WHERE relation_name = 'dropping.keyless';
+SELECT operation, key, old, new FROM events WHERE relation_name = 'dropping.types' AND old ? 'c';
 
 -- exactly if the column is dropped
 CREATE TABLE tried (id integer PRIMARY KEY, a text, b text);

@@ -75,10 +75,10 @@ void close(const Declarations &declarations) {
 	}
 }
 
-// A row of a declaration that holds; by an index, unless that is InvalidOid.
+// A row that fits the key, if there is one; of what is still declared, or of all.
 bool has_row(const Declarations &declarations, Relation table, Oid index, ScanKey key, bool is_open) {
 	const SysScanDesc scan =
-		systable_beginscan(table, index, OidIsValid(index), declarations.snapshot, OidIsValid(index) ? 1 : 0, key);
+		systable_beginscan(table, index, OidIsValid(index), declarations.snapshot, key == nullptr ? 0 : 1, key);
 	bool found = false;
 	for (HeapTuple row; !found && HeapTupleIsValid(row = systable_getnext(scan));) {
 		found = !is_open || heap_attisnull(row, declarations.until, RelationGetDescr(table));
