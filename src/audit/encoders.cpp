@@ -291,12 +291,15 @@ bool is_big(const Encoder &encoder, Datum value, const Writing &writing) {
 
 } // namespace
 
+void pin_setting(const char *name, const char *value) {
+	if (strcmp(GetConfigOption(name, false, false), value) != 0) {
+		set_config_option(name, value, PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
+	}
+}
+
 void pin_value_settings() {
 	for (const Setting &setting : pinned) {
-		const char *const current = GetConfigOption(setting.name, false, false);
-		if (strcmp(current, setting.value) != 0) {
-			set_config_option(setting.name, setting.value, PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
-		}
+		pin_setting(setting.name, setting.value);
 	}
 }
 
