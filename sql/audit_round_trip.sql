@@ -247,7 +247,9 @@ DELETE FROM big;
 COMMIT;
 SELECT last_transaction() AS id \gset
 SELECT key, action, status, command, detail FROM warden.audit_undo(:id, dry_run => true) ORDER BY key;
+\set VERBOSITY sqlstate
 SELECT warden.audit_undo(:id);
+\set VERBOSITY default
 SELECT key, status FROM warden.audit_undo(:id, on_conflict => 'force') ORDER BY key;
 SELECT * FROM big;
 RESET warden.audit_max_value;

@@ -67,17 +67,19 @@ std::string known_as(const Undo &undo) {
 
 [[noreturn]] void refuse(const std::string &subject, const Undo &obstacle) {
 	const std::string table = qualified_name(obstacle.table->oid());
-	const char *const reason = obstacle.status == "cascade" ? "rows of others would go with a row of table %s"
-	                           : obstacle.status == "lost"  ? "the log does not have all of a row of table %s"
-	                                                        : "a row of table %s has changed since";
-	std::string message = "cannot undo " + subject + ": ";
-	message += std::string(reason).replace(std::string(reason).find("%s"), 2, table);
+	const char *const reason = obstacle.status == "cascade"   ? "rows of others would go with a row"
+	                           : obstacle.status == "lost"    ? "the log does not have all of a row"
+	                           : obstacle.status == "skipped" ? "something else kept a row as it is"
+	                                                          : "a row has changed since";
+	const std::string row = known_as(obstacle).empty() ? "" : "Row " + known_as(obstacle) + ": ";
+	const std::string message =
+		"cannot undo " + subject + ": " + reason + " of table " + qualified_name(obstacle.table->oid());
 	throw Error(ERRCODE_TRIGGERED_DATA_CHANGE_VIOLATION, message)
-		.with_detail("Row " + known_as(obstacle) + ": " + obstacle.detail.value_or(""))
+		.with_detail(row + obstacle.detail.value_or(""))
 		.with_hint("See all with dry_run => true; then use on_conflict => 'skip' or 'force'.");
 }
 
-void perform(UndoPlan &plan) {
+void perform(UndoPlan &plan, const std::string &subject, OnConflict on_conflict) {
 	const std::vector<Undo *> due = plan.due();
 	std::vector<const RowStatement *> statements;
 	statements.reserve(due.size());
@@ -86,9 +88,13 @@ void perform(UndoPlan &plan) {
 	}
 	const std::vector<std::uint64_t> counts = run_as_one(statements);
 	for (std::size_t i = 0; i < due.size(); ++i) {
-		due[i]->status = counts[i] > 0 ? "done" : "skipped";
+		due[i]->status = "done";
 		if (counts[i] == 0) {
-			due[i]->detail = "A trigger or a rule has kept it from being done, or an earlier one has done it.";
+			due[i]->status = "skipped";
+			due[i]->detail = "A trigger or a rule of the table has kept it from being done.";
+			if (on_conflict == OnConflict::Abort) {
+				refuse(subject, *due[i]);
+			}
 		}
 	}
 }
@@ -102,7 +108,7 @@ Datum undo(FunctionCallInfo fcinfo, const Subject &subject, const Options &optio
 	}
 	if (!options.dry_run) {
 		add_to_context(subject.context, subject.value);
-		perform(plan);
+		perform(plan, subject.name, options.on_conflict);
 	}
 	for (const Undo &row : plan.rows()) {
 		const bool is_skipped =

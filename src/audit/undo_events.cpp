@@ -23,7 +23,7 @@ namespace {
 // A row for each column that an event is about, under its name of today.  What a row is known by: its key, else all of
 // it.  Planned each time: for this condition, and these partitions.
 constexpr const char *select_events = R"(
-SELECT e.id, e.operation::text, r.relation::oid, e.key_number IS NOT NULL,
+SELECT e.id, e.operation::text, r.relation::oid, e.key_number IS NOT NULL, e.flags & 8 = 8,
        warden.audit_today(i.before, v.columns, r.relation::oid)::text,
        warden.audit_today(i.after, v.columns, r.relation::oid)::text, c.name, c.old::text, c.new::text
 FROM (SELECT * FROM warden.audit_log e WHERE e.operation <> 'K' AND %s) e
@@ -63,11 +63,12 @@ UndoEvents read_events(const char *condition, const Args &...args) {
 	Spi spi;
 	using Text = std::optional<std::string_view>;
 	const std::string query = format(select_events, condition);
-	for (const auto &[id, operation, table, has_key, key, key_after, column, before, after] :
-	     spi.query_latest<int64, std::string_view, Oid, bool, Text, Text, Text, Text, Text>(query.c_str(), args...)) {
+	for (const auto &[id, operation, table, has_key, is_emptied, key, key_after, column, before, after] :
+	     spi.query_latest<int64, std::string_view, Oid, bool, bool, Text, Text, Text, Text, Text>(query.c_str(),
+	                                                                                              args...)) {
 		TableEvents &of_table = events[table];
 		if (!key || !key_after) {
-			of_table.is_emptied = true; // the TRUNCATE itself
+			of_table.is_emptied = of_table.is_emptied || is_emptied; // the TRUNCATE itself
 			continue;
 		}
 		if (id != last) {

@@ -39,11 +39,12 @@ std::vector<std::string> lost(const Values &values) {
 class Planner {
 public:
 	Planner(const LiveTable &table, const TableEvents &events, OnConflict on_conflict, bool locks)
-		: table_(table), events_(events), on_conflict_(on_conflict), locks_(locks) {}
+		: table_(table), events_(events), on_conflict_(on_conflict), locks_(locks),
+		  is_shared_(events.has_key && std::get<0>(Spi().query_latest<bool>(ask_deferrable, table.oid()).front())) {}
 
 	std::vector<NetChange> changes() const {
 		Identity identity{.has_key = events_.has_key, .is_taken = {}};
-		if (events_.has_key && std::get<0>(Spi().query_latest<bool>(ask_deferrable, table_.oid()).front())) {
+		if (is_shared_) {
 			identity.is_taken = [this](const std::string &key) {
 				return table_.find(members_of(key), locks_).has_value();
 			};
@@ -142,7 +143,11 @@ private:
 	}
 
 	Values known_by(const Undo &undo) const {
-		return events_.has_key ? members_of(undo.change.key_after) : table_.place_of(*undo.live);
+		Values known = events_.has_key ? members_of(undo.change.key_after) : Values();
+		if (!events_.has_key || is_shared_) {
+			known.merge(table_.place_of(*undo.live));
+		}
+		return known;
 	}
 
 	void compare(Undo &undo) const {
@@ -170,6 +175,7 @@ private:
 	const TableEvents &events_;
 	OnConflict on_conflict_;
 	bool locks_;
+	bool is_shared_; ///< rows may have one key while they are changed: then they are known by their place too
 	std::set<std::string> taken_; ///< places of rows without a key
 };
 
