@@ -1,6 +1,7 @@
 #include "audit/log_class.hpp"
 
 #include "audit/audit.hpp"
+#include "audit/transaction_index.hpp"
 
 #include "partition/bounds.hpp"
 
@@ -124,11 +125,24 @@ std::int16_t class_for(const std::optional<partition::Span> &keep) {
 	return static_cast<std::int16_t>(id);
 }
 
+namespace {
+
+void report_failure(const std::optional<Error> &error) {
+	if (error) {
+		report(WARNING, Error(error->sqlstate, format("could not maintain the audit log: %s", error->what())));
+	}
+}
+
+} // namespace
+
 void maintain_log(const Procedure &procedure) {
 	for (void (*const step)() : {index_partitions, delete_old_sessions}) {
-		if (const auto error = attempt(step)) {
-			report(WARNING, Error(error->sqlstate, format("could not maintain the audit log: %s", error->what())));
-		}
+		report_failure(attempt(step));
+		procedure.commit();
+	}
+	for (bool is_made = true; is_made;) {
+		is_made = false;
+		report_failure(attempt([&] { is_made = index_closed_partition(); }));
 		procedure.commit();
 	}
 }

@@ -58,6 +58,7 @@ RowEvent::Kind kind_of(std::string_view operation) {
 template <class... Args>
 UndoEvents read_events(const char *condition, const Args &...args) {
 	const AsExtension owner;
+	PinnedSettings::set("enable_seqscan", "off"); // a partition that nobody has analyzed is not known to be in order
 	UndoEvents events;
 	std::int64_t last = 0;
 	Spi spi;
@@ -109,6 +110,7 @@ void check(const UndoEvents &events, const std::string &what, const char *hint) 
 bool is_later(std::int64_t transaction, Timestamptz moment) {
 	const std::int32_t incarnation = track_commit_timestamp ? call(known_incarnation) : 0;
 	const AsExtension owner;
+	PinnedSettings::set("enable_seqscan", "off");
 	return std::get<0>(Spi().query_latest<bool>(ask_later, int64{transaction}, moment, incarnation).front());
 }
 
