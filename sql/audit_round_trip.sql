@@ -94,6 +94,7 @@ INSERT INTO sample SELECT n, n, true, v FROM (VALUES
 ('information_schema.sql_identifier', ARRAY['', 'a "name"']),
 ('information_schema.time_stamp', ARRAY['2000-01-01 00:00:00.12+00']),
 ('information_schema.yes_or_no', ARRAY['YES', 'NO'])) s (n, v);
+-- with a length, and of types of one's own
 INSERT INTO sample SELECT n, t, false, v FROM (VALUES
 ('char_5', 'char(5)', ARRAY['', 'ab', 'abcde', 'é']),
 ('varchar_9', 'varchar(9)', ARRAY['', 'ab  ', '123456789']),
@@ -113,6 +114,9 @@ INSERT INTO sample SELECT n, t, false, v FROM (VALUES
 ('regproc_overloaded', 'regproc', ARRAY['1395', '1396']),
 ('regoper_overloaded', 'regoper', ARRAY['96', '98']),
 ('xml_document', 'xml', ARRAY['<!DOCTYPE a [<!ENTITY e "x">]><a>&e;</a>'])) s (n, t, v);
+
+UPDATE sample SET value = value || ARRAY['infinity', '-infinity']
+WHERE name = 'interval' AND current_setting('server_version_num')::integer >= 170000;
 
 -- Those that have no values of their own in a table: their input functions refuse all.
 CREATE TABLE without_values (type text);

@@ -48,10 +48,10 @@ SELECT key, action, status FROM warden.audit_undo(target => 'item', row_key => '
 SELECT * FROM item ORDER BY id;
 -- nothing has changed since; a row that the log does not know; what is no key
 SELECT * FROM warden.audit_undo('item', '{"id": 1}', now() + interval '1 minute');
-SELECT warden.audit_undo('item', '{"id": 99}', :'moment');
-SELECT warden.audit_undo('item', '{"name": 99}', :'moment');
-SELECT warden.audit_undo('item', '{"id": 1}', '2020-01-01');
-SELECT warden.audit_undo('item', '{"id": 1}', NULL);
+SELECT warden.audit_undo('item', '{"id": 99}', :'moment'::timestamptz);
+SELECT warden.audit_undo('item', '{"name": 99}', :'moment'::timestamptz);
+SELECT warden.audit_undo('item', '{"id": 1}', '2020-01-01'::timestamptz);
+SELECT warden.audit_undo('item', '{"id": 1}', NULL::timestamptz);
 -- a transaction that goes on over the moment is not there yet
 BEGIN;
 UPDATE item SET name = 'a' WHERE id = 2;
