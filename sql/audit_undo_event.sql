@@ -149,6 +149,27 @@ SELECT status, detail FROM warden.audit_undo(last_transaction());
 SELECT status, detail FROM warden.audit_undo(last_transaction(), 'skip');
 TABLE emptied;
 
+-- what is in a partition whose time is over is found by an index that maintenance makes
+CREATE VIEW first_day AS SELECT min(lower_bound::timestamptz) AS begin FROM warden.partitions WHERE parent = 'warden.audit_log_1'::regclass;
+DO $$ BEGIN
+    EXECUTE (SELECT format('CREATE TABLE warden.closed PARTITION OF warden.audit_log_1 FOR VALUES FROM (%L) TO (%L)', begin - interval '1 day', begin)
+             FROM first_day);
+END $$;
+UPDATE item SET name = 'moved' WHERE id = 5;
+SELECT last_transaction() AS id \gset
+WITH moved AS (DELETE FROM warden.audit_log WHERE transaction = :id RETURNING *)
+INSERT INTO warden.audit_log
+SELECT id, first_day.begin, transaction, session, key_number, relation, version, class, flags, operation, key, before, after
+FROM moved, first_day;
+CALL warden.maintain();
+SELECT pg_get_indexdef(indexrelid) FROM pg_index WHERE indrelid = 'warden.closed'::regclass;
+SELECT indexrelid AS index FROM pg_index WHERE indrelid = 'warden.closed'::regclass \gset
+CALL warden.maintain();
+SELECT indexrelid = :index AS same FROM pg_index WHERE indrelid = 'warden.closed'::regclass;
+SELECT key, action, status FROM warden.audit_undo(:id);
+SELECT name FROM item WHERE id = 5;
+DROP VIEW first_day;
+
 DROP TABLE item, heir, loose, secret, parted, emptied;
 DROP FUNCTION last_event(), last_transaction(), keep();
 -- The tests of other features count sets of partitions: the log's are not left there.

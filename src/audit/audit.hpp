@@ -4,9 +4,10 @@
 // capture_plan and version (what is known of a table), images (rows as JSON), incarnation (numbers for ever), written,
 // context and session_rows (who, and what for), log_writer (into the log), capture and truncate (the triggers),
 // relations, enable and enrolment (tables and schemas into and out of the audit), ddl (what becomes of them), log_class
-// (how long events are kept); for reading: decoders (values again), readable (who may), row_keys, key_lives and history
-// (of one row), as_of_merge (plain logic), past_table, log_rows and as_of (a whole table), marks; and net_change (plain
-// logic), live_table and undo; soft_delete.
+// (how long events are kept), transaction_index (how those of a transaction are found); for reading: decoders (values
+// again), readable (who may), row_keys, key_lives and history (of one row), as_of_merge (plain logic), past_table,
+// log_rows and as_of (a whole table), marks; for undo: net_change (plain logic), undo_events, live_table, cascades,
+// undo_plan and undo; soft_delete.
 #pragma once
 
 #include "pg/procedure.hpp"
