@@ -103,7 +103,7 @@ std::vector<Values> Cascades::referring(const ForeignKey &key, const LiveTable &
 
 std::vector<Taken> Cascades::of_deletion(Oid table, const Values &row, const IsOurs &is_ours) {
 	std::vector<Taken> taken;
-	std::set<std::string> seen{place_of(row)};
+	std::set<std::string, ByText> seen{place_of(row)};
 	std::deque<std::pair<Oid, Values>> doomed{{table, row}};
 	while (!doomed.empty()) {
 		check_for_interrupts();
@@ -155,12 +155,13 @@ std::vector<Taken> Cascades::of_update(Oid table, const Values &row, const Value
 
 std::vector<Oid> by_reference(const std::vector<Oid> &tables) {
 	std::vector<Oid> sorted;
-	std::set<Oid> seen;
+	std::vector<Oid> seen;
 	// Where they refer to each other in a circle, one of them comes first all the same.
 	const std::function<void(Oid)> visit = [&](Oid table) {
-		if (!std::ranges::count(tables, table) || !seen.insert(table).second) {
+		if (std::ranges::count(tables, table) == 0 || std::ranges::count(seen, table) > 0) {
 			return;
 		}
+		seen.push_back(table);
 		std::vector<Oid> references;
 		{
 			const PinnedSettings settings;

@@ -111,7 +111,7 @@ struct Found {
 
 Found read_rows(const char *query, const Given *given, int count, long most) {
 	SPI_connect();
-	Bound bound = bind(given, count);
+	const Bound bound = bind(given, count);
 	const int result = SPI_execute_with_args(query, bound.count, bound.types, bound.values, bound.nulls, false, most);
 	if (result != SPI_OK_SELECT) {
 		elog(ERROR, "could not read rows: %s", SPI_result_code_string(result));
@@ -127,7 +127,7 @@ Found read_rows(const char *query, const Given *given, int count, long most) {
 
 std::uint64_t run_without_triggers(const char *sql, const Given *given, int count) {
 	SPI_connect();
-	Bound bound = bind(given, count);
+	const Bound bound = bind(given, count);
 	const SPIPlanPtr plan = SPI_prepare(sql, bound.count, bound.types);
 	const int result = plan == nullptr ? SPI_result
 	                                   : SPI_execute_snapshot(plan, bound.values, bound.nulls, InvalidSnapshot,
@@ -300,6 +300,7 @@ std::vector<Values> LiveTable::find_all(const std::string &condition, const std:
 	const ScratchMemory memory;
 	const Found found = call([&] { return read_rows(query.c_str(), data, count, most); });
 	std::vector<Values> rows;
+	rows.reserve(found.count);
 	for (std::size_t i = 0; i < found.count; ++i) {
 		rows.push_back(read_members(select_members, Json{PointerGetDatum(found.rows[i])}));
 	}

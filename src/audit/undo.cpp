@@ -66,7 +66,6 @@ std::string known_as(const Undo &undo) {
 }
 
 [[noreturn]] void refuse(const std::string &subject, const Undo &obstacle) {
-	const std::string table = qualified_name(obstacle.table->oid());
 	const char *const reason = obstacle.status == "cascade"   ? "rows of others would go with a row"
 	                           : obstacle.status == "lost"    ? "the log does not have all of a row"
 	                           : obstacle.status == "skipped" ? "something else kept a row as it is"
@@ -84,7 +83,9 @@ void perform(UndoPlan &plan, const std::string &subject, OnConflict on_conflict)
 	std::vector<const RowStatement *> statements;
 	statements.reserve(due.size());
 	for (const Undo *const undo : due) {
-		statements.push_back(&*undo->statement);
+		if (undo->statement) { // what is due has one
+			statements.push_back(&*undo->statement);
+		}
 	}
 	const std::vector<std::uint64_t> counts = run_as_one(statements);
 	for (std::size_t i = 0; i < due.size(); ++i) {

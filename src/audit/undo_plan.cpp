@@ -144,14 +144,14 @@ private:
 
 	Values known_by(const Undo &undo) const {
 		Values known = events_.has_key ? members_of(undo.change.key_after) : Values();
-		if (!events_.has_key || is_shared_) {
+		if (undo.live && (!events_.has_key || is_shared_)) {
 			known.merge(table_.place_of(*undo.live));
 		}
 		return known;
 	}
 
 	void compare(Undo &undo) const {
-		const std::vector<std::string> names = differing(*undo.live, undo.change.after);
+		const auto names = undo.live ? differing(*undo.live, undo.change.after) : std::vector<std::string>();
 		if (!names.empty()) {
 			conflict(undo, "Changed since: " + list(names) + ".");
 		}
@@ -176,7 +176,7 @@ private:
 	OnConflict on_conflict_;
 	bool locks_;
 	bool is_shared_; ///< rows may have one key while they are changed: then they are known by their place too
-	std::set<std::string> taken_; ///< places of rows without a key
+	std::set<std::string, ByText> taken_; ///< places of rows without a key
 };
 
 std::string describe(const std::vector<Taken> &taken) {
@@ -221,7 +221,7 @@ UndoPlan::UndoPlan(const UndoEvents &events, OnConflict on_conflict, bool locks)
 // What is left undone for what it would take with it, takes no rows with it that the undo itself takes: then those that
 // refer to these are looked at again.
 void UndoPlan::add_cascades(OnConflict on_conflict, bool locks) {
-	std::map<std::string, const Undo *> ours;
+	std::map<std::string, const Undo *, ByText> ours;
 	for (const Undo &undo : rows_) {
 		if (undo.live) {
 			ours.emplace(place_of(*undo.live), &undo);
