@@ -21,11 +21,11 @@ using namespace pg;
 namespace {
 
 // A row for each column that an event is about, under its name of today.  What a row is known by: its key, else all of
-// it.  Planned each time: for this condition, and these partitions.
+// it; said once.  Planned each time: for this condition, and these partitions.
 constexpr const char *select_events = R"(
 SELECT e.id, e.operation::text, r.relation::oid, e.key_number IS NOT NULL, e.flags & 8 = 8,
-       warden.audit_today(i.before, v.columns, r.relation::oid)::text,
-       warden.audit_today(i.after, v.columns, r.relation::oid)::text, c.name, c.old::text, c.new::text
+       CASE WHEN coalesce(c.n, 1) = 1 THEN warden.audit_today(i.before, v.columns, r.relation::oid)::text END,
+       CASE WHEN coalesce(c.n, 1) = 1 THEN warden.audit_today(i.after, v.columns, r.relation::oid)::text END, c.name, c.old::text, c.new::text
 FROM (SELECT * FROM warden.audit_log e WHERE e.operation <> 'K' AND %s) e
 JOIN warden.audit_relations r ON r.id = e.relation
 JOIN warden.audit_versions v ON v.id = e.version
@@ -36,11 +36,11 @@ LEFT JOIN LATERAL (SELECT jsonb_object_agg(n.key, coalesce(e.after->n.key, n.val
 CROSS JOIN LATERAL (SELECT CASE WHEN e.key_number IS NOT NULL THEN k.key ELSE coalesce(e.before, e.after) END,
                            CASE WHEN e.key_number IS NOT NULL THEN coalesce(a.key, k.key)
                                 ELSE coalesce(e.before || e.after, e.before, e.after) END OFFSET 0) i (before, after)
-LEFT JOIN LATERAL (SELECT coalesce(o.key, n.key) AS name, o.value AS old, n.value AS new
+LEFT JOIN LATERAL (SELECT coalesce(o.key, n.key) AS name, o.value AS old, n.value AS new, row_number() OVER () AS n
                    FROM jsonb_each(warden.audit_today(e.before, v.columns, r.relation::oid)) o
                    FULL JOIN jsonb_each(warden.audit_today(e.after, v.columns, r.relation::oid)) n ON n.key = o.key
                    WHERE e.operation <> 'U' OR n.key IS NOT NULL) c ON true
-ORDER BY e.id)";
+ORDER BY e.id, c.n)";
 
 // $1 the transaction, $2 the moment, $3 the incarnation whose transactions have a time of commit, or 0.
 constinit Statement ask_later{R"(
@@ -68,14 +68,14 @@ UndoEvents read_events(const char *condition, const Args &...args) {
 	     spi.query_latest<int64, std::string_view, Oid, bool, bool, Text, Text, Text, Text, Text>(query.c_str(),
 	                                                                                              args...)) {
 		TableEvents &of_table = events[table];
-		if (!key || !key_after) {
-			of_table.is_emptied = of_table.is_emptied || is_emptied; // the TRUNCATE itself
-			continue;
-		}
 		if (id != last) {
+			last = id;
+			if (!key || !key_after) {
+				of_table.is_emptied = of_table.is_emptied || is_emptied; // the TRUNCATE itself
+				continue;
+			}
 			of_table.events.push_back({kind_of(operation), std::string(*key), std::string(*key_after), {}, {}});
 			of_table.has_key = has_key;
-			last = id;
 		}
 		if (column && before) {
 			of_table.events.back().before.emplace(*column, *before);
