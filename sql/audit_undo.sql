@@ -80,16 +80,11 @@ SELECT count(*) FROM book WHERE id = 10;
 SELECT warden.audit_undo(NULL);
 SELECT warden.audit_undo(1);
 SELECT warden.audit_undo(:id, 'ignore');
-CREATE TABLE keyless (a integer);
-SELECT status FROM warden.audit_enable('keyless');
-INSERT INTO keyless VALUES (1);
-SELECT last_transaction() AS keyless \gset
-SELECT warden.audit_undo(:keyless);
 CREATE ROLE warden_reader;
 SET ROLE warden_reader;
 SELECT warden.audit_undo(:id);
 RESET ROLE;
-GRANT EXECUTE ON FUNCTION warden.audit_undo TO warden_reader;
+GRANT EXECUTE ON FUNCTION warden.audit_undo(bigint, text, boolean, bigint) TO warden_reader;
 GRANT USAGE ON SCHEMA warden TO warden_reader;
 SET ROLE warden_reader;
 SELECT warden.audit_undo(:id);
@@ -101,7 +96,7 @@ SELECT warden.audit_undo(:id);
 RESET ROLE;
 
 DROP FUNCTION last_transaction();
-DROP TABLE book, author, keyless, book_before, author_before CASCADE;
-REVOKE EXECUTE ON FUNCTION warden.audit_undo FROM warden_reader;
+DROP TABLE book, author, book_before, author_before CASCADE;
+REVOKE EXECUTE ON FUNCTION warden.audit_undo(bigint, text, boolean, bigint) FROM warden_reader;
 REVOKE USAGE ON SCHEMA warden FROM warden_reader;
 DROP ROLE warden_reader;

@@ -59,11 +59,6 @@ FROM warden.audit_marks m JOIN warden.audit_log e
 WHERE m.id = $2
 ORDER BY e.id DESC)";
 
-constinit Statement select_declared{R"(
-SELECT r.id, r.since, r.since > $2, coalesce(clock_timestamp() - c.keep > $2, false)
-FROM warden.audit_relations r JOIN warden.audit_classes c ON c.id = r.class
-WHERE r.relation = $1 AND r.until IS NULL)"};
-
 constinit Statement select_mark{"SELECT at FROM warden.audit_marks WHERE id = $1"};
 
 std::string_view bytes_of(const Jsonb *json) {
@@ -98,7 +93,7 @@ public:
 			}
 		});
 		const AsOwner owner(owner_);
-		call(pin_value_settings);
+		call(pin_reading_settings);
 		for (const PastRow &row : rows_.rows()) {
 			if (row.is_there && !row.is_live) {
 				const ScratchMemory memory;
@@ -408,25 +403,6 @@ Oid table_of(FunctionCallInfo fcinfo) {
 			.with_hint("Type NULL::name_of_the_table.");
 	}
 	return table;
-}
-
-/// The number of the relation whose log reaches back to the moment.
-std::int32_t relation_at(Oid table, Timestamptz moment) {
-	const AsExtension owner;
-	Spi spi;
-	const auto declared = spi.query<int32, Timestamptz, bool, bool>(select_declared, table, moment);
-	if (declared.empty()) {
-		throw Error(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
-		            format("table %s is not audited any more", qualified_name(table).c_str()))
-			.with_hint("Read warden.audit_events.");
-	}
-	const auto [relation, since, is_before, is_deleted] = declared.front();
-	if (is_before || is_deleted) {
-		throw Error(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
-		            format("the audit log of table %s does not reach back so far", qualified_name(table).c_str()))
-			.with_detail(is_before ? "It has been audited only since later." : "Its events are not kept that long.");
-	}
-	return relation;
 }
 
 } // namespace

@@ -3,10 +3,10 @@
 // Reading order: json_layout and number_layout (plain logic: the bytes of jsonb), encoders (values by their type),
 // capture_plan and version (what is known of a table), images (rows as JSON), incarnation (numbers for ever), written,
 // context and session_rows (who, and what for), event and event_order, log_writer (into the log), capture and truncate
-// (the triggers), dropped_column, relations, enable and enrolment (tables and schemas into and out of the audit), concern
-// and ddl (what becomes of them), log_class (how long events are kept), confidential (tables beside the log), log_purge
-// and log_freeze (what becomes of old ones), transaction_index, stopwatch and costs (what it costs).
-// For reading: decoders (values again), readable (who may), row_keys, key_lives and history (of one row), as_of_merge
+// (the triggers), dropped_column, relations, enable and enrolment (tables and schemas into and out of the audit),
+// concern and ddl (what becomes of them), log_class (how long events are kept), confidential (tables beside the log),
+// log_purge and log_freeze (what becomes of old ones), transaction_index, stopwatch and costs (what it costs). For
+// reading: decoders (values again), readable (who may), row_keys, key_lives and history (of one row), as_of_merge
 // (plain logic), past_table, log_rows and as_of (a whole table), marks.
 // For taking back: net_change (plain logic), live_table, undo_events, cascades, undo_plan and undo; soft_delete.
 // From others: peer_log, imported_row, import_target and import_log.

@@ -459,7 +459,7 @@ COMMENT ON TABLE warden.audit_contexts IS
 COMMENT ON TABLE warden.audit_changes IS
     'What changed in the definition of audited relations. Read the view audit_ddl.';
 COMMENT ON TABLE warden.audit_log IS
-    'The log, one row an event. operation: I, U, D; T for what TRUNCATE took and, without "before", for TRUNCATE itself; K for the key that the UPDATE before it changed to. key_number: the key, if it is one whole number, else the hash of key. flags: 1 the key changed, 2 a value was too long, 4 written with session_replication_role = replica, 8 the values of a column that was dropped. session: 0 if the log that it was imported from does not know it. Read the view audit_events.';
+    'The log, one row an event. operation: I, U, D; T for what TRUNCATE took and, without "before", for TRUNCATE itself; K for the key that the UPDATE before it changed to. key_number: the key, if it is one whole number, else the hash of key. flags: 1 the key changed, 2 a value was too long, 4 written with session_replication_role = replica, 8 the values of a column that was dropped, 16 a TRUNCATE whose rows are not in the log. session: 0 if the log that it was imported from does not know it. Read the view audit_events.';
 
 COMMENT ON SEQUENCE warden.audit_relations_id_seq IS 'Numbers of audited relations.';
 COMMENT ON SEQUENCE warden.audit_versions_id_seq IS 'Numbers of versions of their columns.';

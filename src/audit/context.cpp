@@ -46,12 +46,12 @@ void init() {
 	}
 }
 
-void add_to_context(const char *name, std::int64_t value) {
+void add_to_context(const char *name, const std::string &value) {
 	Spi spi;
 	const std::string old = current_context();
 	const auto merged = spi.query<std::string_view>(
-		"SELECT (coalesce(nullif($1, '')::jsonb, '{}') || jsonb_build_object($2, $3))::text", old, std::string(name),
-		int64{value});
+		"SELECT (coalesce(nullif($1, '')::jsonb, '{}') || jsonb_build_object($2, $3::jsonb))::text", old,
+		std::string(name), value);
 	const std::string text(std::get<0>(merged.front()));
 	call(set_context, text.c_str());
 }

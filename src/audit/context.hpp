@@ -6,14 +6,14 @@
 
 #include "pg/server.hpp"
 
-#include <cstdint>
+#include <string>
 
 namespace warden::audit {
 
 /// Server code.  The JSON text of the context, or an empty string.
 const char *current_context();
 
-/// Adds a number to the context of the transaction.
-void add_to_context(const char *name, std::int64_t value);
+/// Adds a value, which is JSON, to the context of the transaction.
+void add_to_context(const char *name, const std::string &value);
 
 } // namespace warden::audit

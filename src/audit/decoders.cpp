@@ -108,6 +108,12 @@ Decoder decoder_for(Oid type, std::int32_t modifier) {
 	return decoder;
 }
 
+void pin_reading_settings() {
+	pin_value_settings();
+	pin_setting("xmloption", "content");
+	pin_setting("array_nulls", "on");
+}
+
 Decoded decode(const Decoder &decoder, const JsonbValue &given, Datum &out) {
 	JsonbValue value = given;
 	if (value.type == jbvNull) {

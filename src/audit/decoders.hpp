@@ -36,7 +36,10 @@ enum class Decoded : std::uint8_t {
 	Lost ///< it was too long for the log
 };
 
-/// Reads a value, into the current memory context, under the settings of pin_value_settings().
+/// Pins the settings of pin_value_settings(), and those that input functions ask for.
+void pin_reading_settings();
+
+/// Reads a value, into the current memory context, under the settings of pin_reading_settings().
 Decoded decode(const Decoder &decoder, const JsonbValue &value, Datum &out);
 
 /// The member of an object; false if there is none.

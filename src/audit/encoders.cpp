@@ -221,12 +221,26 @@ Item jsonb_item(Datum value) {
 
 Item big_item(const Encoder &encoder, Datum value, Writing &writing);
 
+// A function or an operator by its name, which is all that its type writes; by its number if several have that name.
+const char *unique_name(const Encoder &encoder, const char *name) {
+	if (encoder.type != REGPROCOID && encoder.type != REGOPEROID) {
+		return name;
+	}
+	LOCAL_FCINFO(find, 1);
+	InitFunctionCallInfoData(*find, nullptr, 1, InvalidOid, nullptr, nullptr);
+	find->args[0].value = CStringGetTextDatum(name);
+	find->args[0].isnull = false;
+	encoder.type == REGPROCOID ? to_regproc(find) : to_regoper(find);
+	return find->isnull ? nullptr : name;
+}
+
 Item output_item(const Encoder &encoder, Datum value, Writing &writing) {
 	if (encoder.is_pinned) {
 		pin_settings(writing);
 	}
 	FmgrInfo output = encoder.output;
-	return string_item(OutputFunctionCall(&output, value));
+	const char *const text = unique_name(encoder, OutputFunctionCall(&output, value));
+	return string_item(text != nullptr ? text : psprintf("%u", DatumGetObjectId(value)));
 }
 
 Item array_item(const Encoder &encoder, Datum value, Writing &writing) {
@@ -291,12 +305,15 @@ bool is_big(const Encoder &encoder, Datum value, const Writing &writing) {
 
 } // namespace
 
+void pin_setting(const char *name, const char *value) {
+	if (strcmp(GetConfigOption(name, false, false), value) != 0) {
+		set_config_option(name, value, PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
+	}
+}
+
 void pin_value_settings() {
 	for (const Setting &setting : pinned) {
-		const char *const current = GetConfigOption(setting.name, false, false);
-		if (strcmp(current, setting.value) != 0) {
-			set_config_option(setting.name, setting.value, PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
-		}
+		pin_setting(setting.name, setting.value);
 	}
 }
 

@@ -66,6 +66,7 @@ void end_writing(Writing &writing);
 
 /// Pins the settings that the text of values depends on, until the current nesting level of settings ends.
 void pin_value_settings();
+void pin_setting(const char *name, const char *value);
 
 /// A string, and an object, as a value of their own.
 Item string_item(const char *text);

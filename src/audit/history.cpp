@@ -2,6 +2,8 @@
 //
 // The invariant: it is one row whose events are returned, also where its key was changed; and of each event that alone
 // that the reader may read.
+#include "audit/history.hpp"
+
 #include "audit/audit.hpp"
 
 #include "audit/key_lives.hpp"
@@ -64,6 +66,7 @@ struct Found {
 	std::optional<Value<INETOID>> client_address;
 	std::optional<Json> context;
 	std::optional<Json> other_key;
+	std::int64_t key_number;
 };
 
 const char *operation_name(char operation) {
@@ -117,7 +120,7 @@ private:
 					 table_.reader, table_.is_whole)) {
 				events.push_back({id, at, transaction, xid, relation, name, operation.front(),
 				                  is_changed && operation.front() == 'U', row_key, before, after, session_role,
-				                  active_role, application, client, context, other_key});
+				                  active_role, application, client, context, other_key, form.number});
 			}
 		}
 		std::ranges::sort(events, {}, &Found::id);
@@ -175,7 +178,17 @@ private:
 
 } // namespace
 
-/// audit_history(target regclass, key jsonb) returns table (the columns of audit_events)
+std::vector<HistoryEvent> history_of(const Readable &table, Json key) {
+	History history(table);
+	history.add(key);
+	std::vector<HistoryEvent> events;
+	for (const auto &[id, event] : history.events()) {
+		events.push_back({id, event.at, event.transaction, event.key_number});
+	}
+	return events;
+}
+
+/// audit_history(target regclass, row_key jsonb) returns table (the columns of audit_events)
 PG_FUNCTION(audit_history) {
 	ResultSet<int64, Timestamptz, int64, std::optional<Value<XID8OID>>, std::optional<Oid>, std::string_view,
 	          std::string, std::optional<Json>, std::optional<Json>, std::optional<Json>, Role, Role,

@@ -3,6 +3,7 @@
 #include "audit/audit.hpp"
 #include "audit/log_class.hpp"
 #include "audit/relations.hpp"
+#include "audit/transaction_index.hpp"
 
 #include "partition/bounds.hpp"
 
@@ -103,11 +104,24 @@ void delete_unnamed() {
 	}
 }
 
+namespace {
+
+void report_failure(const std::optional<Error> &error) {
+	if (error) {
+		report(WARNING, Error(error->sqlstate, format("could not maintain the audit log: %s", error->what())));
+	}
+}
+
+} // namespace
+
 void maintain_log(const Procedure &procedure) {
 	for (void (*const step)() : {index_partitions, close_gone, delete_strays, delete_unnamed, warn_of_all_gaps}) {
-		if (const auto error = attempt(step)) {
-			report(WARNING, Error(error->sqlstate, format("could not maintain the audit log: %s", error->what())));
-		}
+		report_failure(attempt(step));
+		procedure.commit();
+	}
+	for (bool is_made = true; is_made;) {
+		is_made = false;
+		report_failure(attempt([&] { is_made = index_closed_partition(); }));
 		procedure.commit();
 	}
 }

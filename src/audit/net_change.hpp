@@ -5,7 +5,9 @@
 // to the first, gives.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <string>
 #include <vector>
@@ -25,7 +27,7 @@ struct RowEvent {
 	enum class Kind { Insert, Update, Delete };
 
 	Kind kind;
-	std::string key; ///< before it
+	std::string key; ///< before it; of a row without a key, all of it
 	std::string key_after;
 	Values before;
 	Values after;
@@ -39,10 +41,21 @@ struct NetChange {
 	std::string key_after;
 	Values before; ///< of a row that is gone, all; else those that differ
 	Values after;
+	std::size_t last; ///< the place of its last event
+};
+
+/// What rows are known by.
+struct Identity {
+	/// False: by all that they are, so that there may be several of one key, and one is as good as another.
+	bool has_key = true;
+
+	/// Of a key that rows may share while a statement gives them other ones, as its constraint is deferrable: whether a
+	/// row has it after all the events.  Empty of other keys: an event of a key is of the row that got it last.
+	std::function<bool(const std::string &)> is_taken;
 };
 
 /// The net changes of events, which are in their order: in the order of the rows' first events.  A row that came and
 /// went, or is again what it was, has none.
-std::vector<NetChange> net_changes(const std::vector<RowEvent> &events);
+std::vector<NetChange> net_changes(const std::vector<RowEvent> &events, const Identity &identity = {});
 
 } // namespace warden::audit

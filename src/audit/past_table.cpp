@@ -1,5 +1,7 @@
 #include "audit/past_table.hpp"
 
+#include "pg/error.hpp"
+#include "pg/names.hpp"
 #include "pg/security.hpp"
 #include "pg/spi.hpp"
 
@@ -31,6 +33,11 @@ constinit Statement select_then{R"(
 SELECT c->>'name', (c->>'number')::integer
 FROM (SELECT before FROM warden.audit_changes WHERE relation = $1 AND at > $2 AND before IS NOT NULL ORDER BY id LIMIT 1) b,
      jsonb_array_elements(b.before) c)"};
+
+constinit Statement select_declared{R"(
+SELECT r.id, r.since, r.since > $2, coalesce(clock_timestamp() - c.keep > $2, false)
+FROM warden.audit_relations r JOIN warden.audit_classes c ON c.id = r.class
+WHERE r.relation = $1 AND r.until IS NULL)"};
 
 bool can_fail(const Decoder &decoder) {
 	return decoder.form == Encoder::Form::Output ||
@@ -123,6 +130,24 @@ PastTable past_table(std::int32_t relation, Oid table, TimestampTz moment) {
 	read_versions(spi, past, relation);
 	leave_out_later_columns(spi, past, relation, moment);
 	return past;
+}
+
+std::int32_t relation_at(Oid table, Timestamptz moment) {
+	const AsExtension owner;
+	Spi spi;
+	const auto declared = spi.query<int32, Timestamptz, bool, bool>(select_declared, table, moment);
+	if (declared.empty()) {
+		throw Error(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
+		            format("table %s is not audited any more", qualified_name(table).c_str()))
+			.with_hint("Read warden.audit_events.");
+	}
+	const auto [relation, since, is_before, is_deleted] = declared.front();
+	if (is_before || is_deleted) {
+		throw Error(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
+		            format("the audit log of table %s does not reach back so far", qualified_name(table).c_str()))
+			.with_detail(is_before ? "It has been audited only since later." : "Its events are not kept that long.");
+	}
+	return relation;
 }
 
 } // namespace warden::audit

@@ -6,6 +6,8 @@
 
 #include "audit/decoders.hpp"
 
+#include "pg/datum.hpp"
+
 #include <map>
 #include <string>
 #include <string_view>
@@ -50,6 +52,9 @@ struct PastTable {
 	std::vector<std::string> dropped;    ///< was there then, and is no more
 	std::vector<std::string> not_logged; ///< left out of the log
 };
+
+/// The number of a table, in audit_relations, whose log reaches back to a moment; error 55000 if it does not.
+std::int32_t relation_at(Oid table, pg::Timestamptz moment);
 
 /// Of a relation in audit_relations whose table this is.
 PastTable past_table(std::int32_t relation, Oid table, TimestampTz moment);

@@ -147,7 +147,7 @@ private:
 } // namespace
 
 KeyForm key_form(const KeyPart *parts, std::size_t count) {
-	pin_value_settings();
+	pin_reading_settings();
 	auto *const members = static_cast<Member *>(palloc(sizeof(Member) * (count + 1)));
 	Writing writing = begin_writing();
 	for (std::size_t i = 0; i < count; ++i) {

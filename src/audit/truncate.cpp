@@ -45,6 +45,9 @@ void capture_truncate(const CapturePlan &plan, Relation table) {
 	// Of a partitioned table, each partition tells.
 	if (!is_whole) {
 		Event event = event_of(plan, Operation::Truncate);
+		if (plan.on_truncate == OnTruncate::Event) {
+			event.flags = static_cast<std::int16_t>(event.flags | flag::without_rows);
+		}
 		write(event, plan, table, false);
 	}
 }

@@ -3,7 +3,9 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <random>
+#include <set>
 
 namespace warden::audit {
 
@@ -57,6 +59,47 @@ TEST(NetChange, KeysThatAreHandedOn) {
 	EXPECT_EQ(changes[0].key_after, "2");
 	EXPECT_EQ(changes[1].key, "2");
 	EXPECT_EQ(changes[1].key_after, "1");
+}
+
+TEST(NetChange, KeysThatRowsShareForAWhile) {
+	const auto is_taken = [](const std::string &key) { return key != "1"; };
+	// All keys are one more: each row leaves its key after another has come to it.
+	const std::vector<RowEvent> shift{{Kind::Update, "1", "2", {{"k", "1"}}, {{"k", "2"}}},
+	                                  {Kind::Update, "2", "3", {{"k", "2"}}, {{"k", "3"}}},
+	                                  {Kind::Update, "3", "4", {{"k", "3"}}, {{"k", "4"}}}};
+	auto changes = net_changes(shift, {.has_key = true, .is_taken = is_taken});
+	ASSERT_EQ(changes.size(), 3u);
+	for (const NetChange &change : changes) {
+		EXPECT_EQ(change.before.at("k"), change.key);
+		EXPECT_EQ(change.after.at("k"), change.key_after);
+	}
+	// The same of one row, as nobody has the keys between.
+	changes = net_changes(shift, {.has_key = true, .is_taken = [](const std::string &key) { return key == "4"; }});
+	ASSERT_EQ(changes.size(), 1u);
+	EXPECT_EQ(changes[0].key, "1");
+	EXPECT_EQ(changes[0].key_after, "4");
+	// Two that exchange them.
+	changes = net_changes(
+		{{Kind::Update, "1", "2", {{"k", "1"}}, {{"k", "2"}}}, {Kind::Update, "2", "1", {{"k", "2"}}, {{"k", "1"}}}},
+		{.has_key = true, .is_taken = [](const std::string &) { return true; }});
+	EXPECT_EQ(changes.size(), 2u);
+}
+
+TEST(NetChange, RowsWithoutAKeyAreCounted) {
+	Identity identity;
+	identity.has_key = false;
+	const auto changes = net_changes({insertion("x", {{"a", "x"}}),
+	                                  insertion("x", {{"a", "x"}}),
+	                                  {Kind::Update, "x", "y", {{"a", "x"}}, {{"a", "y"}}},
+	                                  deletion("x", {{"a", "x"}}),
+	                                  deletion("x", {{"a", "x"}}),
+	                                  {Kind::Update, "z", "y", {{"a", "z"}}, {{"a", "y"}}}},
+	                                 identity);
+	// Of the three, one was there and is gone, one came and is y, and one was z.
+	ASSERT_EQ(changes.size(), 3u);
+	EXPECT_EQ(std::ranges::count_if(changes, [](const NetChange &c) { return c.existed && !c.exists; }), 1);
+	EXPECT_EQ(std::ranges::count_if(changes, [](const NetChange &c) { return !c.existed && c.exists; }), 1);
+	EXPECT_EQ(std::ranges::count_if(changes, [](const NetChange &c) { return c.exists && c.key_after == "y"; }), 2);
 }
 
 // A random event of the table, which is done to it.
@@ -132,6 +175,46 @@ TEST(NetChange, TakenBackGivesWhatWasThere) {
 		}
 		take_back(table, net_changes(events));
 		ASSERT_EQ(table, before);
+	}
+}
+
+/// Rows without a key, in any number.
+using Bag = std::multiset<std::string>;
+
+TEST(NetChange, TakenBackWithoutAKey) {
+	std::mt19937 random(2);
+	Identity identity;
+	identity.has_key = false;
+	for (int round = 0; round < 2000; ++round) {
+		Bag bag{"0", "0", "1", "2"};
+		const Bag before = bag;
+		std::vector<RowEvent> events;
+		for (std::size_t i = random() % 12; i > 0; --i) {
+			const std::string one = std::to_string(random() % 4);
+			const std::string other = std::to_string(random() % 4);
+			const auto found = bag.find(one);
+			if (found == bag.end()) {
+				events.push_back(insertion(one, {{"a", one}}));
+				bag.insert(one);
+			} else if (random() % 2 == 0 || one == other) {
+				events.push_back(deletion(one, {{"a", one}}));
+				bag.erase(found);
+			} else {
+				events.push_back({Kind::Update, one, other, {{"a", one}}, {{"a", other}}});
+				bag.erase(found);
+				bag.insert(other);
+			}
+		}
+		for (const NetChange &change : net_changes(events, identity)) {
+			if (change.exists) {
+				ASSERT_TRUE(bag.contains(change.key_after));
+				bag.erase(bag.find(change.key_after));
+			}
+			if (change.existed) {
+				bag.insert(change.before.contains("a") ? change.before.at("a") : change.key);
+			}
+		}
+		ASSERT_EQ(bag, before);
 	}
 }
 
