@@ -105,6 +105,8 @@ private:
 		std::vector<Found> events;
 		for (const RowKey &form : row_keys(table_, key)) {
 			const AsExtension owner;
+			// The plan lasts: partitions that are empty when it is made will be large.
+			PinnedSettings::set("enable_seqscan", "off");
 			for (const auto &[id, at, transaction, xid, relation, name, operation, is_changed, row_key, before, after,
 			                  session_role, active_role, application, client, context, other_key] :
 			     spi_.query<int64, Timestamptz, int64, Value<XID8OID>, std::optional<Oid>, std::string_view,

@@ -62,16 +62,14 @@ CREATE FUNCTION warden.audit_blame(target regclass, row_key jsonb)
     LANGUAGE sql STABLE STRICT PARALLEL UNSAFE ROWS 20
     BEGIN ATOMIC
         WITH history AS MATERIALIZED (SELECT * FROM warden.audit_history(target, row_key))
-        SELECT a.attname, e.value, e.at, e.transaction_id, e.session_role, e.active_role, e.application_name,
-               e.client_address, e.context
-        FROM pg_attribute a,
-             LATERAL (SELECT h.new->a.attname::text AS value, h.*
-                      FROM history h
-                      WHERE h.new ? a.attname::text
-                        AND h.id > ALL (SELECT d.id FROM history d WHERE d.operation IN ('DELETE', 'TRUNCATE'))
-                      ORDER BY h.id DESC LIMIT 1) e
-        WHERE a.attrelid = coalesce(pg_partition_root(target)::oid, target) AND a.attnum > 0 AND NOT a.attisdropped
-        ORDER BY a.attnum;
+        SELECT DISTINCT ON (a.attnum) a.attname, n.value, h.at, h.transaction_id, h.session_role, h.active_role,
+               h.application_name, h.client_address, h.context
+        FROM history h
+        CROSS JOIN LATERAL jsonb_each(h.new) n
+        JOIN pg_attribute a ON a.attname = n.key AND a.attrelid = coalesce(pg_partition_root(target)::oid, target)
+                               AND a.attnum > 0 AND NOT a.attisdropped
+        WHERE h.id > coalesce((SELECT max(d.id) FROM history d WHERE d.operation IN ('DELETE', 'TRUNCATE')), 0)
+        ORDER BY a.attnum, h.id DESC;
     END;
 
 COMMENT ON FUNCTION warden.audit_names(jsonb, oid, oid, boolean) IS
