@@ -92,6 +92,7 @@ void read_versions(Spi &spi, PastTable &past, std::int32_t relation) {
 				are_todays &&
 				(!column.is_key || (column.today >= 0 && past.columns[static_cast<std::size_t>(column.today)].is_key));
 		}
+		version.has_current_key = version.has_current_key && keys == past.key.size();
 		version.has_all_keys = are_todays && keys == past.key.size();
 		version.is_current = version.is_current && version.columns.size() == past.columns.size();
 	}
