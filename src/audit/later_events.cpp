@@ -93,9 +93,11 @@ void add_by_last_event(std::vector<std::int64_t> &open, std::int32_t relation, T
 } // namespace
 
 bool LaterEvents::has(std::int64_t transaction, std::int64_t id, TimestampTz at) const {
+	if (mark && transaction == marking) {
+		return id >= event; // its snapshot says nothing of the transaction that took it
+	}
 	if (mark) {
-		return (transaction >= beyond || std::ranges::binary_search(open, transaction)) &&
-		       !(transaction == marking && id < event);
+		return transaction >= beyond || std::ranges::binary_search(open, transaction);
 	}
 	return at > moment || std::ranges::binary_search(open, transaction);
 }
@@ -139,7 +141,7 @@ LaterEvents events_after_mark(std::int64_t mark) {
 		spi.query<Timestamptz, int64, int64, int64, int64, int64>(select_mark, mark).front();
 	LaterEvents later{.mark = mark,
 	                  .moment = at.value,
-	                  .first = base + first,
+	                  .first = std::min(base + first, marking),
 	                  .beyond = base + beyond,
 	                  .open = {},
 	                  .marking = marking,
