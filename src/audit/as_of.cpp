@@ -465,7 +465,7 @@ PG_FUNCTION(audit_as_of) {
 	const Timestamptz then = mark ? moment_of(*mark) : *moment;
 	const std::int32_t number = relation_at(table, then);
 	PastTable past = past_table(number, table, then.value);
-	const LaterEvents later = mark ? events_after_mark(*mark) : events_after(number, then);
+	const LaterEvents later = mark ? events_after_mark(number, *mark) : events_after(number, then);
 	AsOf(fcinfo, table, past, later, relation->rd_rel->relkind == RELKIND_PARTITIONED_TABLE).run(Int32GetDatum(number));
 	PG_RETURN_NULL();
 }

@@ -38,6 +38,10 @@ const char *const select_candidates =
 const char *const select_going_on =
 	"SELECT DISTINCT transaction FROM warden.audit_log WHERE at > $1 AND transaction = ANY ($2::text::bigint[])";
 
+// The same: whether there are any.
+const char *const ask_earlier =
+	"SELECT EXISTS (SELECT FROM warden.audit_log WHERE relation = $1 AND at <= $2 AND transaction >= $3)";
+
 // The same: each of their events.
 const char *const select_transactions =
 	"SELECT transaction FROM warden.audit_log WHERE relation = $1 AND at <= $2 AND transaction >= $3";
@@ -103,13 +107,10 @@ bool LaterEvents::has(std::int64_t transaction, std::int64_t id, TimestampTz at)
 }
 
 const char *LaterEvents::source() const {
-	if (mark) {
-		return " FROM warden.audit_log e WHERE e.relation = $1 AND e.transaction >= $2 AND $3 IS NOT NULL";
-	}
-	return open.empty() ? " FROM warden.audit_log e WHERE e.relation = $1 AND e.at > $3 AND $2 IS NOT NULL"
-	                    : " FROM (SELECT * FROM warden.audit_log WHERE relation = $1 AND at > $3 UNION ALL"
-	                      " SELECT * FROM warden.audit_log WHERE relation = $1 AND at <= $3 AND transaction >= $2) e"
-	                      " WHERE true";
+	return has_earlier ? " FROM (SELECT * FROM warden.audit_log WHERE relation = $1 AND at > $3 UNION ALL"
+	                     " SELECT * FROM warden.audit_log WHERE relation = $1 AND at <= $3 AND transaction >= $2) e"
+	                     " WHERE true"
+	                   : " FROM warden.audit_log e WHERE e.relation = $1 AND e.at > $3 AND $2 IS NOT NULL";
 }
 
 Timestamptz moment_of(std::int64_t mark) {
@@ -130,11 +131,12 @@ LaterEvents events_after(std::int32_t relation, Timestamptz moment) {
 	std::ranges::sort(later.open);
 	const auto twice = std::ranges::unique(later.open);
 	later.open.erase(twice.begin(), twice.end());
-	later.first = later.open.empty() ? 0 : later.open.front();
+	later.has_earlier = !later.open.empty();
+	later.first = later.has_earlier ? later.open.front() : 0;
 	return later;
 }
 
-LaterEvents events_after_mark(std::int64_t mark) {
+LaterEvents events_after_mark(std::int32_t relation, std::int64_t mark) {
 	const AsExtension owner;
 	Spi spi;
 	const auto [at, base, first, beyond, marking, event] =
@@ -149,6 +151,7 @@ LaterEvents events_after_mark(std::int64_t mark) {
 	for (const auto &[transaction] : spi.query<int64>(select_open, mark)) {
 		later.open.push_back(base + transaction);
 	}
+	later.has_earlier = std::get<0>(spi.query<bool>(ask_earlier, relation, at, later.first).front());
 	return later;
 }
 

@@ -17,7 +17,8 @@ namespace warden::audit {
 struct LaterEvents {
 	std::optional<std::int64_t> mark;
 	TimestampTz moment;             ///< that of the mark
-	std::int64_t first = 0;         ///< no transaction before this one has such events at or before the moment
+	bool has_earlier = false;       ///< some such events were written at or before the moment
+	std::int64_t first = 0;         ///< by this transaction or later ones
 	std::int64_t beyond = 0;        ///< with a mark: from this transaction on all are after
 	std::vector<std::int64_t> open; ///< transactions that were not committed at the moment, in their order
 	std::int64_t marking = 0;       ///< the transaction that made the mark
@@ -33,8 +34,8 @@ struct LaterEvents {
 /// The moment of a mark.  Error 42704 if there is none.
 pg::Timestamptz moment_of(std::int64_t mark);
 
-/// Of a relation in audit_relations.
+/// Those of a relation in audit_relations.
 LaterEvents events_after(std::int32_t relation, pg::Timestamptz moment);
-LaterEvents events_after_mark(std::int64_t mark);
+LaterEvents events_after_mark(std::int32_t relation, std::int64_t mark);
 
 } // namespace warden::audit
