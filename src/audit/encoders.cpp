@@ -329,13 +329,23 @@ Encoder encoder_for(Oid type) {
 	return encoder;
 }
 
+// The common cases first: it is asked for every column of every row.
 bool are_identical(Datum one, Datum other, bool by_value, int length) {
+	if (by_value) {
+		return one == other;
+	}
 	if (length == -1) {
 		const auto *const a = reinterpret_cast<const struct varlena *>(DatumGetPointer(one));
 		const auto *const b = reinterpret_cast<const struct varlena *>(DatumGetPointer(other));
 		if (VARATT_IS_EXTERNAL_ONDISK(a) && VARATT_IS_EXTERNAL_ONDISK(b) &&
 		    memcmp(VARDATA_EXTERNAL(a), VARDATA_EXTERNAL(b), sizeof(varatt_external)) == 0) {
 			return true;
+		}
+		const auto is_short = [](const struct varlena *value) {
+			return VARATT_IS_SHORT(value) && !VARATT_IS_EXTERNAL(value);
+		};
+		if (is_short(a) && is_short(b)) {
+			return VARSIZE_SHORT(a) == VARSIZE_SHORT(b) && memcmp(a, b, VARSIZE_SHORT(a)) == 0;
 		}
 	}
 	return datum_image_eq(one, other, by_value, length);

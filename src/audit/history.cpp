@@ -46,7 +46,7 @@ JOIN warden.audit_relations r ON r.id = e.relation
 JOIN versions v ON v.id = e.version
 CROSS JOIN LATERAL (SELECT coalesce(e.key, jsonb_build_object(v.key_column, e.key_number)) OFFSET 0) k (key)
 LEFT JOIN warden.audit_sessions s ON s.id = e.session
-WHERE e.relation = $1 AND e.key_number = $2 AND e.key IS NOT DISTINCT FROM $3 AND e.version = ANY ($4::text::integer[])
+WHERE e.relation::bigint << 40 # e.key_number = $1::bigint << 40 # $2 AND e.key_number = $2 AND e.relation = $1 AND e.key IS NOT DISTINCT FROM $3 AND e.version = ANY ($4::text::integer[])
 ORDER BY e.id)"};
 
 /// An event, as it is returned, and what else is to be known of it.

@@ -1,6 +1,7 @@
 #include "audit/log_class.hpp"
 
 #include "audit/audit.hpp"
+#include "audit/log_writer.hpp"
 
 #include "partition/bounds.hpp"
 
@@ -101,8 +102,7 @@ void index_partitions() {
 	Spi spi;
 	std::vector<std::string> statements;
 	for (const auto &[table, name] : spi.query_latest<Oid, std::string_view>(find_bare)) {
-		statements.push_back("CREATE INDEX ON " + qualified_name(table) +
-		                     " (relation, key_number) WHERE key_number IS NOT NULL");
+		statements.push_back("CREATE INDEX ON " + qualified_name(table) + ' ' + key_index);
 	}
 	for (const std::string &statement : statements) {
 		spi.execute(statement.c_str());

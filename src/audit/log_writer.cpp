@@ -6,6 +6,8 @@
 
 #include "pg/index_insertion.hpp"
 
+#include <string_view>
+
 extern "C" {
 #include "access/genam.h"
 #include "access/heapam.h"
@@ -14,7 +16,6 @@ extern "C" {
 #include "catalog/index.h"
 #include "catalog/namespace.h"
 #include "catalog/partition.h"
-#include "catalog/pg_am.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_inherits.h"
 #include "executor/executor.h"
@@ -23,6 +24,7 @@ extern "C" {
 #include "storage/lmgr.h"
 #include "utils/inval.h"
 #include "utils/lsyscache.h"
+#include "utils/ruleutils.h"
 #include "utils/syscache.h"
 #include "utils/timestamp.h"
 }
@@ -145,16 +147,8 @@ Target find_target(Oid log, TimestampTz moment) {
 }
 
 bool is_key_index(Relation index) {
-	const Form_pg_index form = index->rd_index;
-	const List *const conditions = RelationGetIndexPredicate(index);
-	if (list_length(conditions) != 1 || !IsA(linitial(conditions), NullTest)) {
-		return false;
-	}
-	const auto *const condition = linitial_node(NullTest, conditions);
-	return condition->nulltesttype == IS_NOT_NULL && IsA(condition->arg, Var) &&
-	       castNode(Var, condition->arg)->varattno == KeyNumber && index->rd_rel->relam == BTREE_AM_OID &&
-	       form->indnatts == 2 && form->indkey.values[0] == RelationNumber && form->indkey.values[1] == KeyNumber &&
-	       !form->indisunique && form->indisready;
+	const std::string_view definition = pg_get_indexdef_string(RelationGetRelid(index));
+	return definition.ends_with(key_index) && !index->rd_index->indisunique && index->rd_index->indisready;
 }
 
 // What indexes it has.
@@ -257,12 +251,17 @@ Leaf &leaf_of(Oid log) {
 	return leaf;
 }
 
-void insert_into_key_index(Leaf &leaf, Relation table, HeapTuple tuple, const Datum *values, const bool *nulls) {
-	if (!OidIsValid(leaf.key_index) || nulls[KeyNumber - 1]) {
+// As key_index has it.
+std::int64_t place_of(std::int32_t relation, std::int64_t key_number) {
+	return static_cast<std::int64_t>(static_cast<std::uint64_t>(std::int64_t{relation}) << 40U) ^ key_number;
+}
+
+void insert_into_key_index(Leaf &leaf, Relation table, HeapTuple tuple, const Event &event) {
+	if (!OidIsValid(leaf.key_index) || !event.has_key) {
 		return; // the index is of rows with a key
 	}
-	Datum keys[] = {values[RelationNumber - 1], values[KeyNumber - 1]};
-	bool are_null[] = {false, false};
+	Datum keys[] = {Int64GetDatum(place_of(event.relation, event.key_number))};
+	bool are_null[] = {false};
 	const Relation index = index_open(leaf.key_index, is_locked(leaf) ? NoLock : RowExclusiveLock);
 	note_locks(leaf);
 	index_insert(index, keys, are_null, &tuple->t_self, table, UNIQUE_CHECK_NO, false, leaf.key_index_info);
@@ -320,7 +319,7 @@ void write_event(const Event &event) {
 	const HeapTuple tuple = heap_form_tuple(RelationGetDescr(table), values, nulls);
 	heap_insert(table, tuple, GetCurrentCommandId(true), 0, nullptr);
 	if (leaf.is_plain) {
-		insert_into_key_index(leaf, table, tuple, values, nulls);
+		insert_into_key_index(leaf, table, tuple, event);
 	} else {
 		insert_into_indexes(table, tuple);
 	}
