@@ -5,8 +5,8 @@
 // context and session_rows (who, and what for), log_writer (into the log), capture and truncate (the triggers),
 // relations, enable and enrolment (tables and schemas into and out of the audit), ddl (what becomes of them), log_class
 // (how long events are kept); for reading: decoders (values again), readable (who may), row_keys, key_lives and history
-// (of one row), as_of_merge (plain logic), past_table, log_rows and as_of (a whole table), marks; and net_change (plain
-// logic), live_table and undo; soft_delete.
+// (of one row), as_of_merge (plain logic), past_table, past_images, log_rows, later_events and as_of (a whole table),
+// marks; and net_change (plain logic), live_table and undo; soft_delete.
 #pragma once
 
 #include "pg/procedure.hpp"

@@ -13,7 +13,6 @@
 
 #include <algorithm>
 #include <map>
-#include <set>
 
 namespace warden::audit {
 
@@ -111,7 +110,7 @@ private:
 			const Found link = links_.back();
 			links_.pop_back();
 			if (!is_followed(link.id)) {
-				followed_.insert(link.id);
+				followed_.push_back(link.id);
 				follow(link);
 			}
 		}
@@ -166,7 +165,7 @@ private:
 		return events;
 	}
 
-	bool is_followed(std::int64_t id) const { return followed_.contains(id); }
+	bool is_followed(std::int64_t id) const { return std::ranges::find(followed_, id) != followed_.end(); }
 
 	void add(const Found &event) {
 		if (event.operation != 'K') {
@@ -196,7 +195,7 @@ private:
 		const auto at = std::ranges::find(events, other, &Found::id) - events.begin();
 		for (std::size_t i = 0; i < events.size(); ++i) {
 			if (lives[i] == lives[static_cast<std::size_t>(at)]) {
-				followed_.insert(other);
+				followed_.push_back(other);
 				add(events[i]);
 			}
 		}
@@ -207,7 +206,7 @@ private:
 	std::map<std::string, Events> keys_;  ///< by their bytes
 	std::map<std::int64_t, Found> found_; ///< by id
 	std::vector<Found> links_;            ///< to be followed
-	std::set<std::int64_t> followed_;     ///< the ids of links
+	std::vector<std::int64_t> followed_;  ///< the ids of links
 };
 
 using Collect = void (History::*)(Json);
