@@ -57,10 +57,10 @@ BEGIN
 END $$;
 -- The same tables each time; another seed is as good.
 SELECT setseed(0.25);
-CALL live('by_number', 300);
-CALL live('by_two', 300);
-CALL live('without', 300);
-CALL live('parts', 300);
+CALL live('by_number', 200);
+CALL live('by_two', 200);
+CALL live('without', 200);
+CALL live('parts', 200);
 
 CREATE FUNCTION as_of(target regclass, mark bigint, moment timestamptz) RETURNS text[] LANGUAGE plpgsql AS $$
 DECLARE
