@@ -97,16 +97,30 @@ ALTER TABLE pay FORCE ROW LEVEL SECURITY;
 SELECT who, count(*) FROM seen() GROUP BY who ORDER BY who COLLATE "C";
 ALTER TABLE pay NO FORCE ROW LEVEL SECURITY, DISABLE ROW LEVEL SECURITY;
 
--- nobody has any right on what is ours, the log's partitions included
-SELECT c.relname, p.privilege
+-- nobody has any right on what is ours, the log's partitions included, but to read what is merely declared, as dumps do
+SELECT p.privilege, string_agg(c.relname, ' ' ORDER BY c.relname COLLATE "C") AS relations
 FROM pg_class c, unnest(ARRAY['SELECT', 'INSERT', 'UPDATE', 'DELETE', 'TRUNCATE', 'REFERENCES', 'TRIGGER']) p (privilege)
 WHERE c.relnamespace = 'warden'::regnamespace AND c.relkind IN ('r', 'p') AND c.relname ~ '^audit'
-  AND (has_table_privilege('regress_warden_owner', c.oid, p.privilege) OR has_any_column_privilege('regress_warden_owner', c.oid, 'SELECT'));
-SELECT c.relname FROM pg_class c
+  AND (has_table_privilege('regress_warden_owner', c.oid, p.privilege)
+       OR CASE WHEN p.privilege IN ('SELECT', 'INSERT', 'UPDATE', 'REFERENCES')
+               THEN has_any_column_privilege('regress_warden_owner', c.oid, p.privilege) END)
+GROUP BY p.privilege;
+SELECT c.relname, p.privilege FROM pg_class c, unnest(ARRAY['USAGE', 'SELECT', 'UPDATE']) p (privilege)
 WHERE c.relnamespace = 'warden'::regnamespace AND c.relname ~ '^audit'
-  AND CASE WHEN c.relkind = 'S' THEN has_sequence_privilege('regress_warden_owner', c.oid, 'USAGE, SELECT, UPDATE') END;
+  AND CASE WHEN c.relkind = 'S' THEN has_sequence_privilege('regress_warden_owner', c.oid, p.privilege) END
+ORDER BY c.relname;
 SELECT p.proname FROM pg_proc p
 WHERE p.pronamespace = 'warden'::regnamespace AND p.proname ~ '^audit_(capture|follow)' AND has_function_privilege('regress_warden_owner', p.oid, 'EXECUTE');
+-- what is for nobody to read is in no table of the extension's own, which dumps would read; its partition is as all of ours
+SELECT i.inhparent::regclass, c.oid::regclass, c.relreplident = 'f' OR x.indisprimary IS NOT NULL AS has_identity, t.tgenabled,
+       EXISTS (SELECT FROM pg_depend WHERE (classid, objid, deptype) = ('pg_class'::regclass, c.oid, 'e')) AS is_member
+FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid LEFT JOIN pg_index x ON x.indrelid = c.oid AND x.indisprimary
+LEFT JOIN pg_trigger t ON t.tgrelid = c.oid AND t.tgfoid = 'warden.ignore_replicated'::regproc
+WHERE c.relnamespace = 'warden'::regnamespace AND c.relname ~ '_all$' ORDER BY 1;
+SELECT DISTINCT c.relname
+FROM pg_extension e, unnest(extconfig) o (oid) JOIN pg_class c ON c.oid = o.oid
+WHERE extname = 'pg_warden' AND (c.relkind NOT IN ('r', 'S') OR NOT CASE c.relkind WHEN 'S' THEN has_sequence_privilege('regress_warden_owner', c.oid, 'SELECT')
+    ELSE has_table_privilege('regress_warden_owner', c.oid, 'SELECT') END);
 SET ROLE regress_warden_owner;
 SELECT command, attempt(command) FROM unnest(ARRAY[
     'SELECT FROM warden.audit_log', 'INSERT INTO warden.audit_events (id) VALUES (1)', 'DELETE FROM warden.audit_events',
@@ -159,13 +173,23 @@ RESET SESSION AUTHORIZATION;
 SELECT relation_name, key, new, session_role, active_role FROM warden.audit_events
 WHERE new IS NOT NULL AND (key @> '{"id": 7}' OR key @> '{"id": 8}' OR relation_name ~ 'definer') AND relation_name ~ 'rights' ORDER BY id;
 
--- a trigger by hand, of a superuser who may: not for another table, and not for none
+-- a trigger by hand, of a superuser who may: not such as no audit has, and for no other table
 CREATE TRIGGER forged AFTER INSERT ON others FOR EACH ROW EXECUTE FUNCTION warden.audit_capture();
+SELECT attempt('INSERT INTO others VALUES (1)');
+DROP TRIGGER forged ON others;
+CREATE TRIGGER forged AFTER INSERT ON others FOR EACH ROW EXECUTE FUNCTION warden.audit_capture('1x');
+SELECT attempt('INSERT INTO others VALUES (1)');
+DROP TRIGGER forged ON others;
+CREATE TRIGGER forged BEFORE INSERT ON others FOR EACH ROW EXECUTE FUNCTION warden.audit_capture('1');
 SELECT attempt('INSERT INTO others VALUES (1)');
 DROP TRIGGER forged ON others;
 DO $$ BEGIN EXECUTE format('CREATE TRIGGER forged AFTER INSERT ON others FOR EACH ROW EXECUTE FUNCTION warden.audit_capture(%L)',
     (SELECT id FROM warden.audit_relations WHERE name = 'rights.pay')); END $$;
 SELECT attempt('INSERT INTO others VALUES (1)');
+SELECT enabled, since, gaps FROM warden.audit_tables WHERE relation = 'others'::regclass;
+SELECT count(*) FROM warden.audit_events WHERE relation_name ~ 'others';
+SELECT warden.audit_disable('others');
+SELECT count(*) FROM warden.audit_tables WHERE relation = 'others'::regclass;
 
 -- a session that has not loaded the library can set anything of that name, which then counts for nothing
 \c -

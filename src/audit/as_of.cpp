@@ -105,7 +105,9 @@ private:
 		              {relation_, Int64GetDatum(later_.first), TimestampTzGetDatum(later_.moment)}},
 		             [&](TupleTableSlot *row) {
 						 const LogRow change = call(read_change, row);
-						 if (later_.has(change.transaction, change.id, change.at)) {
+						 // Of a dropped column the row of today has nothing.
+						 if ((change.flags & flag::dropped) == 0 &&
+			                 later_.has(change.transaction, change.id, change.at)) {
 							 body(change);
 						 }
 					 });

@@ -4,17 +4,23 @@
 // capture_plan and version (what is known of a table), images (rows as JSON), incarnation (numbers for ever), written,
 // context and session_rows (who, and what for), log_writer (into the log), capture and truncate (the triggers),
 // relations, enable and enrolment (tables and schemas into and out of the audit), ddl (what becomes of them), log_class
-// (how long events are kept); for reading: decoders (values again), readable (who may), row_keys, key_lives and history
-// (of one row), as_of_merge (plain logic), past_table, past_images, log_rows, later_events and as_of (a whole table),
-// marks; and net_change (plain logic), live_table and undo; soft_delete.
+// (how long events are kept), confidential (tables beside the log), log_purge and log_freeze (what becomes of old
+// ones), stopwatch and costs (what it costs); for reading: decoders (values again), readable (who may), row_keys,
+// key_lives and history (of one row), as_of_merge (plain logic), past_table, past_images, log_rows, later_events and
+// as_of (a whole table), marks; and net_change (plain logic), live_table and undo; soft_delete; peer_log, imported_row,
+// import_target and import_log (what others have logged).
 #pragma once
 
 #include "pg/procedure.hpp"
 
 namespace warden::audit {
 
-/// Prepares new partitions of the log, and deletes what is about old ones.  What fails is reported as a WARNING.
+/// Prepares new partitions of the log, deletes what no event names any more, and warns of what is not logged.  What
+/// fails is reported as a WARNING.
 void maintain_log(const pg::Procedure &procedure);
+
+/// Freezes partitions of the log that are over.  The last step of all, as it may take long.
+void freeze_log(const pg::Procedure &procedure);
 
 /// Deletes the rows that audit_soft_delete() has had marked, when their time is over.
 void purge_marked(const pg::Procedure &procedure);

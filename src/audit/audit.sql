@@ -27,10 +27,12 @@ CREATE TABLE warden.audit_relations (
     except_columns name[],
     require_context boolean NOT NULL,
     on_truncate text NOT NULL CHECK (on_truncate IN ('rows', 'event', 'refuse')),
+    keep_dropped boolean NOT NULL DEFAULT false,
     by_schema boolean NOT NULL DEFAULT false, -- as audit_schemas has it
     since timestamptz NOT NULL DEFAULT clock_timestamp(),
     until timestamptz
 );
+CREATE INDEX audit_relations_relation ON warden.audit_relations (relation); -- DDL of each table looks for it
 
 -- Schemas whose new tables are audited by themselves.
 CREATE TABLE warden.audit_schemas (
@@ -40,6 +42,7 @@ CREATE TABLE warden.audit_schemas (
     except_columns name[],
     require_context boolean NOT NULL,
     on_truncate text NOT NULL CHECK (on_truncate IN ('rows', 'event', 'refuse')),
+    keep_dropped boolean NOT NULL DEFAULT false,
     since timestamptz NOT NULL DEFAULT clock_timestamp()
 );
 
@@ -54,17 +57,20 @@ CREATE TABLE warden.audit_versions (
 );
 CREATE INDEX audit_versions_relation ON warden.audit_versions (relation);
 
+-- From here on, what is not for everybody to read. A dump reads every row of an extension's own tables, also for who has
+-- no right to and where nothing is audited: these have none, as audit_enable() gives each of them one partition, which is
+-- no part of the extension; and no index, as the log.
+
 -- Who: a row for each session, its roles and its application.
 CREATE TABLE warden.audit_sessions (
     id bigint NOT NULL,
     at timestamptz NOT NULL,
     session_role name NOT NULL,
-    active_role name NOT NULL,
+    active_role name, -- not known of what others have logged
     application_name text NOT NULL,
     client_address inet,
     pid integer NOT NULL
-);
-CREATE INDEX audit_sessions_id ON warden.audit_sessions (id);
+) PARTITION BY LIST (id);
 
 -- What the application said of a transaction: it holds for the events after it.
 CREATE TABLE warden.audit_contexts (
@@ -72,12 +78,11 @@ CREATE TABLE warden.audit_contexts (
     id bigint NOT NULL,
     at timestamptz NOT NULL,
     context jsonb NOT NULL
-);
-CREATE INDEX audit_contexts_transaction ON warden.audit_contexts (transaction, id);
+) PARTITION BY LIST (id);
 
 -- What changed in their definition.
 CREATE TABLE warden.audit_changes (
-    id bigint PRIMARY KEY,
+    id bigint NOT NULL,
     at timestamptz NOT NULL DEFAULT clock_timestamp(),
     transaction bigint NOT NULL,
     session bigint NOT NULL,
@@ -88,7 +93,7 @@ CREATE TABLE warden.audit_changes (
     before jsonb,
     after jsonb,
     gaps text -- what was not logged from then on
-);
+) PARTITION BY LIST (id);
 
 -- The log. Its parts are made by audit_enable(). It has no index: pg_dump would dump those of its partitions, and ATTACH
 -- have made them already. Each partition has its own.
@@ -115,13 +120,11 @@ SELECT pg_catalog.pg_extension_config_dump('warden.audit_relations_id_seq', '');
 SELECT pg_catalog.pg_extension_config_dump('warden.audit_schemas', '');
 SELECT pg_catalog.pg_extension_config_dump('warden.audit_versions', '');
 SELECT pg_catalog.pg_extension_config_dump('warden.audit_versions_id_seq', '');
-SELECT pg_catalog.pg_extension_config_dump('warden.audit_changes', '');
-SELECT pg_catalog.pg_extension_config_dump('warden.audit_sessions', '');
-SELECT pg_catalog.pg_extension_config_dump('warden.audit_contexts', '');
+-- They say no more than the catalogue does, or did, and what has triggers is to be seen there.
+GRANT SELECT ON warden.audit_incarnations, warden.audit_classes, warden.audit_relations, warden.audit_schemas,
+    warden.audit_versions, warden.audit_relations_id_seq, warden.audit_versions_id_seq TO PUBLIC;
 
 ALTER TABLE warden.audit_incarnations REPLICA IDENTITY FULL;
-ALTER TABLE warden.audit_sessions REPLICA IDENTITY FULL;
-ALTER TABLE warden.audit_contexts REPLICA IDENTITY FULL;
 CREATE TRIGGER ignore_replicated BEFORE INSERT OR UPDATE OR DELETE ON warden.audit_incarnations
     FOR EACH ROW EXECUTE FUNCTION warden.ignore_replicated();
 ALTER TABLE warden.audit_incarnations ENABLE REPLICA TRIGGER ignore_replicated;
@@ -166,9 +169,9 @@ CREATE FUNCTION warden.audit_key(relation oid) RETURNS SETOF name
         ORDER BY n;
     END;
 
--- The columns as they are now.
+-- The columns as they are now; types are written the same way for everybody.
 CREATE FUNCTION warden.audit_columns(relation oid) RETURNS jsonb
-    LANGUAGE sql STABLE STRICT PARALLEL SAFE
+    LANGUAGE sql STABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp
     BEGIN ATOMIC
         SELECT jsonb_agg(jsonb_strip_nulls(jsonb_build_object(
                    'number', a.attnum, 'name', a.attname, 'type', format_type(a.atttypid, a.atttypmod),
@@ -191,19 +194,21 @@ CREATE FUNCTION warden.audit_capture_truncate() RETURNS trigger
 REVOKE EXECUTE ON FUNCTION warden.audit_capture_truncate() FROM PUBLIC;
 CREATE FUNCTION warden.audit_enable(
         target regclass, columns name[] DEFAULT NULL, except_columns name[] DEFAULT NULL, keep interval DEFAULT NULL,
-        require_context boolean DEFAULT false, on_truncate text DEFAULT 'rows', dry_run boolean DEFAULT false)
+        require_context boolean DEFAULT false, on_truncate text DEFAULT 'rows', keep_dropped boolean DEFAULT false,
+        dry_run boolean DEFAULT false)
     RETURNS TABLE (relation regclass, action text, status text, command text, detail text)
     LANGUAGE c VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE AS 'MODULE_PATHNAME';
-REVOKE EXECUTE ON FUNCTION warden.audit_enable(regclass, name[], name[], interval, boolean, text, boolean) FROM PUBLIC;
+REVOKE EXECUTE ON FUNCTION warden.audit_enable(regclass, name[], name[], interval, boolean, text, boolean, boolean) FROM PUBLIC;
 CREATE FUNCTION warden.audit_disable(target regclass) RETURNS void
     LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE AS 'MODULE_PATHNAME';
 REVOKE EXECUTE ON FUNCTION warden.audit_disable(regclass) FROM PUBLIC;
 CREATE FUNCTION warden.audit_enable_schema(
         schema name, columns name[] DEFAULT NULL, except_columns name[] DEFAULT NULL, keep interval DEFAULT NULL,
-        require_context boolean DEFAULT false, on_truncate text DEFAULT 'rows', dry_run boolean DEFAULT false)
+        require_context boolean DEFAULT false, on_truncate text DEFAULT 'rows', keep_dropped boolean DEFAULT false,
+        dry_run boolean DEFAULT false)
     RETURNS TABLE (relation regclass, action text, status text, command text, detail text)
     LANGUAGE c VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE AS 'MODULE_PATHNAME';
-REVOKE EXECUTE ON FUNCTION warden.audit_enable_schema(name, name[], name[], interval, boolean, text, boolean) FROM PUBLIC;
+REVOKE EXECUTE ON FUNCTION warden.audit_enable_schema(name, name[], name[], interval, boolean, text, boolean, boolean) FROM PUBLIC;
 CREATE FUNCTION warden.audit_disable_schema(schema name, dry_run boolean DEFAULT false)
     RETURNS TABLE (relation regclass, action text, status text, command text, detail text)
     LANGUAGE c VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE AS 'MODULE_PATHNAME';
@@ -257,6 +262,21 @@ CREATE FUNCTION warden.audit_gaps(relation oid, id integer) RETURNS TABLE (targe
         ORDER BY w.is_row DESC, t.oid <> relation, t.oid;
     END;
 
+-- Triggers of ours, of a table and what is below it, that are of another audit than that of this number (null: of any):
+-- what they were for, was not restored, or was deleted.
+CREATE FUNCTION warden.audit_strays(relation oid, id integer) RETURNS TABLE (target oid, trigger name, command text)
+    LANGUAGE sql STABLE CALLED ON NULL INPUT PARALLEL SAFE ROWS 1
+    BEGIN ATOMIC
+        SELECT c.oid, g.tgname, format('DROP TRIGGER %I ON %I.%I', g.tgname, n.nspname, c.relname)
+        FROM warden.audit_tree(relation) t (oid)
+        JOIN pg_class c ON c.oid = t.oid
+        JOIN pg_namespace n ON n.oid = c.relnamespace
+        JOIN pg_trigger g ON g.tgrelid = t.oid
+        WHERE g.tgfoid IN ('warden.audit_capture()'::regprocedure, 'warden.audit_capture_truncate()'::regprocedure)
+          AND g.tgparentid = 0 AND g.tgargs IS DISTINCT FROM convert_to(id::text, 'SQL_ASCII') || '\x00'
+        ORDER BY t.oid <> relation, t.oid, g.tgname;
+    END;
+
 -- The statements that take the triggers away: of a relation whose audit ends, or (is_all false) of partitions that have been
 -- detached from it.
 CREATE FUNCTION warden.audit_drop_triggers(relation oid, id integer, is_all boolean) RETURNS SETOF text
@@ -305,9 +325,12 @@ CREATE FUNCTION warden.audit_visible_part(image jsonb, relation oid, version jso
 -- With the rights of its owner, as nobody has any on the log itself: it is the view that decides who sees what.
 CREATE VIEW warden.audit_events WITH (security_barrier = true) AS
 SELECT e.id, e.at, e.transaction AS transaction_id,
-       (e.transaction & 4503599627370495)::text::xid8 AS xid,
+       CASE WHEN e.transaction >> 52 > 0 THEN (e.transaction & 4503599627370495)::text::xid8 END AS xid,
        r.relation::regclass AS relation, r.name AS relation_name,
-       CASE e.operation WHEN 'I' THEN 'INSERT' WHEN 'U' THEN 'UPDATE' WHEN 'D' THEN 'DELETE' ELSE 'TRUNCATE' END AS operation,
+       CASE e.operation WHEN 'I' THEN 'INSERT'
+                        WHEN 'U' THEN CASE WHEN e.flags & 8 = 8 THEN 'DROP COLUMN' ELSE 'UPDATE' END
+                        WHEN 'D' THEN 'DELETE'
+                        ELSE 'TRUNCATE' END AS operation,
        CASE WHEN r.is_whole THEN k.key ELSE warden.audit_visible_part(k.key, r.relation::oid, k.columns) END AS key,
        CASE WHEN r.is_whole THEN e.before ELSE warden.audit_visible_part(e.before, r.relation::oid, k.columns) END AS old,
        CASE WHEN r.is_whole THEN e.after ELSE warden.audit_visible_part(e.after, r.relation::oid, k.columns) END AS new,
@@ -346,38 +369,70 @@ WHERE warden.audit_is_visible(r.relation::oid, r.columns, r.except_columns)
    OR warden.audit_is_partly_visible(r.relation::oid);
 GRANT SELECT ON warden.audit_ddl TO PUBLIC;
 
--- Which relations are audited, how, and what is wrong with it.
+-- Which relations are audited, how, and what is wrong with it; and those that only have triggers of it.
 CREATE VIEW warden.audit_tables WITH (security_barrier = true) AS
 SELECT r.relation::regclass AS relation, r.name AS relation_name, gaps IS NULL AS enabled, r.since, r.columns,
-       r.except_columns, c.keep, r.require_context, r.on_truncate,
+       r.except_columns, c.keep, r.require_context, r.on_truncate, r.keep_dropped,
        ARRAY(SELECT name FROM warden.audit_key(r.relation::oid) k (name)) AS key, gaps
-FROM warden.audit_relations r
-JOIN warden.audit_classes c ON c.id = r.class,
+FROM (SELECT id, relation::oid AS relation, name, class, columns, except_columns, require_context, on_truncate, keep_dropped, since
+      FROM warden.audit_relations WHERE until IS NULL
+      UNION ALL
+      SELECT NULL, t.oid, format('%I.%I', n.nspname, t.relname), NULL, NULL, NULL, NULL, NULL, NULL, NULL
+      FROM (SELECT DISTINCT coalesce(pg_partition_root(tgrelid)::oid, tgrelid)
+            FROM pg_trigger
+            WHERE tgfoid IN ('warden.audit_capture()'::regprocedure, 'warden.audit_capture_truncate()'::regprocedure)) g (oid)
+      JOIN pg_class t ON t.oid = g.oid
+      JOIN pg_namespace n ON n.oid = t.relnamespace
+      WHERE NOT EXISTS (SELECT FROM warden.audit_relations r WHERE r.relation = t.oid AND r.until IS NULL)) r
+LEFT JOIN warden.audit_classes c ON c.id = r.class,
      LATERAL (SELECT array_agg(problem) AS gaps FROM (
-                  SELECT problem FROM warden.audit_gaps(r.relation::oid, r.id)
+                  SELECT problem FROM warden.audit_gaps(r.relation, r.id)
+                  UNION ALL
+                  SELECT format('trigger %I of %s is of an audit that is not known here', s.trigger, s.target::regclass)
+                  FROM warden.audit_strays(r.relation, r.id) s
                   UNION ALL
                   SELECT 'columns were changed while event triggers were off'
-                  WHERE (SELECT jsonb_agg(c - 'number') FROM jsonb_array_elements(warden.audit_columns(r.relation::oid)) c)
+                  WHERE (SELECT jsonb_agg(c - 'number') FROM jsonb_array_elements(warden.audit_columns(r.relation)) c)
                         <> (SELECT (SELECT jsonb_agg(c - 'number') FROM jsonb_array_elements(v.columns) c)
                             FROM warden.audit_versions v WHERE v.relation = r.id ORDER BY v.id DESC LIMIT 1)
                   UNION ALL
                   SELECT format('event trigger %I is not enabled always', e.name)
-                  FROM (VALUES (name 'pg_warden_audit_change'), ('pg_warden_audit_drop'), ('pg_warden_audit_rewrite')) e (name)
-                  WHERE NOT EXISTS (SELECT FROM pg_event_trigger WHERE evtname = e.name AND evtenabled = 'A')) g) g
-WHERE r.until IS NULL
-  AND (pg_has_role('pg_monitor', 'USAGE')
-       OR pg_has_role((SELECT t.relowner FROM pg_class t WHERE t.oid = r.relation::oid), 'USAGE')
-       OR warden.audit_is_visible(r.relation::oid, r.columns, r.except_columns))
-  AND EXISTS (SELECT FROM pg_class WHERE oid = r.relation::oid);
+                  FROM (VALUES (name 'pg_warden_audit_change'), ('pg_warden_audit_drop'), ('pg_warden_audit_rewrite'),
+                               ('pg_warden_audit_begin')) e (name)
+                  WHERE (e.name <> 'pg_warden_audit_begin' OR r.keep_dropped)
+                    AND NOT EXISTS (SELECT FROM pg_event_trigger WHERE evtname = e.name AND evtenabled = 'A')) g) g
+WHERE (pg_has_role('pg_monitor', 'USAGE')
+       OR pg_has_role((SELECT t.relowner FROM pg_class t WHERE t.oid = r.relation), 'USAGE')
+       OR warden.audit_is_visible(r.relation, r.columns, r.except_columns))
+  AND EXISTS (SELECT FROM pg_class WHERE oid = r.relation)
+UNION ALL
+SELECT t.oid, format('%I.%I', n.nspname, t.relname), false, NULL, s.columns, s.except_columns, c.keep, s.require_context,
+       s.on_truncate, s.keep_dropped, ARRAY(SELECT name FROM warden.audit_key(t.oid) k (name)),
+       ARRAY['it has not been taken in with its schema']
+FROM warden.audit_schemas s
+JOIN warden.audit_classes c ON c.id = s.class
+JOIN pg_namespace n ON n.nspname = s.schema
+JOIN pg_class t ON t.relnamespace = n.oid
+WHERE t.relkind IN ('r', 'p') AND NOT t.relispartition AND t.relpersistence <> 't'
+  AND NOT EXISTS (SELECT FROM warden.audit_relations r WHERE r.relation::oid = t.oid)
+  AND NOT EXISTS (SELECT FROM warden.audit_strays(t.oid, NULL)) -- it is there with them
+  AND NOT EXISTS (SELECT FROM pg_depend WHERE classid = 'pg_class'::regclass AND objid = t.oid AND deptype = 'e')
+  AND (pg_has_role('pg_monitor', 'USAGE') OR pg_has_role(t.relowner, 'USAGE')
+       OR warden.audit_is_visible(t.oid, s.columns, s.except_columns));
 GRANT SELECT ON warden.audit_tables TO PUBLIC;
 
+CREATE FUNCTION warden.audit_follow_begin() RETURNS event_trigger
+    LANGUAGE c VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE AS 'MODULE_PATHNAME';
 CREATE FUNCTION warden.audit_follow_change() RETURNS event_trigger
     LANGUAGE c VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE AS 'MODULE_PATHNAME';
 CREATE FUNCTION warden.audit_follow_drop() RETURNS event_trigger
     LANGUAGE c VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE AS 'MODULE_PATHNAME';
 CREATE FUNCTION warden.audit_follow_rewrite() RETURNS event_trigger
     LANGUAGE c VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE AS 'MODULE_PATHNAME';
-REVOKE EXECUTE ON FUNCTION warden.audit_follow_change(), warden.audit_follow_drop(), warden.audit_follow_rewrite() FROM PUBLIC;
+REVOKE EXECUTE ON FUNCTION warden.audit_follow_begin(), warden.audit_follow_change(), warden.audit_follow_drop(),
+    warden.audit_follow_rewrite() FROM PUBLIC;
+CREATE EVENT TRIGGER pg_warden_audit_begin ON ddl_command_start EXECUTE FUNCTION warden.audit_follow_begin();
+ALTER EVENT TRIGGER pg_warden_audit_begin ENABLE ALWAYS;
 CREATE EVENT TRIGGER pg_warden_audit_change ON ddl_command_end EXECUTE FUNCTION warden.audit_follow_change();
 ALTER EVENT TRIGGER pg_warden_audit_change ENABLE ALWAYS;
 CREATE EVENT TRIGGER pg_warden_audit_drop ON sql_drop EXECUTE FUNCTION warden.audit_follow_drop();
@@ -404,7 +459,7 @@ COMMENT ON TABLE warden.audit_contexts IS
 COMMENT ON TABLE warden.audit_changes IS
     'What changed in the definition of audited relations. Read the view audit_ddl.';
 COMMENT ON TABLE warden.audit_log IS
-    'The log, one row an event. operation: I, U, D; T for what TRUNCATE took and, without "before", for TRUNCATE itself; K for the key that the UPDATE before it changed to. key_number: the key, if it is one whole number, else the hash of key. flags: 1 the key changed, 2 a value was too long, 4 written with session_replication_role = replica. Read the view audit_events.';
+    'The log, one row an event. operation: I, U, D; T for what TRUNCATE took and, without "before", for TRUNCATE itself; K for the key that the UPDATE before it changed to. key_number: the key, if it is one whole number, else the hash of key. flags: 1 the key changed, 2 a value was too long, 4 written with session_replication_role = replica, 8 the values of a column that was dropped. session: 0 if the log that it was imported from does not know it. Read the view audit_events.';
 
 COMMENT ON SEQUENCE warden.audit_relations_id_seq IS 'Numbers of audited relations.';
 COMMENT ON SEQUENCE warden.audit_versions_id_seq IS 'Numbers of versions of their columns.';
@@ -416,16 +471,16 @@ COMMENT ON FUNCTION warden.audit_columns(oid) IS
 COMMENT ON FUNCTION warden.audit_set_context(jsonb) IS
     'Tells the audit log what the current transaction is for: an object, for instance {"user": "alice"}, which events of this transaction have as their context from now on. It ends with the transaction. Error 22023 if it is not an object.';
 COMMENT ON FUNCTION warden.audit_capture() IS
-    'Trigger of audited tables that logs each change of a row. Error 55000 for a trigger that audit_enable() has not made.';
+    'Trigger of audited tables that logs each change of a row. Error 55000 for a trigger that audit_enable() cannot have made; a WARNING, once a session and table, for one of an audit that is not known in this database, as after a restore of a dump without data.';
 COMMENT ON FUNCTION warden.audit_capture_truncate() IS
     'Trigger of audited tables that logs what TRUNCATE takes, or refuses it (0A000).';
-COMMENT ON FUNCTION warden.audit_enable(regclass, name[], name[], interval, boolean, text, boolean) IS
+COMMENT ON FUNCTION warden.audit_enable(regclass, name[], name[], interval, boolean, text, boolean, boolean) IS
 $$Has every change of a table's rows logged from now on; again, to change how, or to mend what warden.audit_tables says is missing. Partitions are logged with the table at the root.
-columns, except_columns: only these; all but these (never the key). keep: how long events are kept, by whole partitions of the log; null for ever. require_context: refuse changes (55000) by a transaction that has not called audit_set_context(). on_truncate: rows (each row is logged), event (that it happened) or refuse (0A000). dry_run: only return the statements.
+columns, except_columns: only these; all but these (never the key). keep: how long events are kept, by whole partitions of the log; null for ever. require_context: refuse changes (55000) by a transaction that has not called audit_set_context(). on_truncate: rows (each row is logged), event (that it happened) or refuse (0A000). keep_dropped: the values of an audited column are logged when it is dropped; what fails then, fails the command. dry_run: only return the statements.
 Returns the statements that were run. Locks the table in SHARE ROW EXCLUSIVE mode, or fails with 55P03 after warden.lock_timeout. Errors: 42501 for who has not the rights of the table's owner, 42809 for what is no table or is a partition, 0A000 for a temporary table, 42703 for columns that it does not have, 22023.$$;
 COMMENT ON FUNCTION warden.audit_disable(regclass) IS
-    'Ends the audit of a table; what was logged stays. Locks the table in ACCESS EXCLUSIVE mode, or fails with 55P03 after warden.lock_timeout. Errors: 42501 for who has not the rights of its owner, 42704 if it is not audited.';
-COMMENT ON FUNCTION warden.audit_enable_schema(name, name[], name[], interval, boolean, text, boolean) IS
+    'Ends the audit of a table, or takes away triggers of an audit that is not known here; what was logged stays. Locks the table in ACCESS EXCLUSIVE mode, or fails with 55P03 after warden.lock_timeout. Errors: 42501 for who has not the rights of its owner, 42704 if it is not audited.';
+COMMENT ON FUNCTION warden.audit_enable_schema(name, name[], name[], interval, boolean, text, boolean, boolean) IS
 $$Has every table of a schema audited from now on, and every one that is new in it: created there, also by CREATE TABLE AS or SELECT INTO, whose rows are logged as inserted; or moved there. Again, to change how, or to take in what failed. Not temporary tables, what belongs to an extension, and tables whose audit was declared by audit_enable(); partitions are logged with their root. What audit_disable() was told of comes back by this function only.
 The arguments are those of audit_enable(); names in columns and except_columns which a table does not have are passed over, and a key is logged in any case. The rule is kept by the schema's name, and follows no ALTER SCHEMA ... RENAME.
 Returns one row a table: status is done, planned, skipped (audited already), or blocked or failed with the reason in detail. Locks each table in SHARE ROW EXCLUSIVE mode, all but the first only if that is free. Errors: 42501 for who has not the rights of the schema's owner (tables that are not his are failed), 3F000 if there is no such schema, 0A000 for one of the system's or ours, 22023, 22004.$$;
@@ -436,6 +491,8 @@ COMMENT ON FUNCTION warden.audit_tree(oid) IS
     'A table and the partitions below it, on all levels. Locks nothing.';
 COMMENT ON FUNCTION warden.audit_gaps(oid, integer) IS
     'What keeps changes of a table that is audited by a number from being logged, one row a trigger that is missing or not enabled always: of which table, whether it is the trigger of rows, the problem, and the statements that mend it (null where that of the root does).';
+COMMENT ON FUNCTION warden.audit_strays(oid, integer) IS
+    'The triggers of a table that are of another audit than that of a number (null: of any), as after a restore without the data of warden.audit_relations: of which table, and the statement that drops each.';
 COMMENT ON FUNCTION warden.audit_drop_triggers(oid, integer, boolean) IS
     'The statements that drop the triggers of a table that is audited by a number: all of them, or those of partitions that were detached.';
 COMMENT ON FUNCTION warden.audit_is_visible(oid, name[], name[]) IS
@@ -445,17 +502,20 @@ COMMENT ON FUNCTION warden.audit_is_partly_visible(oid) IS
 COMMENT ON FUNCTION warden.audit_visible_part(jsonb, oid, jsonb) IS
     'Of a row as it was logged, whose columns are those of a version, the columns that the current user may read.';
 COMMENT ON VIEW warden.audit_events IS
-$$Every change of audited tables, as far as the current user may read these tables: all, or only his columns of them; nothing of tables whose row-level security holds for him. id: the order of the changes. transaction_id: unique for ever, also after a restore in another cluster; xid: the server's own. key: the row, as it was known before the change. old, new: all columns of a row that was deleted or inserted, those that changed of one that was updated; values as JSON has them, else as text; {"$json": ...} around a JSON null or an object that looks like one of ours; {"$big": ...} instead of what is longer than warden.audit_max_value: its length, digest and beginning. session_role, active_role: who logged in, and whom SET ROLE had made him. context: what audit_set_context() was told.$$;
+$$Every change of audited tables, as far as the current user may read these tables: all, or only his columns of them; nothing of tables whose row-level security holds for him. id: the order of the changes. transaction_id: unique for ever, also after a restore in another cluster; xid: the server's own; null of what was imported. key: the row, as it was known before the change. old, new: all columns of a row that was deleted or inserted, those that changed of one that was updated; values as JSON has them, else as text; of operation DROP COLUMN, the value that went with the column; {"$json": ...} around a JSON null or an object that looks like one of ours; {"$big": ...} instead of what is longer than warden.audit_max_value: its length, digest and beginning. session_role, active_role: who logged in, and whom SET ROLE had made him. context: what audit_set_context() was told.$$;
 COMMENT ON VIEW warden.audit_ddl IS
     'Every change in the definition of audited tables: the command''s kind (unknown: seen by the next change of a row only, as event triggers were off; with ", table rewrite": rows were changed without events), name and columns before and after, and gaps: what was not logged from then on. As far as the current user may read these tables.';
 COMMENT ON VIEW warden.audit_tables IS
-    'What is audited, and how: what audit_enable() was told, the key, and gaps: what keeps changes from being logged, null if nothing does. audit_enable() mends it. For owners of the tables, who may read them, and members of pg_monitor.';
+    'What is audited, and how: what audit_enable() was told, the key, and gaps: what keeps changes from being logged, null if nothing does. audit_enable() mends it, and audit_enable_schema() for tables of an audited schema that came while event triggers were off. A table that only has triggers, as after a restore of a dump without data, is there with gaps and nothing else. For owners of the tables, who may read them, and members of pg_monitor.';
 COMMENT ON FUNCTION warden.audit_follow_change() IS
     'Event trigger: follows changes of audited tables. Never fails; what it could not do is a WARNING.';
 COMMENT ON FUNCTION warden.audit_follow_drop() IS
     'Event trigger: ends the audit of tables that are dropped. Never fails; what it could not do is a WARNING.';
 COMMENT ON FUNCTION warden.audit_follow_rewrite() IS
     'Event trigger: notes that a command writes the rows of an audited table anew, with other values. Never fails; what it could not do is a WARNING.';
+COMMENT ON FUNCTION warden.audit_follow_begin() IS
+    'Event trigger: loads the library into a session before its first DDL, so that values of a column can be kept when it is dropped.';
+COMMENT ON EVENT TRIGGER pg_warden_audit_begin IS 'Prepares to keep values of dropped columns: warden.audit_follow_begin().';
 COMMENT ON EVENT TRIGGER pg_warden_audit_rewrite IS 'Notes what no trigger of rows sees: warden.audit_follow_rewrite().';
 COMMENT ON EVENT TRIGGER pg_warden_audit_change IS 'Follows changes of audited tables: warden.audit_follow_change().';
 COMMENT ON EVENT TRIGGER pg_warden_audit_drop IS 'Ends the audit of tables that are dropped: warden.audit_follow_drop().';

@@ -7,6 +7,7 @@
 
 #include "audit/event.hpp"
 #include "audit/event_order.hpp"
+#include "audit/stopwatch.hpp"
 
 #include "pg/call.hpp"
 
@@ -71,6 +72,16 @@ void capture_update(const CapturePlan &plan, Relation table, TupleTableSlot *bef
 	}
 }
 
+void capture(const CapturePlan &plan, const TriggerData &data) {
+	if (TRIGGER_FIRED_BY_INSERT(data.tg_event)) {
+		capture_row(plan, data.tg_relation, Operation::Insert, data.tg_trigslot);
+	} else if (TRIGGER_FIRED_BY_DELETE(data.tg_event)) {
+		capture_row(plan, data.tg_relation, Operation::Delete, data.tg_trigslot);
+	} else {
+		capture_update(plan, data.tg_relation, data.tg_trigslot, data.tg_newslot);
+	}
+}
+
 const TriggerData *trigger_data(FunctionCallInfo fcinfo) {
 	if (!CALLED_AS_TRIGGER(fcinfo)) {
 		ereport(ERROR, errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
@@ -91,18 +102,21 @@ const TriggerData *trigger_data(FunctionCallInfo fcinfo) {
 /// audit_capture() returns trigger
 PG_FUNCTION(audit_capture) {
 	const TriggerData *const data = trigger_data(fcinfo);
-	const Relation table = data->tg_relation;
 	if (TRIGGER_FIRED_BY_UPDATE(data->tg_event) && are_same(data->tg_trigtuple, data->tg_newtuple)) {
 		return PointerGetDatum(nullptr);
 	}
-	const CapturePlan &plan = plan_for(table, data->tg_trigger);
-	if (TRIGGER_FIRED_BY_INSERT(data->tg_event)) {
-		capture_row(plan, table, Operation::Insert, data->tg_trigslot);
-	} else if (TRIGGER_FIRED_BY_DELETE(data->tg_event)) {
-		capture_row(plan, table, Operation::Delete, data->tg_trigslot);
-	} else {
-		capture_update(plan, table, data->tg_trigslot, data->tg_newslot);
+	const CapturePlan *const plan = plan_for(data->tg_relation, data->tg_trigger);
+	if (plan == nullptr) {
+		return PointerGetDatum(nullptr);
 	}
+	if (!is_measured()) {
+		capture(*plan, *data);
+		return PointerGetDatum(nullptr);
+	}
+	instr_time begin;
+	INSTR_TIME_SET_CURRENT(begin);
+	capture(*plan, *data);
+	note_time(plan->relation, begin);
 	return PointerGetDatum(nullptr);
 }
 

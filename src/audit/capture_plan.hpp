@@ -39,8 +39,16 @@ struct CapturePlan {
 	AttrNumber last;     ///< the greatest attribute number that is read
 };
 
-/// Server code.  The plan for a table with one of our triggers, whose argument is the number of the relation.  Error
-/// 55000 if audit_enable() has not made that trigger.
-const CapturePlan &plan_for(Relation table, const Trigger *trigger);
+/// Server code.  The plan for a table with one of our triggers, whose argument is the number of the relation.  Null if
+/// there is no such audit in this database, of which a WARNING says so once a session.  Error 55000 if audit_enable()
+/// has not made that trigger.
+const CapturePlan *plan_for(Relation table, const Trigger *trigger);
+
+/// Server code.  The trigger of rows that audit_enable() has made; null if there is none.
+const Trigger *capture_trigger(Relation table);
+
+/// Server code.  A plan in the current memory context, for a table with such a trigger of which columns are just being
+/// dropped: with the key and the version from before that.  False if their values are not to be kept.
+bool plan_for_dropping(Relation table, const Trigger *trigger, CapturePlan &plan);
 
 } // namespace warden::audit

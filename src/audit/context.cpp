@@ -1,7 +1,9 @@
 #include "audit/context.hpp"
 
 #include "audit/audit.hpp"
+#include "audit/dropped_column.hpp"
 #include "audit/encoders.hpp"
+#include "audit/stopwatch.hpp"
 
 #include "pg/datum.hpp"
 #include "pg/spi.hpp"
@@ -32,12 +34,16 @@ const char *current_context() {
 }
 
 void init() {
+	watch_columns();
 	DefineCustomStringVariable("warden.audit_context", "What the audit log is told of the current transaction.",
 	                           "It is set by warden.audit_set_context().", &context, "", PGC_INTERNAL,
 	                           GUC_NOT_IN_SAMPLE | GUC_DISALLOW_IN_FILE, nullptr, nullptr, nullptr);
 	DefineCustomIntVariable(
 		"warden.audit_max_value", "Sets the length from which on the audit log has only the digest of a value.",
 		nullptr, &most_kilobytes, 1024, 1, most_megabytes * 1024, PGC_SUSET, GUC_UNIT_KB, nullptr, nullptr, nullptr);
+	if (process_shared_preload_libraries_in_progress) {
+		init_stopwatch();
+	}
 }
 
 void add_to_context(const char *name, std::int64_t value) {

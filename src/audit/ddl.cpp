@@ -2,10 +2,11 @@
 // tables that are new in a schema which is audited.
 //
 // The invariants: what is found out is found in the catalogue, never in the text of a command, so that no password is
-// in the log; and whatever goes wrong here, the command of the user's does not fail for it: a WARNING says what is
-// missing, and so does warden.audit_tables.
+// in the log; whatever goes wrong here, the command of the user's does not fail for it: a WARNING says what is missing,
+// and so does warden.audit_tables; and a command that concerns no audited table costs microseconds.
 #include "audit/audit.hpp"
 
+#include "audit/concern.hpp"
 #include "audit/enrolment.hpp"
 #include "audit/incarnation.hpp"
 #include "audit/relations.hpp"
@@ -42,7 +43,7 @@ tree (oid) AS (
     SELECT i.inhrelid FROM tree JOIN pg_inherits i ON i.inhparent = tree.oid)
 SELECT t.oid FROM warden.audit_relations r JOIN pg_class t ON t.oid = r.relation::oid
 WHERE r.until IS NULL
-  AND (t.oid IN (SELECT coalesce(pg_partition_root(oid)::oid, oid) FROM tree)
+  AND (t.oid IN (SELECT oid FROM tree UNION ALL SELECT pg_partition_root(oid)::oid FROM tree)
        OR t.relnamespace IN (SELECT objid FROM command WHERE classid = 'pg_namespace'::regclass)
        OR EXISTS (SELECT FROM command WHERE classid = 'pg_type'::regclass AND command_tag LIKE 'ALTER%'))
 ORDER BY t.oid)"};
@@ -59,13 +60,14 @@ tables (oid) AS (
     WHERE object_type IN ('trigger', 'table column', 'table constraint'))
 SELECT t.oid FROM warden.audit_relations r JOIN pg_class t ON t.oid = r.relation::oid
 WHERE r.until IS NULL
-  AND (t.oid IN (SELECT coalesce(pg_partition_root(oid)::oid, oid) FROM tables)
+  AND (t.oid IN (SELECT oid FROM tables UNION ALL SELECT pg_partition_root(oid)::oid FROM tables)
        OR t.relreplident = 'i' AND EXISTS (SELECT FROM lost WHERE object_type = 'index'))
 ORDER BY t.oid)"};
 
 constinit Statement select_rewritten{R"(
-SELECT coalesce(pg_partition_root(t.oid)::oid, t.oid), pg_event_trigger_table_rewrite_reason()
-FROM (SELECT pg_event_trigger_table_rewrite_oid()) t (oid))"};
+SELECT t.oid FROM (SELECT pg_event_trigger_table_rewrite_oid()) t (oid)
+UNION SELECT pg_partition_root(t.oid)::oid FROM (SELECT pg_event_trigger_table_rewrite_oid()) t (oid)
+WHERE pg_partition_root(t.oid) IS NOT NULL)"};
 
 std::vector<Oid> read_tables(Statement &select) {
 	const AsExtension owner;
@@ -77,15 +79,28 @@ std::vector<Oid> read_tables(Statement &select) {
 	return tables;
 }
 
+void warn(const Error &error) {
+	Error warning(error.sqlstate, format("the audit of a table could not follow its change: %s", error.what()));
+	warning.detail = error.detail;
+	warning.hint = "What is missing is in warden.audit_tables.";
+	report(WARNING, warning);
+}
+
 /// Nothing of ours keeps a user from his DDL.
 template <class F>
 void do_or_warn(F &&body) {
 	if (const auto error = attempt(std::forward<F>(body))) {
-		Error warning(error->sqlstate, format("the audit of a table could not follow its change: %s", error->what()));
-		warning.detail = error->detail;
-		warning.hint = "What is missing is in warden.audit_tables.";
-		report(WARNING, warning);
+		warn(*error);
 	}
+}
+
+/// Whether there is something to do.
+bool is_concerned(Concern (*look)()) {
+	const Concern concern = is_running() ? Concern::None : call(look);
+	if (concern == Concern::Blocked) {
+		warn({ERRCODE_LOCK_NOT_AVAILABLE, "another session is dropping pg_warden"});
+	}
+	return concern == Concern::Some;
 }
 
 void check_called(FunctionCallInfo fcinfo) {
@@ -100,10 +115,16 @@ std::string tag_of(FunctionCallInfo fcinfo) {
 
 } // namespace
 
+/// audit_follow_begin() returns event_trigger
+PG_FUNCTION(audit_follow_begin) {
+	check_called(fcinfo); // that it is called, has loaded the library: see dropped_column.cpp
+	return 0;
+}
+
 /// audit_follow_change() returns event_trigger
 PG_FUNCTION(audit_follow_change) {
 	check_called(fcinfo);
-	if (is_running()) {
+	if (!is_concerned(concern_of_command)) {
 		return 0;
 	}
 	const std::string tag = tag_of(fcinfo);
@@ -127,7 +148,7 @@ PG_FUNCTION(audit_follow_change) {
 /// audit_follow_drop() returns event_trigger
 PG_FUNCTION(audit_follow_drop) {
 	check_called(fcinfo);
-	if (is_running()) {
+	if (!is_concerned(concern_of_drop)) {
 		return 0;
 	}
 	const std::string tag = tag_of(fcinfo);
@@ -147,12 +168,15 @@ PG_FUNCTION(audit_follow_drop) {
 /// audit_follow_rewrite() returns event_trigger
 PG_FUNCTION(audit_follow_rewrite) {
 	check_called(fcinfo);
+	if (!is_concerned(concern_of_rewrite)) {
+		return 0;
+	}
 	const std::string tag = tag_of(fcinfo);
 	do_or_warn([&] {
-		Spi spi;
-		const auto [root, reason] = spi.query_latest<Oid, int32>(select_rewritten).front();
-		if ((reason & (AT_REWRITE_DEFAULT_VAL | AT_REWRITE_COLUMN_REWRITE)) != 0 && is_known_here()) {
-			follow_rewrite(root, tag);
+		if (is_known_here()) {
+			for (const Oid root : read_tables(select_rewritten)) {
+				follow_rewrite(root, tag);
+			}
 		}
 	});
 	return 0;

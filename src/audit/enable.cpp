@@ -32,13 +32,14 @@ using namespace pg;
 namespace {
 
 constinit Statement insert_relation{R"(
-INSERT INTO warden.audit_relations (relation, name, class, columns, except_columns, require_context, on_truncate)
-VALUES ($1, $2, $3::integer::smallint, $4::name[], $5::name[], $6, $7) RETURNING id)"};
+INSERT INTO warden.audit_relations
+    (relation, name, class, columns, except_columns, require_context, on_truncate, keep_dropped)
+VALUES ($1, $2, $3::integer::smallint, $4::name[], $5::name[], $6, $7, $8) RETURNING id)"};
 
 constinit Statement update_relation{R"(
 UPDATE warden.audit_relations
-SET (name, class, columns, except_columns, require_context, on_truncate, by_schema)
-    = ($2, $3::integer::smallint, $4::name[], $5::name[], $6, $7, false)
+SET (name, class, columns, except_columns, require_context, on_truncate, keep_dropped, by_schema)
+    = ($2, $3::integer::smallint, $4::name[], $5::name[], $6, $7, $8, false)
 WHERE relation = $1 AND until IS NULL RETURNING id)"};
 
 constinit Statement select_next_number{"SELECT coalesce(max(id), 0) + 1 FROM warden.audit_relations"};
@@ -119,7 +120,8 @@ std::int32_t write_relation(const Arguments &arguments, const std::string &name,
 	Spi spi;
 	const auto write = [&](Statement &statement) {
 		return spi.query<int32>(statement, arguments.table, name, int32{log_class}, arguments.columns,
-		                        arguments.except_columns, arguments.require_context, arguments.on_truncate);
+		                        arguments.except_columns, arguments.require_context, arguments.on_truncate,
+		                        arguments.keep_dropped);
 	};
 	const auto known = write(update_relation);
 	return std::get<0>(known.empty() ? write(insert_relation).front() : known.front());
@@ -135,7 +137,7 @@ std::vector<std::string> enable(const Arguments &arguments) {
 } // namespace
 
 /// audit_enable(target regclass, columns name[], except_columns name[], keep interval, require_context boolean,
-/// on_truncate text, dry_run boolean) returns table (relation, action, status, command, detail)
+/// on_truncate text, keep_dropped boolean, dry_run boolean) returns table (relation, action, status, command, detail)
 PG_FUNCTION(audit_enable) {
 	ResultSet<Oid, std::string, std::string, std::optional<std::string>, std::optional<std::string>> rows(fcinfo);
 	const Arguments arguments = read_arguments(fcinfo);
@@ -166,6 +168,9 @@ PG_FUNCTION(audit_disable) {
 	lock(table, AccessExclusiveLock);
 	check_owner(table);
 	const auto relation = find_relation(table);
+	if (!relation && end_unknown_audit(table)) {
+		PG_RETURN_VOID();
+	}
 	if (!relation) {
 		throw Error(ERRCODE_UNDEFINED_OBJECT, format("table %s is not audited", qualified_name(table).c_str()))
 			.with_hint("The tables that are audited are in warden.audit_tables.");

@@ -43,25 +43,26 @@ GROUP BY t.oid ORDER BY t.oid)"};
 // $1 the table, $2 its name.
 constinit Statement update_relation{R"(
 UPDATE warden.audit_relations r
-SET (name, class, columns, except_columns, require_context, on_truncate)
-    = ($2, s.class, s.columns, s.except_columns, s.require_context, s.on_truncate)
+SET (name, class, columns, except_columns, require_context, on_truncate, keep_dropped)
+    = ($2, s.class, s.columns, s.except_columns, s.require_context, s.on_truncate, s.keep_dropped)
 FROM pg_class t JOIN pg_namespace n ON n.oid = t.relnamespace JOIN warden.audit_schemas s ON s.schema = n.nspname
 WHERE t.oid = $1 AND r.relation::oid = $1 AND r.until IS NULL AND r.by_schema RETURNING r.id)"};
 constinit Statement insert_relation{R"(
 INSERT INTO warden.audit_relations
-    (relation, name, class, columns, except_columns, require_context, on_truncate, by_schema)
-SELECT $1, $2, s.class, s.columns, s.except_columns, s.require_context, s.on_truncate, true
+    (relation, name, class, columns, except_columns, require_context, on_truncate, keep_dropped, by_schema)
+SELECT $1, $2, s.class, s.columns, s.except_columns, s.require_context, s.on_truncate, s.keep_dropped, true
 FROM pg_class t JOIN pg_namespace n ON n.oid = t.relnamespace JOIN warden.audit_schemas s ON s.schema = n.nspname
 WHERE t.oid = $1 RETURNING id)"};
 
 constinit Statement select_schema{"SELECT oid, pg_has_role(nspowner, 'USAGE') FROM pg_namespace WHERE nspname = $1"};
 
 constinit Statement write_schema{R"(
-INSERT INTO warden.audit_schemas (schema, class, columns, except_columns, require_context, on_truncate)
-VALUES ($1::name, $2::integer::smallint, $3::name[], $4::name[], $5, $6)
+INSERT INTO warden.audit_schemas (schema, class, columns, except_columns, require_context, on_truncate, keep_dropped)
+VALUES ($1::name, $2::integer::smallint, $3::name[], $4::name[], $5, $6, $7)
 ON CONFLICT (schema) DO UPDATE
-SET (class, columns, except_columns, require_context, on_truncate)
-    = (excluded.class, excluded.columns, excluded.except_columns, excluded.require_context, excluded.on_truncate))"};
+SET (class, columns, except_columns, require_context, on_truncate, keep_dropped)
+    = (excluded.class, excluded.columns, excluded.except_columns, excluded.require_context, excluded.on_truncate,
+       excluded.keep_dropped))"};
 constinit Statement delete_schema{"DELETE FROM warden.audit_schemas WHERE schema = $1::name"};
 constinit Statement find_schema{"SELECT 1 FROM warden.audit_schemas WHERE schema = $1::name"};
 
@@ -180,7 +181,7 @@ void log_rows(Oid table) {
 }
 
 /// audit_enable_schema(schema name, columns name[], except_columns name[], keep interval, require_context boolean,
-/// on_truncate text, dry_run boolean) returns table (relation, action, status, command, detail)
+/// on_truncate text, keep_dropped boolean, dry_run boolean) returns table (relation, action, status, command, detail)
 PG_FUNCTION(audit_enable_schema) {
 	Rows rows(fcinfo);
 	const std::string name = schema_argument(fcinfo);
@@ -193,7 +194,7 @@ PG_FUNCTION(audit_enable_schema) {
 		const std::int16_t log_class = class_for(options.keep);
 		const AsExtension owner;
 		Spi().execute(write_schema, name, int32{log_class}, options.columns, options.except_columns,
-		              options.require_context, options.on_truncate);
+		              options.require_context, options.on_truncate, options.keep_dropped);
 		std::ignore = call(transaction_id); // from now on event triggers have work to do
 	}
 	bool is_first = true;

@@ -28,9 +28,9 @@ constinit Statement select_events{R"(
 WITH versions AS MATERIALIZED (
     SELECT v.id, v.columns, v.key_column, warden.audit_names(v.columns, $5, $6, $7) AS names
     FROM warden.audit_versions v WHERE v.relation = $1)
-SELECT e.id, e.at, e.transaction, (e.transaction & 4503599627370495)::text::xid8,
+SELECT e.id, e.at, e.transaction, CASE WHEN e.transaction >> 52 > 0 THEN (e.transaction & 4503599627370495)::text::xid8 END,
        CASE WHEN EXISTS (SELECT FROM pg_class WHERE oid = $5) THEN $5 END, r.name,
-       e.operation::text, e.flags & 1 = 1,
+       CASE WHEN e.flags & 8 = 8 THEN 'C' ELSE e.operation::text END, e.flags & 1 = 1,
        CASE WHEN v.names IS NULL THEN k.key ELSE warden.audit_renamed(k.key, v.names) END,
        CASE WHEN v.names IS NULL THEN e.before ELSE warden.audit_renamed(e.before, v.names) END,
        CASE WHEN v.names IS NULL THEN e.after ELSE warden.audit_renamed(e.after, v.names) END,
@@ -53,7 +53,7 @@ struct Found {
 	std::int64_t id;
 	Timestamptz at;
 	std::int64_t transaction;
-	Value<XID8OID> xid;
+	std::optional<Value<XID8OID>> xid;
 	std::optional<Oid> relation;
 	std::string_view relation_name;
 	char operation;
@@ -72,6 +72,8 @@ const char *operation_name(char operation) {
 		return "INSERT";
 	case 'U':
 		return "UPDATE";
+	case 'C':
+		return "DROP COLUMN";
 	case 'D':
 		return "DELETE";
 	default:
@@ -151,11 +153,12 @@ private:
 			PinnedSettings::set("enable_seqscan", "off");
 			for (const auto &[id, at, transaction, xid, relation, name, operation, is_changed, row_key, before, after,
 			                  session_role, active_role, application, client, context, other_key] :
-			     spi_.query<int64, Timestamptz, int64, Value<XID8OID>, std::optional<Oid>, std::string_view,
-			                std::string_view, bool, std::optional<Json>, std::optional<Json>, std::optional<Json>, Role,
-			                Role, std::optional<std::string_view>, std::optional<Value<INETOID>>, std::optional<Json>,
-			                std::optional<Json>>(select_events, form.relation, int64{form.number}, form.key,
-			                                     form.versions, table_.table, table_.reader, table_.is_whole)) {
+			     spi_.query<int64, Timestamptz, int64, std::optional<Value<XID8OID>>, std::optional<Oid>,
+			                std::string_view, std::string_view, bool, std::optional<Json>, std::optional<Json>,
+			                std::optional<Json>, Role, Role, std::optional<std::string_view>,
+			                std::optional<Value<INETOID>>, std::optional<Json>, std::optional<Json>>(
+					 select_events, form.relation, int64{form.number}, form.key, form.versions, table_.table,
+					 table_.reader, table_.is_whole)) {
 				events.push_back({id, at, transaction, xid, relation, name, operation.front(),
 				                  is_changed && operation.front() == 'U', row_key, before, after, session_role,
 				                  active_role, application, client, context, other_key});
@@ -212,8 +215,8 @@ private:
 using Collect = void (History::*)(Json);
 
 Datum return_history(FunctionCallInfo fcinfo, Collect collect) {
-	ResultSet<int64, Timestamptz, int64, Value<XID8OID>, std::optional<Oid>, std::string_view, std::string,
-	          std::optional<Json>, std::optional<Json>, std::optional<Json>, Role, Role,
+	ResultSet<int64, Timestamptz, int64, std::optional<Value<XID8OID>>, std::optional<Oid>, std::string_view,
+	          std::string, std::optional<Json>, std::optional<Json>, std::optional<Json>, Role, Role,
 	          std::optional<std::string_view>, std::optional<Value<INETOID>>, std::optional<Json>>
 		rows(fcinfo);
 	const Readable table = readable(argument<Oid>(fcinfo, 0));

@@ -7,6 +7,8 @@
 //     transaction = incarnation << 52 | the full transaction id
 //     event       = incarnation << 52 | the position in the write-ahead log before it was written
 //
+// 0 is that of what others have logged: import_target.
+//
 // The invariant: events are numbered in the order of the changes, whichever sessions made them: who changes a row next
 // does so after the commit of who changed it before, and so at a later position.  Nothing is locked for it.
 #pragma once

@@ -1,16 +1,13 @@
 #include "audit/log_class.hpp"
 
-#include "audit/audit.hpp"
 #include "audit/log_writer.hpp"
-
-#include "partition/bounds.hpp"
+#include "audit/confidential.hpp"
+#include "audit/relations.hpp"
 
 #include "pg/names.hpp"
 #include "pg/security.hpp"
 #include "pg/spi.hpp"
-#include "pg/transaction.hpp"
 
-#include <algorithm>
 #include <vector>
 
 namespace warden::audit {
@@ -25,7 +22,12 @@ SELECT id::integer FROM warden.audit_classes WHERE keep IS NOT DISTINCT FROM $1)
 constinit Statement insert_class{R"(
 INSERT INTO warden.audit_classes (id, log, keep) VALUES ($1::integer::smallint, $2, $3))"};
 
-constinit Statement next_class{"SELECT coalesce(max(id), 0) + 1 FROM warden.audit_classes"};
+// A dump without data has the tables, and does not say what they were for.
+constinit Statement next_class{R"(
+SELECT max(id) + 1
+FROM (SELECT 0 UNION ALL SELECT id FROM warden.audit_classes
+      UNION ALL SELECT substring(relname FROM '^audit_log_(\d+)$')::integer FROM pg_class
+      WHERE relnamespace = 'warden'::regnamespace AND relname ~ '^audit_log_\d{1,4}$') known (id))"};
 
 // Those without an index by key, as long as they are empty: later, writers would wait for it.
 constinit Statement find_bare{R"(
@@ -33,18 +35,23 @@ SELECT t.relid::oid, c.relname::text
 FROM warden.audit_classes l, pg_partition_tree(l.log::regclass) t JOIN pg_class c ON c.oid = t.relid
 WHERE t.isleaf AND pg_relation_size(t.relid) = 0 AND NOT EXISTS (SELECT FROM pg_index i WHERE i.indrelid = t.relid))"};
 
-// What default privileges have granted. $1 the table; partitions made later have the same privileges as it.
-constinit Statement select_revocations{R"(
-SELECT format('REVOKE ALL ON %s FROM %s', c.oid::regclass, CASE a.grantee WHEN 0 THEN 'PUBLIC' ELSE a.grantee::regrole::text END)
-FROM pg_class c, aclexplode(c.relacl) a
-WHERE c.oid IN ($1::regclass, ($1 || '_default')::regclass) AND a.grantee <> c.relowner
-GROUP BY 1)"};
-
+// Rows are never changed, so they are frozen whenever autovacuum passes. Two fit on a page before one is put out of
+// line.
 constinit Statement declare_set{R"(
-SELECT count(*) FROM warden.partition_by_time($1::oid::regclass, '1 day', keep => $2, timezone => 'UTC'))"};
+SELECT count(*) FROM warden.partition_by_time($1::oid::regclass, '1 day', keep => $2, timezone => 'UTC',
+    storage_parameters => '{autovacuum_freeze_min_age=0,toast_tuple_target=4064}'))"};
+
+constinit Statement find_lz4{
+	"SELECT 1 FROM pg_settings WHERE name = 'default_toast_compression' AND 'lz4' = ANY (enumvals)"};
 
 Oid table_oid(const std::string &table) {
 	return std::get<0>(Spi().query_latest<Oid>("SELECT $1::regclass::oid", table).front());
+}
+
+std::optional<std::int16_t> find(const std::optional<partition::Span> &keep) {
+	Spi spi;
+	const auto found = spi.query_latest<int32>(find_class, keep);
+	return found.empty() ? std::nullopt : std::optional(static_cast<std::int16_t>(std::get<0>(found.front())));
 }
 
 /// Declared as a set first, as what is a partition itself cannot be.
@@ -52,50 +59,21 @@ void make_part(std::int32_t id, const std::optional<partition::Span> &keep) {
 	const std::string name = format("audit_log_%d", id);
 	const std::string table = "warden." + name;
 	Spi spi;
-	for (const std::string &statement : {"CREATE TABLE " + table + " (LIKE warden.audit_log) PARTITION BY RANGE (at)",
-	                                     "CREATE TABLE " + table + "_default PARTITION OF " + table + " DEFAULT"}) {
-		spi.execute(statement.c_str());
+	spi.execute(("CREATE TABLE " + table + " (LIKE warden.audit_log) PARTITION BY RANGE (at)").c_str());
+	if (!spi.query_latest<int32>(find_lz4).empty()) {
+		spi.execute(("ALTER TABLE " + table +
+		             " ALTER key SET COMPRESSION lz4, ALTER before SET COMPRESSION lz4, "
+		             "ALTER after SET COMPRESSION lz4")
+		                .c_str());
 	}
-	for (const auto &[statement] : spi.query_latest<std::string_view>(select_revocations, table)) {
-		Spi().execute(std::string(statement).c_str());
-	}
+	spi.execute(("CREATE TABLE " + table + "_default PARTITION OF " + table + " DEFAULT").c_str());
+	revoke_default_privileges(table); // partitions made later have the same as it
+	revoke_default_privileges(table + "_default");
 	spi.query<int64>(declare_set, table_oid(table), keep);
 	spi.execute(("ALTER TABLE warden.audit_log ATTACH PARTITION " + table + format(" FOR VALUES IN (%d)", id)).c_str());
 }
 
-constinit Statement select_logs{"SELECT log::oid FROM warden.audit_classes"};
-constinit Statement find_old{R"(
-SELECT 1 FROM (SELECT at FROM warden.audit_sessions UNION ALL SELECT at FROM warden.audit_contexts) row WHERE at < $1
-LIMIT 1)"};
-constinit Statement delete_sessions{"DELETE FROM warden.audit_sessions WHERE at < $1"};
-constinit Statement delete_contexts{"DELETE FROM warden.audit_contexts WHERE at < $1"};
-
-/// Where the oldest partition of any part begins; no session is named in it that is older by more than a partition.
-Moment oldest_event() {
-	Moment oldest = end;
-	Spi spi;
-	for (const auto &[log] : spi.query_latest<Oid>(select_logs)) {
-		const partition::Bounds bounds = partition::read_bounds(OpenRelation(log, AccessShareLock), std::nullopt);
-		oldest = std::min(oldest, bounds.ranges.empty() ? beginning : bounds.ranges.front().lower);
-	}
-	return oldest;
-}
-
 } // namespace
-
-void delete_old_sessions() {
-	const AsExtension owner;
-	const Moment oldest = oldest_event();
-	if (!is_finite(oldest)) {
-		return;
-	}
-	const Timestamptz limit{oldest - microseconds_per_day};
-	Spi spi;
-	if (!spi.query_latest<int32>(find_old, limit).empty()) {
-		spi.execute(delete_sessions, limit);
-		spi.execute(delete_contexts, limit);
-	}
-}
 
 void index_partitions() {
 	const AsExtension owner;
@@ -111,26 +89,21 @@ void index_partitions() {
 
 std::int16_t class_for(const std::optional<partition::Span> &keep) {
 	const AsExtension owner;
-	Spi spi;
-	const auto found = spi.query_latest<int32>(find_class, keep);
-	if (!found.empty()) {
-		return static_cast<std::int16_t>(std::get<0>(found.front()));
+	make_confidential_tables();
+	if (const auto known = find(keep)) {
+		return *known;
 	}
+	lock_classes();
+	if (const auto known = find(keep)) {
+		return *known;
+	}
+	Spi spi;
 	const auto id = std::get<0>(spi.query_latest<int32>(next_class).front());
 	make_part(id, keep);
 	const Oid log = table_oid("warden." + format("audit_log_%d", id));
 	spi.execute(insert_class, id, log, keep);
 	index_partitions();
 	return static_cast<std::int16_t>(id);
-}
-
-void maintain_log(const Procedure &procedure) {
-	for (void (*const step)() : {index_partitions, delete_old_sessions}) {
-		if (const auto error = attempt(step)) {
-			report(WARNING, Error(error->sqlstate, format("could not maintain the audit log: %s", error->what())));
-		}
-		procedure.commit();
-	}
 }
 
 } // namespace warden::audit

@@ -19,7 +19,4 @@ std::int16_t class_for(const std::optional<partition::Span> &keep);
 /// Makes the indexes of partitions that have come since.
 void index_partitions();
 
-/// Deletes what was written of sessions and transactions whose events have all left the log.
-void delete_old_sessions();
-
 } // namespace warden::audit

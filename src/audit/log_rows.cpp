@@ -9,6 +9,11 @@ namespace warden::audit {
 
 // All of this is server code.
 
+Portal open(const Query &query) {
+	return SPI_cursor_open_with_args(nullptr, query.sql, query.arguments, const_cast<Oid *>(query.types),
+	                                 const_cast<Datum *>(query.values), nullptr, true, 0);
+}
+
 namespace detail {
 
 void start_receiver(DestReceiver * /*self*/, int /*operation*/, TupleDesc /*description*/) {}

@@ -21,6 +21,9 @@ struct Query {
 	Datum values[3];
 };
 
+/// Server code.  A cursor, for who works with some rows before he reads more.
+Portal open(const Query &query);
+
 namespace detail {
 
 /// Takes rows where the executor has them, without a copy.

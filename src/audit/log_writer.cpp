@@ -13,6 +13,8 @@ extern "C" {
 #include "access/heapam.h"
 #include "access/htup_details.h"
 #include "access/table.h"
+#include "access/toast_compression.h"
+#include "access/toast_internals.h"
 #include "catalog/index.h"
 #include "catalog/namespace.h"
 #include "catalog/partition.h"
@@ -53,9 +55,14 @@ enum Column : AttrNumber {
 };
 constexpr int columns = After;
 
+// From so many bytes on, compressing a value costs less than writing what that saves.  The server itself does it for
+// rows of more than 2 kB only.
+constexpr std::size_t worth_compressing = 512;
+
 /// Where rows of a moment go, and for which other moments that holds: of a default partition, the gap between others.
 struct Target {
 	Oid partition;
+	bool is_default;
 	TimestampTz lower;
 	TimestampTz upper;
 
@@ -67,7 +74,8 @@ struct Leaf {
 	Oid log; ///< 0 if this one is free
 	Target target;
 	bool is_stale;
-	bool is_plain; ///< the index by key is its only one
+	bool is_plain;   ///< the index by key is its only one
+	bool is_checked; ///< maintenance keeps rows of some moments out of it
 	Oid key_index;
 	IndexInfo *key_index_info;
 	MemoryContext memory;
@@ -126,7 +134,7 @@ Bound bound_of(Oid partition) {
 
 // Not locked: neither the log, for which others may queue, nor the partition.
 Target find_target(Oid log, TimestampTz moment) {
-	Target gap{InvalidOid, DT_NOBEGIN, DT_NOEND};
+	Target gap{InvalidOid, true, DT_NOBEGIN, DT_NOEND};
 	ListCell *cell = nullptr;
 	foreach (cell, find_inheritance_children(log, NoLock)) {
 		const Bound bound = bound_of(lfirst_oid(cell));
@@ -140,7 +148,7 @@ Target find_target(Oid log, TimestampTz moment) {
 		} else if (bound.lower > moment) {
 			gap.upper = Min(gap.upper, bound.lower);
 		} else {
-			return {lfirst_oid(cell), bound.lower, bound.upper};
+			return {lfirst_oid(cell), false, bound.lower, bound.upper};
 		}
 	}
 	return gap;
@@ -181,6 +189,8 @@ void learn(Leaf &leaf, const Target &target) {
 	leaf.is_stale = false;
 	const Relation table = table_open(target.partition, NoLock);
 	learn_indexes(leaf, table);
+	const TupleConstr *const constraints = RelationGetDescr(table)->constr;
+	leaf.is_checked = target.is_default && constraints != nullptr && constraints->num_check > 0;
 	table_close(table, NoLock);
 }
 
@@ -230,6 +240,48 @@ bool is_same_partition(const Leaf &leaf, TimestampTz moment) {
 		return false;
 	}
 	return true;
+}
+
+// Whether the CHECKs of a partition let in a row of a moment.
+bool lets_in(Oid partition, TimestampTz moment) {
+	const Relation table = table_open(partition, NoLock);
+	const TupleConstr *const constraints = RelationGetDescr(table)->constr;
+	EState *const state = CreateExecutorState();
+	TupleTableSlot *const row = MakeSingleTupleTableSlot(RelationGetDescr(table), &TTSOpsVirtual);
+	ExecStoreAllNullTuple(row);
+	row->tts_values[At - 1] = TimestampTzGetDatum(moment);
+	row->tts_isnull[At - 1] = false;
+	ExprContext *const context = GetPerTupleExprContext(state);
+	context->ecxt_scantuple = row;
+	bool is_let_in = true;
+	for (int i = 0; i < constraints->num_check && is_let_in; ++i) {
+		auto *const check = static_cast<Expr *>(stringToNode(constraints->check[i].ccbin));
+		is_let_in = ExecCheck(ExecPrepareExpr(check, state), context);
+	}
+	ExecDropSingleTupleTableSlot(row);
+	FreeExecutorState(state);
+	table_close(table, NoLock);
+	return is_let_in;
+}
+
+// Chooses the partition for an event of now, and returns the moment that the event is to have.
+//
+// While maintenance makes partitions beside a default one that is large, a CHECK keeps their rows out of that one, so
+// that ATTACH need not read it.  It is for moments of the future, which may come before the partitions do.  A row that
+// got in nevertheless would be where no query looks for it; so it is of a moment before, which is milliseconds off if
+// maintenance is late by milliseconds.  The order of events is that of their numbers.
+TimestampTz settle(Leaf &leaf, TimestampTz now) {
+	constexpr std::int64_t most = USECS_PER_DAY * 1024;
+	for (std::int64_t before = 0; before < most; before = before == 0 ? 1 : before * 2) {
+		const TimestampTz moment = now - before;
+		if (!is_same_partition(leaf, moment)) {
+			choose_partition(leaf, moment);
+		}
+		if (!leaf.is_checked || lets_in(leaf.target.partition, moment)) {
+			return moment;
+		}
+	}
+	return now; // not a CHECK of ours
 }
 
 Leaf &leaf_of(Oid log) {
@@ -284,14 +336,24 @@ void insert_into_indexes(Relation table, HeapTuple tuple) {
 	FreeExecutorState(state);
 }
 
+// What is long, where it is declared that it is done by the fast method.
+void compress(TupleDesc row, Datum *values, const bool *nulls) {
+	for (int column = Before; column <= After; ++column) {
+		Datum &value = values[column - 1];
+		if (nulls[column - 1] || VARSIZE(DatumGetPointer(value)) < worth_compressing ||
+		    TupleDescAttr(row, column - 1)->attcompression != TOAST_LZ4_COMPRESSION) {
+			continue;
+		}
+		const Datum compressed = toast_compress_datum(value, TOAST_LZ4_COMPRESSION);
+		value = DatumGetPointer(compressed) == nullptr ? value : compressed;
+	}
+}
+
 } // namespace
 
 void write_event(const Event &event) {
-	const TimestampTz now = GetCurrentTimestamp();
 	Leaf &leaf = leaf_of(event.log);
-	if (!is_same_partition(leaf, now)) {
-		choose_partition(leaf, now);
-	}
+	const TimestampTz moment = settle(leaf, GetCurrentTimestamp());
 	const std::int64_t session_row = session_id(leaf.target.upper);
 	Datum values[columns] = {};
 	bool nulls[columns] = {};
@@ -301,7 +363,7 @@ void write_event(const Event &event) {
 		nulls[column - 1] = json == nullptr;
 	};
 	set(Id, Int64GetDatum(event_id(event.overtaken_by)));
-	set(At, TimestampTzGetDatum(now));
+	set(At, TimestampTzGetDatum(moment));
 	set(Transaction, Int64GetDatum(transaction_id()));
 	set(Session, Int64GetDatum(session_row));
 	set(KeyNumber, Int64GetDatum(event.key_number));
@@ -316,6 +378,7 @@ void write_event(const Event &event) {
 	set_json(After, event.after);
 
 	const Relation table = table_open(leaf.target.partition, NoLock);
+	compress(RelationGetDescr(table), values, nulls);
 	const HeapTuple tuple = heap_form_tuple(RelationGetDescr(table), values, nulls);
 	heap_insert(table, tuple, GetCurrentCommandId(true), 0, nullptr);
 	if (leaf.is_plain) {

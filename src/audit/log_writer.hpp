@@ -29,6 +29,7 @@ namespace flag {
 inline constexpr std::int16_t key_changed = 1;
 inline constexpr std::int16_t cut = 2;        ///< a value was too long
 inline constexpr std::int16_t replicated = 4; ///< written with session_replication_role = replica
+inline constexpr std::int16_t dropped = 8;    ///< an update that only says what went with a column
 } // namespace flag
 
 struct Event {

@@ -4,6 +4,7 @@
 // it had done by then.
 #include "audit/audit.hpp"
 
+#include "audit/confidential.hpp"
 #include "audit/incarnation.hpp"
 
 #include "pg/security.hpp"
@@ -23,8 +24,8 @@ using namespace pg;
 namespace {
 
 constinit Statement insert_mark{R"(
-INSERT INTO warden.audit_marks (incarnation, transaction, event, snapshot, label)
-VALUES (($1::bigint >> 52)::integer, $1, $2, $3, $4) RETURNING id)"};
+INSERT INTO warden.audit_marks (id, incarnation, transaction, event, snapshot, label)
+VALUES (nextval('warden.audit_mark_ids'), ($1::bigint >> 52)::integer, $1, $2, $3, $4) RETURNING id)"};
 
 } // namespace
 
@@ -33,6 +34,7 @@ PG_FUNCTION(audit_mark) {
 	const auto label = argument<std::optional<std::string_view>>(fcinfo, 0);
 	call(PreventCommandIfReadOnly, "warden.audit_mark()");
 	const Value<PG_SNAPSHOTOID> snapshot{call([] { return OidFunctionCall0(F_PG_CURRENT_SNAPSHOT); })};
+	make_confidential_tables();
 	const AsExtension owner;
 	const auto transaction = int64{call(transaction_id)};
 	const auto event = int64{call(next_id)};

@@ -43,7 +43,8 @@ Options read_options(FunctionCallInfo fcinfo) {
 	                .keep = argument<std::optional<partition::Span>>(fcinfo, 3),
 	                .require_context = required_argument<bool>(fcinfo, 4, "require_context"),
 	                .on_truncate = std::string(required_argument<std::string_view>(fcinfo, 5, "on_truncate")),
-	                .dry_run = required_argument<bool>(fcinfo, 6, "dry_run")};
+	                .keep_dropped = required_argument<bool>(fcinfo, 6, "keep_dropped"),
+	                .dry_run = required_argument<bool>(fcinfo, 7, "dry_run")};
 	if (options.on_truncate != "rows" && options.on_truncate != "event" && options.on_truncate != "refuse") {
 		throw Error(ERRCODE_INVALID_PARAMETER_VALUE,
 		            format("\"on_truncate\" cannot be \"%s\"", options.on_truncate.c_str()))

@@ -17,10 +17,11 @@ struct Options {
 	std::optional<partition::Span> keep;
 	bool require_context;
 	std::string on_truncate;
+	bool keep_dropped;
 	bool dry_run;
 };
 
-/// Arguments 1 to 6 of the function being called.  Errors 22004, 22023.
+/// Arguments 1 to 7 of the function being called.  Errors 22004, 22023.
 Options read_options(FunctionCallInfo fcinfo);
 
 /// Statements as the column "command" has them.

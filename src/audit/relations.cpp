@@ -20,14 +20,33 @@ namespace {
 
 constinit Statement select_relation{"SELECT id FROM warden.audit_relations WHERE relation = $1 AND until IS NULL"};
 
+// What is of another audit goes: but for what bears our name, which is replaced.
 constinit Statement select_mending{R"(
-SELECT command FROM warden.audit_gaps($1, $2) WHERE command IS NOT NULL)"};
+SELECT command FROM warden.audit_gaps($1, $2) WHERE command IS NOT NULL
+UNION ALL
+SELECT command FROM warden.audit_strays($1, $2) WHERE trigger NOT IN ('!pg_warden_audit', '!pg_warden_audit_truncate'))"};
+
+constinit Statement select_strays{"SELECT command FROM warden.audit_strays($1, NULL)"};
+
+constinit Statement select_incomplete{R"(
+SELECT relation_name, gaps[1], (count(*) OVER ())::integer
+FROM warden.audit_tables WHERE gaps IS NOT NULL ORDER BY relation_name COLLATE "C" LIMIT 1)"};
 
 // Of partitions that have a trigger of rows already, from the table that they were attached to.
 constinit Statement select_following{R"(
 SELECT g.command FROM warden.audit_gaps($1, $2) g
 WHERE NOT g.is_row AND g.command IS NOT NULL AND g.problem LIKE '% is missing' AND g.target <> $1
   AND EXISTS (SELECT FROM pg_trigger WHERE tgrelid = g.target AND tgfoid = 'warden.audit_capture()'::regprocedure))"};
+
+// A partition that was a table before.
+constinit Statement find_audited_partition{R"(
+SELECT t.oid FROM warden.audit_tree($1) t (oid) JOIN warden.audit_relations r ON r.relation = t.oid AND r.until IS NULL
+WHERE t.oid <> $1 LIMIT 1)"};
+
+// Event triggers were off.
+constinit Statement select_gone{R"(
+SELECT relation::oid FROM warden.audit_relations r
+WHERE until IS NULL AND relation::oid <> 0 AND NOT EXISTS (SELECT FROM pg_class WHERE oid = r.relation::oid))"};
 
 constinit Statement select_dropping{"SELECT * FROM warden.audit_drop_triggers($1, $2, $3)"};
 
@@ -81,6 +100,17 @@ std::string known_name(std::int32_t relation) {
 	const AsExtension owner;
 	Spi spi;
 	return std::string(std::get<0>(spi.query_latest<std::string_view>(select_name, relation).front()));
+}
+
+// CREATE OR REPLACE TRIGGER would make its trigger that of the root.
+void check_partitions(Oid table) {
+	const AsExtension owner;
+	Spi spi;
+	for (const auto &[partition] : spi.query_latest<Oid>(find_audited_partition, table)) {
+		throw Error(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
+		            format("partition %s is audited by itself", qualified_name(partition).c_str()))
+			.with_hint("Use warden.audit_disable() for it before: it is audited with the table at the root.");
+	}
 }
 
 /// Name, columns, and gaps that begin or end.
@@ -153,6 +183,7 @@ void forget_plans(Oid table) {
 }
 
 std::vector<std::string> begin_audit(Oid table, std::int32_t relation, const std::string &command) {
+	check_partitions(table);
 	std::vector<std::string> statements = mending_statements(table, relation);
 	run(statements);
 	note_change(relation, table, command);
@@ -165,6 +196,27 @@ void end_audit(Oid table, std::int32_t relation) {
 	const AsExtension owner;
 	Spi().execute(close_relation, relation);
 	forget_plans(table);
+}
+
+bool end_unknown_audit(Oid table) {
+	const std::vector<std::string> statements = read_statements(select_strays, table);
+	run(statements);
+	forget_plans(table);
+	return !statements.empty();
+}
+
+void warn_of_all_gaps() {
+	const AsExtension owner;
+	Spi spi;
+	for (const auto &[table, problem, count] :
+	     spi.query_latest<std::string_view, std::string_view, int32>(select_incomplete)) {
+		const std::string first(table);
+		const std::string what(problem);
+		report(WARNING, Error(ERRCODE_WARNING, format("audited tables whose changes are not all logged: %d", count))
+		                    .with_detail(format("Of %s, the first of them: %s.", first.c_str(), what.c_str()))
+		                    .with_hint("They are in warden.audit_tables. Use warden.audit_enable() again, or "
+		                               "warden.audit_disable()."));
+	}
 }
 
 void follow_change(Oid root, const std::string &command) {
@@ -199,6 +251,20 @@ void follow_rewrite(Oid root, const std::string &command) {
 	              .before = before,
 	              .after = after,
 	              .gaps = known_gaps(*relation)});
+}
+
+void close_gone() {
+	std::vector<Oid> gone;
+	{
+		const AsExtension owner;
+		Spi spi;
+		for (const auto &[table] : spi.query_latest<Oid>(select_gone)) {
+			gone.push_back(table);
+		}
+	}
+	for (const Oid table : gone) {
+		follow_drop(table, "unknown");
+	}
 }
 
 void follow_drop(Oid table, const std::string &command) {

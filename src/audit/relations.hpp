@@ -31,8 +31,15 @@ bool is_running();
 void forget_plans(Oid table);
 
 /// Makes what triggers a relation lacks, by these statements, and notes its columns; takes all away, and notes that.
+/// Error 55000 if a partition of it is audited by itself.
 std::vector<std::string> begin_audit(Oid table, std::int32_t relation, const std::string &command);
 void end_audit(Oid table, std::int32_t relation);
+
+/// Takes away triggers that are of no audit in this database.  Whether there were any.
+bool end_unknown_audit(Oid table);
+
+/// One WARNING if there are tables of whose changes something is not logged.
+void warn_of_all_gaps();
 
 /// Writes what a command has changed in the definition of a relation, gives new partitions their triggers, and warns of
 /// what is missing.
@@ -41,7 +48,8 @@ void follow_change(Oid root, const std::string &command);
 /// Notes that a command writes all rows anew, with other values, which is not a change that triggers see.
 void follow_rewrite(Oid root, const std::string &command);
 
-/// Ends the audit of a table that is gone.
+/// Ends the audit of a table that is gone; and of all that went while event triggers were off.
 void follow_drop(Oid table, const std::string &command);
+void close_gone();
 
 } // namespace warden::audit

@@ -60,9 +60,15 @@ Datum name_of_role(Oid role) {
 	return NameGetDatum(name);
 }
 
-void insert_row(const char *table_name, Datum *values, bool *nulls) {
-	const Oid schema = get_namespace_oid("warden", false);
-	const Relation table = table_open(get_relname_relid(table_name, schema), RowExclusiveLock);
+// Into a table's one partition, as audit_enable() has made it.
+void insert_row(const char *partition, Datum *values, bool *nulls) {
+	const Oid oid = get_relname_relid(partition, get_namespace_oid("warden", false));
+	if (!OidIsValid(oid)) {
+		ereport(ERROR, errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+		        errmsg("table \"warden.%s\" of the audit log is missing", partition),
+		        errhint("Use warden.audit_enable() of any audited table again, which makes it."));
+	}
+	const Relation table = table_open(oid, RowExclusiveLock);
 	CatalogTupleInsert(table, heap_form_tuple(RelationGetDescr(table), values, nulls));
 	table_close(table, NoLock);
 }
@@ -83,7 +89,7 @@ void write_session(Session &session, TimestampTz end) {
 	                  Int32GetDatum(MyProcPid)};
 	bool nulls[] = {false, false, false, false, false, client.isnull, false};
 	note_written(session.row);
-	insert_row("audit_sessions", values, nulls);
+	insert_row("audit_sessions_all", values, nulls);
 }
 
 bool is_written(std::int64_t transaction, const char *text) {
@@ -127,7 +133,7 @@ void write_context(bool is_required, const char *table) {
 	                  DirectFunctionCall1(jsonb_in, CStringGetDatum(text))};
 	bool nulls[] = {false, false, false, false};
 	note_written(context_row.row);
-	insert_row("audit_contexts", values, nulls);
+	insert_row("audit_contexts_all", values, nulls);
 }
 
 } // namespace warden::audit

@@ -13,6 +13,7 @@ SELECT pg_catalog.pg_extension_config_dump('warden.audit_soft_deletes',
 CREATE TRIGGER ignore_replicated BEFORE INSERT OR UPDATE OR DELETE ON warden.audit_soft_deletes
     FOR EACH ROW EXECUTE FUNCTION warden.ignore_replicated();
 ALTER TABLE warden.audit_soft_deletes ENABLE REPLICA TRIGGER ignore_replicated;
+GRANT SELECT ON warden.audit_soft_deletes TO PUBLIC; -- for dumps; it is in the triggers of these tables, which all may see
 
 CREATE FUNCTION warden.audit_soft_delete(
         target regclass, column_name text DEFAULT 'deleted_at', keep interval DEFAULT NULL, dry_run boolean DEFAULT false)

@@ -2,16 +2,13 @@
 //
 // The invariant: under the lock that TRUNCATE has taken already, the rows that are logged are all that there are.
 #include "audit/event.hpp"
-#include "audit/relations.hpp"
+#include "audit/table_rows.hpp"
 
 #include "pg/call.hpp"
 
 extern "C" {
-#include "access/table.h"
-#include "access/tableam.h"
 #include "catalog/pg_class.h"
 #include "commands/trigger.h"
-#include "utils/snapmgr.h"
 }
 
 namespace warden::audit {
@@ -20,25 +17,13 @@ namespace {
 
 // All of this is server code.
 
-// Each in memory of its own.
 void capture_rows(const CapturePlan &plan, Relation table, Operation operation) {
-	const Snapshot snapshot = RegisterSnapshot(GetLatestSnapshot());
-	TupleTableSlot *const row = table_slot_create(table, nullptr);
-	const TableScanDesc scan = table_beginscan(table, snapshot, 0, nullptr);
-	const MemoryContext memory = AllocSetContextCreate(CurrentMemoryContext, "pg_warden row", ALLOCSET_DEFAULT_SIZES);
-	while (table_scan_getnextslot(scan, ForwardScanDirection, row)) {
-		CHECK_FOR_INTERRUPTS();
-		const MemoryContext previous = MemoryContextSwitchTo(memory);
+	for_each_row_of(table, [&](TupleTableSlot *row) {
 		bool is_cut = false;
 		Event event = event_of(plan, operation, row);
 		(operation == Operation::Insert ? event.after : event.before) = image_of(plan, row, is_cut);
 		write(event, plan, table, is_cut);
-		MemoryContextSwitchTo(previous);
-		MemoryContextReset(memory);
-	}
-	table_endscan(scan);
-	ExecDropSingleTupleTableSlot(row);
-	UnregisterSnapshot(snapshot);
+	});
 }
 
 void capture_truncate(const CapturePlan &plan, Relation table) {
@@ -68,12 +53,9 @@ void capture_truncate(const CapturePlan &plan, Relation table) {
 
 void capture_present_rows(Oid oid) {
 	const Relation table = table_open(oid, NoLock);
-	for (int i = 0; table->trigdesc != nullptr && i < table->trigdesc->numtriggers; ++i) {
-		const Trigger &trigger = table->trigdesc->triggers[i];
-		if (strcmp(trigger.tgname, row_trigger) == 0) {
-			capture_rows(plan_for(table, &trigger), table, Operation::Insert);
-			break;
-		}
+	const Trigger *const trigger = capture_trigger(table);
+	if (const CapturePlan *const plan = trigger == nullptr ? nullptr : plan_for(table, trigger)) {
+		capture_rows(*plan, table, Operation::Insert);
 	}
 	table_close(table, NoLock);
 }
@@ -87,7 +69,9 @@ PG_FUNCTION(audit_capture_truncate) {
 		        errhint("Use warden.audit_enable()."));
 	}
 	const auto *const data = reinterpret_cast<const TriggerData *>(fcinfo->context);
-	capture_truncate(plan_for(data->tg_relation, data->tg_trigger), data->tg_relation);
+	if (const CapturePlan *const plan = plan_for(data->tg_relation, data->tg_trigger)) {
+		capture_truncate(*plan, data->tg_relation);
+	}
 	return PointerGetDatum(nullptr);
 }
 

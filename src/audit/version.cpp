@@ -21,6 +21,10 @@ namespace {
 constinit Statement find_version{R"(
 SELECT id, columns = warden.audit_columns($2) FROM warden.audit_versions WHERE relation = $1 ORDER BY id DESC LIMIT 1)"};
 
+constinit Statement find_covering{R"(
+SELECT id FROM (SELECT * FROM warden.audit_versions WHERE relation = $1 ORDER BY id DESC LIMIT 1) v
+WHERE columns @> warden.audit_columns($2))"};
+
 constinit Statement insert_version{R"(
 INSERT INTO warden.audit_versions (relation, transaction, columns, key_column)
 SELECT $1, $3, warden.audit_columns($2),
@@ -97,6 +101,17 @@ Version current_version(std::int32_t relation, Oid table, const std::string &com
 		              .gaps = known_gaps(relation)});
 	}
 	return {version, true};
+}
+
+std::int32_t covering_version(std::int32_t relation, Oid table) {
+	{
+		const AsExtension owner;
+		Spi spi;
+		for (const auto &[id] : spi.query_latest<int32>(find_covering, relation, table)) {
+			return id;
+		}
+	}
+	return current_version(relation, table, "unknown").id;
 }
 
 } // namespace warden::audit

@@ -22,6 +22,9 @@ struct Version {
 /// command's change: normally audit_enable() or the event trigger of the DDL has done that.
 Version current_version(std::int32_t relation, Oid table, const std::string &command);
 
+/// The version that has all columns that a relation has now, while a command drops others.
+std::int32_t covering_version(std::int32_t relation, Oid table);
+
 /// What is written in audit_changes; versions are 0 where there are no columns.
 struct Change {
 	std::int32_t relation;

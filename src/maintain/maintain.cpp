@@ -11,6 +11,7 @@ PG_FUNCTION(maintain) {
 	partition::maintain_all(procedure);
 	audit::maintain_log(procedure);
 	audit::purge_marked(procedure);
+	audit::freeze_log(procedure);
 	PG_RETURN_VOID();
 }
 

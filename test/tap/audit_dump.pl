@@ -17,7 +17,7 @@ local $ENV{PGHOST} = $node->host;
 local $ENV{PGPORT} = $node->port;
 
 # Tables of each kind, with odd names, dropped columns, changes of definition, contexts; what is no longer audited, and no more.
-$node->safe_psql('postgres', 'CREATE DATABASE shop; CREATE ROLE keeper');
+$node->safe_psql('postgres', 'CREATE DATABASE shop; CREATE ROLE keeper LOGIN');
 $node->safe_psql('shop', q{
 	CREATE EXTENSION pg_warden;
 	CREATE SCHEMA app;
@@ -47,6 +47,7 @@ $node->safe_psql('shop', q{
 	ALTER TABLE app.items DROP COLUMN gone;
 	ALTER TABLE app.items RENAME name TO title;
 	UPDATE app.items SET title = 'b';
+	SELECT warden.audit_mark('the first');
 	SELECT warden.audit_disable('app.ended');
 	DROP TABLE app.dropped;});
 
@@ -92,6 +93,8 @@ END
 	is($node->safe_psql($database, qq{SELECT count(*) FROM warden.audit_ddl WHERE id > $last_change AND command = 'ALTER TABLE'
 		AND jsonb_array_length(after) = jsonb_array_length(before) + 1}), 1, 'and changes of definitions');
 	is($node->safe_psql($database, 'SELECT gaps FROM warden.audit_tables WHERE gaps IS NOT NULL'), '', 'and no gap');
+	is($node->safe_psql($database, q{SELECT string_agg(label, ' ') FROM (SELECT label FROM warden.audit_marks ORDER BY id) m; SELECT warden.audit_mark('next') > 1}),
+		"the first\nt", 'marks are there and go on') if $name !~ /dumped again|a copy/;
 	is($node->safe_psql($database, q{SELECT count(*) FROM warden.partition_sets WHERE last_error IS NOT NULL}), 0, 'and no error of maintenance');
 	return;
 }
@@ -148,6 +151,10 @@ check_works($sections, 'in sections', 2);
 my $inserts = new_database();
 quiet('psql, --clean', @psql, '-c', 'SET client_min_messages = warning', '-f', "$folder/inserts.sql", $inserts);
 check_works($inserts, 'inserts', 2);
+# Over what is there: pg_dump itself cannot drop the index of a partition, and has not heard of what came later.
+quiet('psql, --clean, over what is there', @psql, '-c', 'SET client_min_messages = warning', '-c', 'DROP SCHEMA app, enrolled CASCADE',
+	'-f', "$folder/inserts.sql", $inserts);
+check_works($inserts, 'inserts, over what was there', 2);
 
 # A third home of the log.
 quiet('pg_dump of a second home', 'pg_dump', '-Fc', '-f', "$folder/second", $plain);
@@ -155,6 +162,68 @@ my $third = new_database();
 quiet('pg_restore', 'pg_restore', '--exit-on-error', '-d', $third, "$folder/second");
 $node->safe_psql($third, q{INSERT INTO app.items VALUES (3, 1)});
 is($node->safe_psql($third, 'SELECT max(id) >> 52 FROM warden.audit_events'), 3, 'the third home has its number');
+
+# Without data, there are triggers of an audit that nobody knows of: they keep nobody from working, and it can begin.
+my $schema = new_database();
+quiet('pg_dump -s', 'pg_dump', '-s', '-f', "$folder/schema.sql", 'shop');
+quiet('psql', @psql, '-f', "$folder/schema.sql", $schema);
+is($node->safe_psql($schema, q{SELECT relation, enabled, since, cardinality(gaps) > 0 FROM warden.audit_tables WHERE relation::text !~ 'ü' ORDER BY relation::text}),
+	"app.events|f||t\napp.items|f||t\napp.kinds|f||t\nenrolled.first|f||t", 'without data it is told which tables are not audited');
+my ($status, $out, $err) = $node->psql($schema, q{
+	INSERT INTO app.kinds VALUES (1);
+	INSERT INTO app.items SELECT n, 1 FROM generate_series(1, 10) n;
+	INSERT INTO app.events SELECT n, '2001-06-01'::date + 100 * n FROM generate_series(1, 5) n;
+	DELETE FROM app.items WHERE id > 2;
+	TRUNCATE app.events;});
+is($status, 0, 'changes are not refused');
+is_deeply([ sort $err =~ /WARNING:  (.*)/g ], [ map { "changes of table app.$_ are not audited" } qw(events items kinds) ], 'but warned of, once a table');
+is($node->safe_psql($schema, q{
+	DO $$BEGIN PERFORM warden.audit_enable(t, keep => '1 year') FROM unnest('{app.kinds,app.events}'::regclass[]) t; END$$;
+	DO $$BEGIN PERFORM warden.audit_enable(relation) FROM warden.audit_tables WHERE NOT enabled; END$$;
+	UPDATE app.kinds SET kind = 2 WHERE kind = 3;
+	DELETE FROM app.items WHERE id = 1;
+	INSERT INTO app.events VALUES (1, '2001-02-02');
+	SELECT warden.audit_mark() IS NOT NULL;
+	SELECT relation, operation, key, session_role FROM warden.audit_events ORDER BY id;
+	SELECT gaps FROM warden.audit_tables WHERE gaps IS NOT NULL}),
+	qq(t\napp.items|DELETE|{"id": 1}|postgres\napp.events|INSERT|{"at": "2001-02-02", "id": 1}|postgres), 'the audit begins anew');
+is_deeply([ $node->psql($schema, 'CALL warden.maintain()') ], [ 0, '', '' ], 'and is maintained');
+# The data after it: rows of the application that come before the declarations are not logged.
+my $later = new_database();
+quiet('schema', @psql, '-f', "$folder/schema.sql", $later);
+quiet('pg_dump -a', 'pg_dump', '-a', '--disable-triggers', '-f', "$folder/data.sql", 'shop');
+quiet('data', @psql, '-f', "$folder/data.sql", $later);
+is($node->safe_psql($later, q{
+	DO $$BEGIN PERFORM warden.audit_enable(relation, except_columns => t.except_columns, keep => t.keep, on_truncate => t.on_truncate)
+		FROM warden.audit_tables t WHERE NOT enabled; END$$;
+	SELECT count(*) FROM warden.audit_tables WHERE NOT enabled}), 0, 'what --disable-triggers has left is mended');
+check_works($later, 'schema and data', 2);
+
+# Who may read everything can dump everything; else what was recorded is not for him.
+$node->command_fails_like([ 'pg_dump', '-U', 'keeper', '-T', 'app.*', '-T', 'enrolled.*', '-f', "$folder/refused", 'shop' ],
+	qr/permission denied for table audit_/, 'pg_dump by who may not read the log');
+$node->safe_psql('postgres', 'GRANT pg_read_all_data TO keeper');
+quiet('pg_dump by who may read everything', 'pg_dump', '-U', 'keeper', '-f', "$folder/read.sql", 'shop');
+$node->safe_psql('postgres', 'REVOKE pg_read_all_data FROM keeper');
+my $read = new_database();
+quiet('psql', @psql, '-f', "$folder/read.sql", $read);
+check_works($read, 'by who may read everything', 2);
+
+# Of the owner of a database who is no superuser, as long as nothing is audited.
+$node->safe_psql('postgres', 'CREATE DATABASE own OWNER keeper');
+$node->safe_psql('own', q{
+	CREATE EXTENSION pg_warden;
+	CREATE TABLE of_keeper (id integer PRIMARY KEY);
+	ALTER TABLE of_keeper OWNER TO keeper;
+	SELECT warden.audit_soft_delete('of_keeper');
+	INSERT INTO of_keeper VALUES (1);});
+quiet('pg_dump by the owner of a database', 'pg_dump', '-U', 'keeper', '-Fc', '-f', "$folder/own", 'own');
+my $own = new_database();
+quiet('pg_restore of it', 'pg_restore', '--exit-on-error', '-j', 2, '-d', $own, "$folder/own");
+is($node->safe_psql($own, q{
+	DO $$BEGIN PERFORM warden.audit_enable('of_keeper'); END$$;
+	DELETE FROM of_keeper_live;
+	SELECT operation, key, id >> 52 FROM warden.audit_events}), 'UPDATE|{"id": 1}|1', 'which goes on');
 
 # A part: the history of what is not restored stays, for who may read everything.
 my $part = new_database();

@@ -1,0 +1,115 @@
+#include "audit/log_purge.hpp"
+
+#include "audit/audit.hpp"
+#include "audit/log_class.hpp"
+#include "audit/relations.hpp"
+
+#include "partition/bounds.hpp"
+
+#include "pg/names.hpp"
+#include "pg/security.hpp"
+#include "pg/spi.hpp"
+#include "pg/transaction.hpp"
+
+#include <algorithm>
+
+namespace warden::audit {
+
+using namespace pg;
+
+namespace {
+
+constinit Statement select_logs{"SELECT log::oid FROM warden.audit_classes"};
+
+// The moment before which events of a part are over; null if never.
+constinit Statement select_limits{"SELECT log::oid, date_trunc('day', clock_timestamp() - keep, 'UTC') FROM "
+                                  "warden.audit_classes WHERE keep IS NOT NULL"};
+
+// $1 a moment.  By the index: the first numbers are the oldest rows, so that mostly there is nothing to read.  A
+// context may be as much older than the events of its transaction as that took, and is looked for by the transaction.
+constinit Statement find_old{R"(
+SELECT 1
+FROM (SELECT (SELECT at FROM warden.audit_sessions ORDER BY id LIMIT 1)
+      UNION ALL
+      SELECT (SELECT at FROM warden.audit_contexts ORDER BY transaction, id LIMIT 1)
+      UNION ALL
+      SELECT (SELECT at FROM warden.audit_changes ORDER BY id LIMIT 1)
+      UNION ALL
+      SELECT (SELECT min(until) FROM warden.audit_relations WHERE relation = 0::oid)) oldest (at)
+WHERE at < $1)"};
+
+// $1 the same.  In this order: what names others goes before them.
+constinit Statement deletions[] = {
+	{"DELETE FROM warden.audit_contexts WHERE at < $1"},
+	{"DELETE FROM warden.audit_changes WHERE at < $1"},
+	{"DELETE FROM warden.audit_sessions WHERE at < $1"},
+	// Those that others followed before.
+	{R"(
+DELETE FROM warden.audit_versions v
+WHERE EXISTS (SELECT FROM warden.audit_versions w WHERE w.relation = v.relation AND w.id > v.id AND w.at < $1))"},
+	// Of what still exists it is remembered that its audit was ended.
+	{R"(
+DELETE FROM warden.audit_versions
+WHERE relation IN (SELECT id FROM warden.audit_relations WHERE until < $1 AND relation = 0::oid))"},
+	{"DELETE FROM warden.audit_relations WHERE until < $1 AND relation = 0::oid"},
+};
+
+/// Where the oldest partition of any part begins; no session is named in it that is older by more than a partition.
+Moment oldest_event() {
+	Moment oldest = end;
+	Spi spi;
+	for (const auto &[log] : spi.query_latest<Oid>(select_logs)) {
+		const partition::Bounds bounds = partition::read_bounds(OpenRelation(log, AccessShareLock), std::nullopt);
+		oldest = std::min(oldest, bounds.ranges.empty() ? beginning : bounds.ranges.front().lower);
+	}
+	return oldest;
+}
+
+Oid default_of(Oid log) {
+	return partition::read_bounds(OpenRelation(log, AccessShareLock), std::nullopt).default_partition;
+}
+
+} // namespace
+
+void delete_strays() {
+	const AsExtension owner;
+	Spi spi;
+	for (const auto &[log, limit] : spi.query_latest<Oid, Timestamptz>(select_limits)) {
+		const Oid table = default_of(log);
+		if (!OidIsValid(table)) {
+			continue;
+		}
+		const std::string name = qualified_name(table);
+		// The first row is the oldest, as long as none was deleted; then it soon will be.
+		const std::string look = "SELECT 1 FROM (SELECT at FROM " + name + " LIMIT 1) first WHERE at < $1";
+		if (!spi.query_latest<int32>(look.c_str(), limit).empty()) {
+			spi.execute(("DELETE FROM " + name + " WHERE at < $1").c_str(), limit);
+		}
+	}
+}
+
+void delete_unnamed() {
+	const AsExtension owner;
+	const Moment oldest = oldest_event();
+	if (!is_finite(oldest)) {
+		return;
+	}
+	const Timestamptz limit{oldest - microseconds_per_day};
+	Spi spi;
+	if (!spi.query_latest<int32>(find_old, limit).empty()) {
+		for (Statement &deletion : deletions) {
+			spi.execute(deletion, limit);
+		}
+	}
+}
+
+void maintain_log(const Procedure &procedure) {
+	for (void (*const step)() : {index_partitions, close_gone, delete_strays, delete_unnamed, warn_of_all_gaps}) {
+		if (const auto error = attempt(step)) {
+			report(WARNING, Error(error->sqlstate, format("could not maintain the audit log: %s", error->what())));
+		}
+		procedure.commit();
+	}
+}
+
+} // namespace warden::audit
