@@ -121,6 +121,16 @@ SELECT * FROM warden.audit_as_of(NULL::lossy, (SELECT at FROM moments WHERE name
 ALTER TABLE lossy DROP CONSTRAINT lossy_pkey, ADD PRIMARY KEY (body);
 UPDATE lossy SET mood = 'high';
 SELECT * FROM warden.audit_as_of(NULL::lossy, (SELECT at FROM moments WHERE name = 'lossy'));
+-- One that it had not.
+CREATE TABLE keyless (id int, v text);
+SELECT count(*) FROM warden.audit_enable('keyless');
+INSERT INTO keyless VALUES (1, 'one'), (2, 'two');
+SELECT remember('keyless', 'keyless');
+UPDATE keyless SET v = 'three' WHERE id = 1;
+ALTER TABLE keyless ADD PRIMARY KEY (id);
+UPDATE keyless SET v = 'four';
+SELECT * FROM warden.audit_as_of(NULL::keyless, (SELECT at FROM moments WHERE name = 'keyless'));
+DROP TABLE keyless;
 
 -- Without a key; keys of text; partitions.
 CREATE TABLE heap (v text, w int);

@@ -56,7 +56,7 @@ UPDATE orders SET note = 'b' WHERE id = 1;
 UPDATE orders SET note = NULL WHERE id = 1;
 UPDATE orders SET weight = 8 WHERE id = 2;
 
-SELECT operation, key, old, new FROM warden.audit_events ORDER BY id;
+SELECT operation, key, old, new FROM warden.audit_events WHERE relation = 'orders'::regclass ORDER BY id;
 
 SELECT warden.audit_disable('orders');
 DROP FUNCTION log_is_locked;

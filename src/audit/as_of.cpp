@@ -5,20 +5,19 @@
 // security-restricted operation, after the caller has shown that he may read all of it.
 #include "audit/audit.hpp"
 
+#include "audit/as_of_merge.hpp"
 #include "audit/images.hpp"
-#include "audit/incarnation.hpp"
+#include "audit/later_events.hpp"
 #include "audit/log_rows.hpp"
+#include "audit/past_images.hpp"
 #include "audit/row_keys.hpp"
 
 #include "pg/error.hpp"
 #include "pg/names.hpp"
 #include "pg/security.hpp"
-#include "pg/spi.hpp"
 #include "pg/transaction.hpp"
 
 extern "C" {
-#include "access/commit_ts.h"
-#include "access/htup_details.h"
 #include "catalog/pg_class.h"
 #include "storage/lmgr.h"
 #include "utils/lsyscache.h"
@@ -32,34 +31,14 @@ using namespace pg;
 
 namespace {
 
-// $1 the relation, $2 the moment, $3 the incarnation whose transactions have a time of commit, or 0.
-constexpr const char *events_after_moment = R"(
-SELECT transaction, operation, flags, version, key_number, key, before, CASE WHEN key_number IS NULL THEN after END
-FROM (SELECT e.* FROM warden.audit_log e WHERE e.relation = $1 AND e.at > $2
-      UNION ALL
-      SELECT e.*
-      FROM warden.audit_log e
-      LEFT JOIN (SELECT DISTINCT transaction FROM warden.audit_log WHERE at > $2) later ON later.transaction = e.transaction
-      WHERE e.relation = $1 AND e.at <= $2
-        AND (later.transaction IS NOT NULL
-             OR CASE WHEN $3 > 0 AND e.transaction >> 52 = $3
-                     THEN pg_xact_commit_timestamp((e.transaction & 4503599627370495)::text::xid8::xid) > $2 END)) e
-ORDER BY id DESC)";
-
-// $2 the mark.
-constexpr const char *events_after_mark = R"(
-SELECT e.transaction, e.operation, e.flags, e.version, e.key_number, e.key, e.before,
-       CASE WHEN e.key_number IS NULL THEN e.after END
-FROM warden.audit_marks m JOIN warden.audit_log e
-     ON e.relation = $1
-        AND e.transaction >= (m.incarnation::bigint << 52) + pg_snapshot_xmin(m.snapshot)::text::bigint
-        AND (e.transaction >> 52 > m.incarnation
-             OR NOT pg_visible_in_snapshot((e.transaction & 4503599627370495)::text::xid8, m.snapshot)
-                AND NOT (e.transaction = m.transaction AND e.id < m.event))
-WHERE m.id = $2
-ORDER BY e.id DESC)";
-
-constinit Statement select_mark{"SELECT at FROM warden.audit_marks WHERE id = $1"};
+// What an event says of a row is in its images.  Where there is no key, they say which row it is as well.
+constexpr const char *whole_images = ", e.before, e.after";
+constexpr const char *arrivals = ", e.before, NULL::jsonb";
+constexpr const char *if_arrival = " AND e.operation = 'K'";
+constexpr const char *comings = ", CASE WHEN e.before IS NOT NULL THEN jsonb '{}' END, NULL::jsonb";
+constexpr const char *if_coming = " AND e.operation IN ('I', 'D', 'T')";
+constexpr const char *old_images = ", e.before, NULL::jsonb";
+constexpr const char *if_old_image = " AND e.operation IN ('U', 'D', 'T') AND e.before IS NOT NULL";
 
 std::string_view bytes_of(const Jsonb *json) {
 	return {reinterpret_cast<const char *>(&json->root), VARSIZE(json) - VARHDRSZ};
@@ -72,34 +51,28 @@ std::string_view bytes_of(const std::int64_t &number) {
 /// Reads the rows and the events, and writes what there was.
 class AsOf {
 public:
-	AsOf(FunctionCallInfo fcinfo, Oid table, PastTable &past, bool is_partitioned)
-		: result_(reinterpret_cast<ReturnSetInfo *>(fcinfo->resultinfo)), past_(past), rows_(past.columns.size()),
+	AsOf(FunctionCallInfo fcinfo, Oid table, PastTable &past, const LaterEvents &later, bool is_partitioned)
+		: result_(reinterpret_cast<ReturnSetInfo *>(fcinfo->resultinfo)), past_(past), later_(later),
 		  owner_(owner_of(table)), name_(qualified_name(table)),
-		  select_rows_(std::string("SELECT * FROM ") + (is_partitioned ? "" : "ONLY ") + name_) {}
+		  select_rows_(std::string("SELECT * FROM ") + (is_partitioned ? "" : "ONLY ") + name_),
+		  values_(past.columns.size() + 1), images_(call([] {
+			  return AllocSetContextCreate(CurrentMemoryContext, "warden images", ALLOCSET_DEFAULT_SIZES);
+		  })) {}
 
-	void run(const Query &events) {
-		for_each_live_row([&] { rows_.add_live(live_key()); });
-		{
-			const AsExtension owner;
-			PinnedSettings::set("cursor_tuple_fraction", "1");
-			// One sort, of all that has happened since.
-			PinnedSettings::set("work_mem", call([] { return GetConfigOption("maintenance_work_mem", false, false); }));
-			for_each_row(events, [&](HeapTuple tuple, TupleDesc row) { undo(call(read_change, tuple, row)); });
+	void run(Datum relation) {
+		relation_ = relation;
+		if (!past_.key.empty()) {
+			for_each_event(arrivals, if_arrival, [&](const LogRow &change) { add(change); });
 		}
-		for_each_live_row([&] {
-			const PastRow *const row = rows_.take_live(live_key());
-			if (row == nullptr || row->is_there) {
-				write(row, true);
+		do {
+			read_changes();
+			if (!past_.key.empty()) {
+				for_each_event(old_images, if_old_image, [&](const LogRow &change) { add_image(change); });
 			}
-		});
-		const AsOwner owner(owner_);
-		call(pin_reading_settings);
-		for (const PastRow &row : rows_.rows()) {
-			if (row.is_there && !row.is_live) {
-				const ScratchMemory memory;
-				write(&row, false);
-			}
-		}
+			write_rows();
+			call(MemoryContextReset, images_);
+			bytes_ = 0;
+		} while (rows_.next_part());
 		warn();
 	}
 
@@ -108,16 +81,59 @@ private:
 	void for_each_live_row(F &&body) {
 		const AsOwner owner(owner_);
 		PinnedSettings::set("row_security", "off");
-		PinnedSettings::set("cursor_tuple_fraction", "1");
-		call(pin_value_settings);
-		values_.resize(past_.columns.size() + 1);
-		nulls_ = call([&] { return static_cast<bool *>(palloc(sizeof(bool) * (past_.columns.size() + 1))); });
-		Datum *const values = values_.data();
+		call(pin_reading_settings);
 		for_each_row({.sql = select_rows_.c_str(), .arguments = 0, .types = {}, .values = {}},
-		             [&](HeapTuple tuple, TupleDesc row) {
-						 call(heap_deform_tuple, tuple, row, values, nulls_);
+		             [&](TupleTableSlot *row) {
+						 live_values_ = row->tts_values;
+						 live_nulls_ = row->tts_isnull;
 						 body();
 					 });
+	}
+
+	template <class F>
+	void for_each_event(const char *images, const char *condition, F &&body) {
+		const std::string sql = std::string(log_columns) + images + later_.source() + condition;
+		const AsExtension owner;
+		for_each_row({sql.c_str(),
+		              3,
+		              {INT4OID, INT8OID, TIMESTAMPTZOID},
+		              {relation_, Int64GetDatum(later_.first), TimestampTzGetDatum(later_.moment)}},
+		             [&](TupleTableSlot *row) {
+						 const LogRow change = call(read_change, row);
+						 // Of a dropped column the row of today has nothing.
+						 if ((change.flags & flag::dropped) == 0 &&
+			                 later_.has(change.transaction, change.id, change.at)) {
+							 body(change);
+						 }
+					 });
+	}
+
+	void read_changes() {
+		if (past_.key.empty()) {
+			for_each_event(whole_images, "", [&](const LogRow &change) { add_without_key(change); });
+		} else {
+			for_each_event(comings, if_coming, [&](const LogRow &change) { add(change); });
+		}
+		if (rows_.have_changed()) {
+			for_each_live_row([&] { rows_.count_live(live_key()); });
+			rows_.undo();
+		}
+	}
+
+	void write_rows() {
+		for_each_live_row([&] {
+			const PastRows::Found found = rows_.take_live(live_key());
+			if (found.is_here && (found.row == nullptr || found.row->is_there)) {
+				write(found.row, true);
+			}
+		});
+		const AsOwner owner(owner_);
+		call(pin_reading_settings);
+		rows_.for_each_lost([&](const PastRow &row) {
+			check_for_interrupts();
+			const ScratchMemory memory;
+			write(&row, false);
+		});
 	}
 
 	// Of the row that is being read: the key, or all of it.
@@ -125,9 +141,9 @@ private:
 		if (past_.has_number_key) {
 			const std::size_t i = past_.key.front();
 			const Encoder::Form form = past_.columns[i].encoder.form;
-			number_ = form == Encoder::Form::Int2   ? DatumGetInt16(values_[i])
-			          : form == Encoder::Form::Int4 ? DatumGetInt32(values_[i])
-			                                        : DatumGetInt64(values_[i]);
+			number_ = form == Encoder::Form::Int2   ? DatumGetInt16(live_values_[i])
+			          : form == Encoder::Form::Int4 ? DatumGetInt32(live_values_[i])
+			                                        : DatumGetInt64(live_values_[i]);
 			return bytes_of(number_);
 		}
 		const std::vector<std::size_t> &parts = past_.key.empty() ? past_.sorted : past_.key;
@@ -137,20 +153,25 @@ private:
 			for (std::size_t i = 0; i < parts.size(); ++i) {
 				const TodaysColumn &column = past_.columns[parts[i]];
 				members_[i].key = {column.name.data(), column.name.size()};
-				members_[i].value = nulls_[parts[i]] ? Item{} : encode(column.encoder, values_[parts[i]], writing);
+				members_[i].value =
+					live_nulls_[parts[i]] ? Item{} : encode(column.encoder, live_values_[parts[i]], writing);
 			}
 			end_writing(writing);
 			return json_of(members_.data(), parts.size());
 		}));
 	}
 
-	const PastVersion &version_of(const LogRow &change) const {
-		const auto found = past_.versions.find(change.version);
-		if (found == past_.versions.end()) {
-			throw Error(ERRCODE_DATA_CORRUPTED,
-			            format("the audit log has no version %d of table %s", change.version, name_.c_str()));
+	const PastVersion &version(std::int32_t id) {
+		if (version_ == nullptr || version_id_ != id) {
+			const auto found = past_.versions.find(id);
+			if (found == past_.versions.end()) {
+				throw Error(ERRCODE_DATA_CORRUPTED,
+				            format("the audit log has no version %d of table %s", id, name_.c_str()));
+			}
+			version_ = &found->second;
+			version_id_ = id;
 		}
-		return found->second;
+		return *version_;
 	}
 
 	[[noreturn]] void refuse_other_key() const {
@@ -162,8 +183,8 @@ private:
 
 	// A key as it would be logged today; the object that it was, or its number.
 	std::string_view todays_key(const LogRow &change, const Jsonb *object) {
-		const PastVersion &version = version_of(change);
-		if (version.has_current_key) {
+		const PastVersion &then = version(change.version);
+		if (then.has_current_key) {
 			if (!past_.has_number_key) {
 				return bytes_of(object == nullptr ? change.key : object);
 			}
@@ -172,18 +193,19 @@ private:
 				return bytes_of(number_);
 			}
 		}
-		if (!version.has_all_keys) {
+		if (!then.has_all_keys) {
 			refuse_other_key();
 		}
 		std::vector<KeyPart> parts;
 		for (const std::size_t i : past_.key) {
-			for (const PastColumn &column : version.columns) {
+			for (const PastColumn &column : then.columns) {
 				if (column.is_key && column.today == static_cast<int>(i)) {
 					parts.push_back({past_.columns[i].name, past_.columns[i].type, value_in(change, object, column)});
 				}
 			}
 		}
 		const KeyPart *const data = parts.data();
+		const AsOwner owner(owner_); // whose types' functions are called
 		const KeyForm form = call(key_form, data, parts.size());
 		number_ = form.number;
 		return form.key == nullptr ? bytes_of(number_) : bytes_of(form.key);
@@ -205,72 +227,94 @@ private:
 	}
 
 	// Of a table without a key, the whole row is.
-	std::string_view whole(const LogRow &change, const Jsonb *image) const {
-		if (!version_of(change).is_current) {
+	std::string_view whole(const LogRow &change, const Jsonb *image) {
+		if (!version(change.version).is_current) {
 			refuse_other_key();
 		}
+		current_version_ = &version(change.version);
 		return bytes_of(image);
 	}
 
-	void note_in(PastRow &row, const LogRow &change) {
-		const PastVersion &version = version_of(change);
-		const PastColumn *const columns = version.columns.data();
-		PastValue *const values = row.values.data();
-		const MemoryScope scope(memory_);
-		call(note, change.before, columns, version.columns.size(), change.version, values);
-	}
-
-	void undo(const LogRow &change) {
-		if ((change.flags & flag::dropped) != 0) {
-			return; // the row of today does not have that column
-		}
-		if (past_.key.empty() && change.operation != Operation::Truncate) {
-			undo_without_key(change);
-			return;
-		}
+	void add(const LogRow &change) {
 		switch (change.operation) {
 		case Operation::Insert:
-			rows_.undo_insert(todays_key(change, nullptr));
-			break;
-		case Operation::Update:
-			note_in(rows_.undo_update(todays_key(change, nullptr)), change);
+			rows_.add_insert(change.id, todays_key(change, nullptr));
 			break;
 		case Operation::Key: {
 			const std::string from(todays_key(change, change.before));
-			rows_.undo_arrival(todays_key(change, nullptr), from);
+			rows_.add_arrival(change.id, todays_key(change, nullptr), from);
 			break;
 		}
-		case Operation::Delete:
-			note_in(rows_.undo_delete(todays_key(change, nullptr)), change);
-			break;
 		case Operation::Truncate:
-			undo_truncate(change);
+			if (!add_truncate(change)) {
+				break;
+			}
+			[[fallthrough]];
+		case Operation::Delete:
+			rows_.add_delete(change.id, todays_key(change, nullptr));
+			break;
+		case Operation::Update:
+			break;
 		}
+		keep_in_memory();
 	}
 
-	void undo_truncate(const LogRow &change) {
-		if (change.before == nullptr) {
-			is_truncated_ = true;
-		} else {
-			has_truncated_rows_ = true;
-			note_in(rows_.undo_delete(past_.key.empty() ? whole(change, change.before) : todays_key(change, nullptr)),
-			        change);
-		}
+	// False for TRUNCATE itself.
+	bool add_truncate(const LogRow &change) {
+		is_truncated_ = is_truncated_ || change.before == nullptr;
+		has_truncated_rows_ = has_truncated_rows_ || change.before != nullptr;
+		return change.before != nullptr;
 	}
 
-	void undo_without_key(const LogRow &change) {
+	void add_without_key(const LogRow &change) {
 		if (change.operation == Operation::Insert) {
-			rows_.undo_insert(whole(change, change.after));
-		} else if (change.operation == Operation::Delete) {
-			note_in(rows_.undo_delete(whole(change, change.before)), change);
+			rows_.add_insert(change.id, whole(change, change.after));
 		} else if (change.operation == Operation::Update) {
 			const Jsonb *const after = call([&] {
 				return DatumGetJsonbP(
 					DirectFunctionCall2(jsonb_concat, PointerGetDatum(change.before), PointerGetDatum(change.after)));
 			});
-			const std::string_view before = whole(change, change.before);
-			rows_.undo_arrival(bytes_of(after), before);
-			note_in(rows_.undo_update(before), change);
+			rows_.add_arrival(change.id, bytes_of(after), whole(change, change.before));
+		} else if (change.operation == Operation::Delete || add_truncate(change)) {
+			rows_.add_delete(change.id, whole(change, change.before));
+		}
+	}
+
+	void add_image(const LogRow &change) {
+		PastRow *const row = rows_.find(change.id, todays_key(change, nullptr));
+		if (row != nullptr) {
+			auto *images = static_cast<PastImage *>(row->images);
+			bytes_ += call([&] { return note(images, change.id, change.version, change.before, images_); });
+			row->images = images;
+			keep_in_memory();
+		}
+	}
+
+	// What does not fit into maintenance_work_mem is done later.
+	void keep_in_memory() {
+		constexpr std::size_t bytes_of_kilobyte = 1024;
+		while (static_cast<std::size_t>(bytes_) + rows_.size() >
+		           static_cast<std::size_t>(maintenance_work_mem) * bytes_of_kilobyte &&
+		       rows_.halve([&](PastRow &row) {
+				   bytes_ -= call(forget, static_cast<PastImage *>(row.images));
+				   row.images = nullptr;
+			   })) {
+		}
+	}
+
+	// What the log says of a row.
+	void find_values(const PastRow &row) {
+		values_.assign(values_.size(), {});
+		PastValue *const values = values_.data();
+		const auto add = [&](const PastVersion &then, const JsonbContainer *object) {
+			const PastColumn *const columns = then.columns.data();
+			call(add_values, object, columns, then.columns.size(), values);
+		};
+		if (past_.key.empty() && row.key != nullptr) {
+			add(*current_version_, reinterpret_cast<const JsonbContainer *>(row.key->data()));
+		}
+		for (const auto *image = static_cast<const PastImage *>(row.images); image != nullptr; image = image->next) {
+			add(version(image->version), &image->image.root);
 		}
 	}
 
@@ -279,6 +323,9 @@ private:
 		const auto count = static_cast<std::size_t>(description->natts);
 		auto *const values = call([&] { return static_cast<Datum *>(palloc0(sizeof(Datum) * (count + 1))); });
 		auto *const nulls = call([&] { return static_cast<bool *>(palloc0(sizeof(bool) * (count + 1))); });
+		if (row != nullptr) {
+			find_values(*row);
+		}
 		std::size_t n = 0;
 		for (std::size_t i = 0; i < count; ++i) {
 			nulls[i] = true;
@@ -286,46 +333,32 @@ private:
 				continue;
 			}
 			TodaysColumn &column = past_.columns[n];
-			if (column.is_shown && row != nullptr && row->values[n].value != nullptr) {
-				nulls[i] = !read(column, n, row->values[n], values[i]);
+			if (column.is_shown && row != nullptr && values_[n].of != nullptr) {
+				nulls[i] = !read(column, values_[n], values[i]);
 			} else if (column.is_shown && is_live) {
-				values[i] = values_[n];
-				nulls[i] = nulls_[n];
+				values[i] = live_values_[n];
+				nulls[i] = live_nulls_[n];
 			}
 			++n;
 		}
 		call([&] { tuplestore_putvalues(result_->setResult, description, values, nulls); });
 	}
 
-	bool is_same_type(std::size_t column, std::int32_t version) const {
-		for (const PastColumn &past : past_.versions.at(version).columns) {
-			if (past.today == static_cast<int>(column)) {
-				return past.is_same_type;
-			}
-		}
-		return false;
-	}
-
 	// False for NULL.
-	static bool read(TodaysColumn &column, const PastValue &past, Datum &out, bool is_safe) {
-		const auto &value = *static_cast<const JsonbValue *>(past.value);
+	static bool read(TodaysColumn &column, const PastValue &past, Datum &out) {
 		Decoded decoded = Decoded::Lost;
-		if (is_safe) {
-			decoded = call([&] { return decode(column.decoder, value, out); });
+		if (!column.can_fail && past.of->is_same_type) {
+			decoded = call([&] { return decode(column.decoder, past.value, out); });
 		} else {
 			const MemoryContext memory = CurrentMemoryContext;
 			const auto error = attempt([&] {
 				const MemoryScope scope(memory);
-				decoded = call([&] { return decode(column.decoder, value, out); });
+				decoded = call([&] { return decode(column.decoder, past.value, out); });
 			});
 			decoded = error ? Decoded::Lost : decoded;
 		}
 		column.losses += decoded == Decoded::Lost ? 1 : 0;
 		return decoded == Decoded::Value;
-	}
-
-	bool read(TodaysColumn &column, std::size_t n, const PastValue &past, Datum &out) const {
-		return read(column, past, out, !column.can_fail && is_same_type(n, past.version));
 	}
 
 	void warn() const {
@@ -358,43 +391,25 @@ private:
 
 	ReturnSetInfo *const result_;
 	PastTable &past_;
+	const LaterEvents &later_;
 	PastRows rows_;
 	const Oid owner_;
 	const std::string name_;
 	const std::string select_rows_;
-	const MemoryContext memory_ = CurrentMemoryContext;
-	std::vector<Datum> values_;
-	bool *nulls_ = nullptr;
+	Datum relation_ = 0;
+	const PastVersion *version_ = nullptr; ///< that was asked for last
+	std::int32_t version_id_ = 0;
+	const PastVersion *current_version_ = nullptr;
+	const Datum *live_values_ = nullptr; ///< of the row that is being read
+	const bool *live_nulls_ = nullptr;
+	std::vector<PastValue> values_; ///< of the row that is being written
 	std::vector<Member> members_;
 	std::int64_t number_ = 0;
+	MemoryContext images_;
+	std::ptrdiff_t bytes_ = 0; ///< of images
 	bool is_truncated_ = false;
 	bool has_truncated_rows_ = false;
 };
-
-/// What is asked for: a moment, or a mark and its moment.
-struct Wanted {
-	Timestamptz moment;
-	std::optional<std::int64_t> mark;
-};
-
-Wanted wanted(FunctionCallInfo fcinfo) {
-	const auto moment = argument<std::optional<Timestamptz>>(fcinfo, 1);
-	const auto mark = argument<std::optional<int64>>(fcinfo, 2);
-	if (moment.has_value() == mark.has_value()) {
-		throw Error(ERRCODE_INVALID_PARAMETER_VALUE, "either \"moment\" or \"mark\" must be given")
-			.with_hint("Give a time, or mark => with the number of a mark.");
-	}
-	if (moment) {
-		return {*moment, std::nullopt};
-	}
-	const AsExtension owner;
-	const auto found = Spi().query<Timestamptz>(select_mark, *mark);
-	if (found.empty()) {
-		throw Error(ERRCODE_UNDEFINED_OBJECT, format("mark %lld does not exist", static_cast<long long>(*mark)))
-			.with_hint("Marks are made by warden.audit_mark().");
-	}
-	return {std::get<0>(found.front()), mark};
-}
 
 Oid table_of(FunctionCallInfo fcinfo) {
 	const Oid table = call([&] { return get_typ_typrelid(get_fn_expr_argtype(fcinfo->flinfo, 0)); });
@@ -419,17 +434,17 @@ PG_FUNCTION(audit_as_of) {
 	}
 	const OpenRelation relation(table, NoLock);
 	check_whole(rights);
-	const Wanted what = wanted(fcinfo);
-	const std::int32_t number = relation_at(table, what.moment);
-	PastTable past = past_table(number, table, what.moment.value);
-	const std::int32_t incarnation = what.mark || !track_commit_timestamp ? 0 : call(known_incarnation);
-	const Query events =
-		what.mark ? Query{events_after_mark, 2, {INT4OID, INT8OID}, {Int32GetDatum(number), Int64GetDatum(*what.mark)}}
-				  : Query{events_after_moment,
-	                      3,
-	                      {INT4OID, TIMESTAMPTZOID, INT4OID},
-	                      {Int32GetDatum(number), TimestampTzGetDatum(what.moment.value), Int32GetDatum(incarnation)}};
-	AsOf(fcinfo, table, past, relation->rd_rel->relkind == RELKIND_PARTITIONED_TABLE).run(events);
+	const auto moment = argument<std::optional<Timestamptz>>(fcinfo, 1);
+	const auto mark = argument<std::optional<int64>>(fcinfo, 2);
+	if (moment.has_value() == mark.has_value()) {
+		throw Error(ERRCODE_INVALID_PARAMETER_VALUE, "either \"moment\" or \"mark\" must be given")
+			.with_hint("Give a time, or mark => with the number of a mark.");
+	}
+	const Timestamptz then = mark ? moment_of(*mark) : *moment;
+	const std::int32_t number = relation_at(table, then);
+	PastTable past = past_table(number, table, then.value);
+	const LaterEvents later = mark ? events_after_mark(number, *mark) : events_after(number, then);
+	AsOf(fcinfo, table, past, later, relation->rd_rel->relkind == RELKIND_PARTITIONED_TABLE).run(Int32GetDatum(number));
 	PG_RETURN_NULL();
 }
 

@@ -7,7 +7,7 @@
 // concern and ddl (what becomes of them), log_class (how long events are kept), confidential (tables beside the log),
 // log_purge and log_freeze (what becomes of old ones), transaction_index, stopwatch and costs (what it costs). For
 // reading: decoders (values again), readable (who may), row_keys, key_lives and history (of one row), as_of_merge
-// (plain logic), past_table, log_rows and as_of (a whole table), marks.
+// (plain logic), past_table, past_images, log_rows, later_events and as_of (a whole table), marks.
 // For taking back: net_change (plain logic), live_table, undo_events, cascades, undo_plan and undo; soft_delete.
 // From others: peer_log, imported_row, import_target and import_log.
 #pragma once

@@ -90,9 +90,27 @@ public:
 
 	/// All rows that had the key at one time, each with its other keys.
 	void add(Json key) {
-		for (const Found &event : events_of(key)) {
+		for (const Found &event : events_of(key).all) {
 			add(event);
 		}
+		follow_links();
+	}
+
+	/// The row that has it now, if there is one.
+	void add_current(Json key) {
+		const auto &[events, lives, current] = events_of(key);
+		for (std::size_t i = 0; i < events.size(); ++i) {
+			if (lives[i] == current) {
+				add(events[i]);
+			}
+		}
+		follow_links();
+	}
+
+	const std::map<std::int64_t, Found> &events() const { return found_; }
+
+private:
+	void follow_links() {
 		while (!links_.empty()) {
 			const Found link = links_.back();
 			links_.pop_back();
@@ -103,13 +121,39 @@ public:
 		}
 	}
 
-	const std::map<std::int64_t, Found> &events() const { return found_; }
+	/// Those of a key, and the row that each is about.
+	struct Events {
+		std::vector<Found> all;
+		std::vector<std::size_t> lives;
+		std::size_t last; ///< the row that has the key now
+	};
 
-private:
-	std::vector<Found> events_of(Json key) {
+	const Events &events_of(Json key) {
+		const std::string_view bytes = call([&] {
+			const Jsonb *const json = DatumGetJsonbP(key.datum);
+			return std::string_view(reinterpret_cast<const char *>(json), VARSIZE(json));
+		});
+		const auto [known, is_new] = keys_.try_emplace(std::string(bytes));
+		if (is_new) {
+			Events &events = known->second;
+			events.all = read(key);
+			std::vector<KeyEvent> of_key;
+			of_key.reserve(events.all.size());
+			for (const Found &event : events.all) {
+				of_key.push_back({event.transaction, event.operation, event.leaves});
+			}
+			events.lives = lives_of(of_key);
+			events.last = last_life(of_key, events.lives);
+		}
+		return known->second;
+	}
+
+	std::vector<Found> read(Json key) {
 		std::vector<Found> events;
 		for (const RowKey &form : row_keys(table_, key)) {
 			const AsExtension owner;
+			// The plan lasts: partitions that are empty when it is made will be large.
+			PinnedSettings::set("enable_seqscan", "off");
 			for (const auto &[id, at, transaction, xid, relation, name, operation, is_changed, row_key, before, after,
 			                  session_role, active_role, application, client, context, other_key] :
 			     spi_.query<int64, Timestamptz, int64, std::optional<Value<XID8OID>>, std::optional<Oid>,
@@ -143,7 +187,7 @@ private:
 		if (!link.other_key) {
 			return;
 		}
-		const std::vector<Found> events = events_of(*link.other_key);
+		const auto &[events, lives, current] = events_of(*link.other_key);
 		const auto is_other = [&](const Found &event) {
 			return event.transaction == link.transaction &&
 			       (link.leaves ? event.operation == 'K' && event.id > link.id : event.leaves && event.id < link.id);
@@ -154,12 +198,6 @@ private:
 			return;
 		}
 		const std::int64_t other = link.leaves ? first->id : last->id;
-		std::vector<KeyEvent> of_key;
-		of_key.reserve(events.size());
-		for (const Found &event : events) {
-			of_key.push_back({event.transaction, event.operation, event.leaves});
-		}
-		const std::vector<std::size_t> lives = lives_of(of_key);
 		const auto at = std::ranges::find(events, other, &Found::id) - events.begin();
 		for (std::size_t i = 0; i < events.size(); ++i) {
 			if (lives[i] == lives[static_cast<std::size_t>(at)]) {
@@ -171,10 +209,29 @@ private:
 
 	const Readable &table_;
 	Spi spi_;
+	std::map<std::string, Events> keys_;  ///< by their bytes
 	std::map<std::int64_t, Found> found_; ///< by id
 	std::vector<Found> links_;            ///< to be followed
 	std::vector<std::int64_t> followed_;  ///< the ids of links
 };
+
+using Collect = void (History::*)(Json);
+
+Datum return_history(FunctionCallInfo fcinfo, Collect collect) {
+	ResultSet<int64, Timestamptz, int64, std::optional<Value<XID8OID>>, std::optional<Oid>, std::string_view,
+	          std::string, std::optional<Json>, std::optional<Json>, std::optional<Json>, Role, Role,
+	          std::optional<std::string_view>, std::optional<Value<INETOID>>, std::optional<Json>>
+		rows(fcinfo);
+	const Readable table = readable(argument<Oid>(fcinfo, 0));
+	History history(table);
+	(history.*collect)(argument<Json>(fcinfo, 1));
+	for (const auto &[id, event] : history.events()) {
+		rows.add(id, event.at, int64{event.transaction}, event.xid, event.relation, event.relation_name,
+		         operation_name(event.operation), event.key, event.before, event.after, event.session_role,
+		         event.active_role, event.application_name, event.client_address, event.context);
+	}
+	PG_RETURN_NULL();
+}
 
 } // namespace
 
@@ -190,19 +247,12 @@ std::vector<HistoryEvent> history_of(const Readable &table, Json key) {
 
 /// audit_history(target regclass, row_key jsonb) returns table (the columns of audit_events)
 PG_FUNCTION(audit_history) {
-	ResultSet<int64, Timestamptz, int64, std::optional<Value<XID8OID>>, std::optional<Oid>, std::string_view,
-	          std::string, std::optional<Json>, std::optional<Json>, std::optional<Json>, Role, Role,
-	          std::optional<std::string_view>, std::optional<Value<INETOID>>, std::optional<Json>>
-		rows(fcinfo);
-	const Readable table = readable(argument<Oid>(fcinfo, 0));
-	History history(table);
-	history.add(argument<Json>(fcinfo, 1));
-	for (const auto &[id, event] : history.events()) {
-		rows.add(id, event.at, int64{event.transaction}, event.xid, event.relation, event.relation_name,
-		         operation_name(event.operation), event.key, event.before, event.after, event.session_role,
-		         event.active_role, event.application_name, event.client_address, event.context);
-	}
-	PG_RETURN_NULL();
+	return return_history(fcinfo, static_cast<Collect>(&History::add));
+}
+
+/// audit_history_of_current(target regclass, row_key jsonb) returns the same
+PG_FUNCTION(audit_history_of_current) {
+	return return_history(fcinfo, &History::add_current);
 }
 
 } // namespace warden::audit

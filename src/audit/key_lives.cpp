@@ -4,6 +4,10 @@ namespace warden::audit {
 
 namespace {
 
+bool is_end(const KeyEvent &event) {
+	return event.leaves || event.operation == 'D' || event.operation == 'T';
+}
+
 /// The rows that have the key at one moment: two, while one statement gives all rows the keys of others.
 class Lives {
 public:
@@ -14,7 +18,7 @@ public:
 		if (open_.empty()) {
 			open_.push_back({next_++, event.transaction});
 		}
-		return event.leaves || event.operation == 'D' || event.operation == 'T' ? end(event) : open_.back().number;
+		return is_end(event) ? end(event) : open_.back().number;
 	}
 
 private:
@@ -61,6 +65,18 @@ std::vector<std::size_t> lives_of(const std::vector<KeyEvent> &events) {
 		numbers.push_back(lives.number_of(event));
 	}
 	return numbers;
+}
+
+std::size_t last_life(const std::vector<KeyEvent> &events, const std::vector<std::size_t> &lives) {
+	std::size_t last = 0;
+	bool is_open = false;
+	for (std::size_t i = 0; i < events.size(); ++i) {
+		if (lives[i] >= last) {
+			last = lives[i];
+			is_open = !is_end(events[i]);
+		}
+	}
+	return is_open ? last : nobody;
 }
 
 } // namespace warden::audit

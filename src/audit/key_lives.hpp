@@ -19,4 +19,8 @@ struct KeyEvent {
 /// that is deleted and inserted in one transaction is the same: so does one go from a partition to another.
 std::vector<std::size_t> lives_of(const std::vector<KeyEvent> &events);
 
+/// Of these numbers that of the row that has the key after the events; `nobody` if none has.
+inline constexpr std::size_t nobody = SIZE_MAX;
+std::size_t last_life(const std::vector<KeyEvent> &events, const std::vector<std::size_t> &lives);
+
 } // namespace warden::audit

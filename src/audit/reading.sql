@@ -49,6 +49,11 @@ CREATE FUNCTION warden.audit_history(target regclass, row_key jsonb)
                    operation text, key jsonb, old jsonb, new jsonb, session_role name, active_role name,
                    application_name text, client_address inet, context jsonb)
     LANGUAGE c STABLE STRICT PARALLEL UNSAFE ROWS 20 AS 'MODULE_PATHNAME';
+CREATE FUNCTION warden.audit_history_of_current(target regclass, row_key jsonb)
+    RETURNS TABLE (id bigint, at timestamptz, transaction_id bigint, xid xid8, relation regclass, relation_name text,
+                   operation text, key jsonb, old jsonb, new jsonb, session_role name, active_role name,
+                   application_name text, client_address inet, context jsonb)
+    LANGUAGE c STABLE STRICT PARALLEL UNSAFE ROWS 20 AS 'MODULE_PATHNAME';
 CREATE FUNCTION warden.audit_as_of(row_type anyelement, moment timestamptz DEFAULT NULL, mark bigint DEFAULT NULL)
     RETURNS SETOF anyelement
     LANGUAGE c STABLE CALLED ON NULL INPUT PARALLEL UNSAFE AS 'MODULE_PATHNAME';
@@ -62,17 +67,15 @@ CREATE FUNCTION warden.audit_blame(target regclass, row_key jsonb)
                    application_name text, client_address inet, context jsonb)
     LANGUAGE sql STABLE STRICT PARALLEL UNSAFE ROWS 20
     BEGIN ATOMIC
-        WITH history AS MATERIALIZED (SELECT * FROM warden.audit_history(target, row_key))
-        SELECT a.attname, e.value, e.at, e.transaction_id, e.session_role, e.active_role, e.application_name,
-               e.client_address, e.context
-        FROM pg_attribute a,
-             LATERAL (SELECT h.new->a.attname::text AS value, h.*
-                      FROM history h
-                      WHERE h.new ? a.attname::text
-                        AND h.id > ALL (SELECT d.id FROM history d WHERE d.operation IN ('DELETE', 'TRUNCATE'))
-                      ORDER BY h.id DESC LIMIT 1) e
-        WHERE a.attrelid = coalesce(pg_partition_root(target)::oid, target) AND a.attnum > 0 AND NOT a.attisdropped
-        ORDER BY a.attnum;
+        WITH history AS MATERIALIZED (SELECT * FROM warden.audit_history_of_current(target, row_key))
+        SELECT DISTINCT ON (a.attnum) a.attname, n.value, h.at, h.transaction_id, h.session_role, h.active_role,
+               h.application_name, h.client_address, h.context
+        FROM history h
+        CROSS JOIN LATERAL jsonb_each(h.new) n
+        JOIN pg_attribute a ON a.attname = n.key AND a.attrelid = coalesce(pg_partition_root(target)::oid, target)
+                               AND a.attnum > 0 AND NOT a.attisdropped
+        WHERE h.id > coalesce((SELECT max(d.id) FROM history d WHERE d.operation IN ('DELETE', 'TRUNCATE')), 0)
+        ORDER BY a.attnum, h.id DESC;
     END;
 
 COMMENT ON FUNCTION warden.audit_names(jsonb, oid, oid, boolean) IS
@@ -83,6 +86,8 @@ COMMENT ON FUNCTION warden.audit_history(regclass, jsonb) IS
 $$What became of the rows that had a key, the oldest event first, in the columns of warden.audit_events; also what they were before they got that key, and after they were given another.
 row_key: an object, {"id": 1}, with the columns of the key by their names of today, or of any time. A column that was renamed is shown under its name of the time and under that of today. Who may read only some columns of the table is shown these.
 Errors: 42501 for who may not read the table, or its key; 42704 if it was never audited; 22023 if it is not the key; 0A000 for a table without one. Locks nothing.$$;
+COMMENT ON FUNCTION warden.audit_history_of_current(regclass, jsonb) IS
+    'The events of warden.audit_history() that are of the row which has the key now: not of those that had it before. Its arguments, errors and locks are the same.';
 COMMENT ON FUNCTION warden.audit_as_of(anyelement, timestamptz, bigint) IS
 $$A table as it was: SELECT * FROM warden.audit_as_of(NULL::accounts, '2026-01-01'). Rows have the columns of today; one that was not there then, or is not in the log, is null.
 moment: what was committed by then; where track_commit_timestamp is off, that of which the transaction had its last event by then. mark: instead of it, exactly what the snapshot of audit_mark() saw. What could not be shown as it was is said by a WARNING. Reads the whole table, and what was logged of it.

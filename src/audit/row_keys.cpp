@@ -24,8 +24,8 @@ namespace {
 // in each version, with what was given for each by its name of today, else by that of another time.
 constinit Statement select_columns{R"(
 WITH versions AS (
-    SELECT v.id, v.columns = warden.audit_columns($3) AS is_current, c->>'name' AS name, (c->>'number')::integer AS number,
-           c->>'type' AS type, c ? 'key' AS is_key
+    SELECT v.id, v.columns = (SELECT warden.audit_columns($3)) AS is_current, -- a subquery: once, not once a column
+           c->>'name' AS name, (c->>'number')::integer AS number, c->>'type' AS type, c ? 'key' AS is_key
     FROM warden.audit_versions v, jsonb_array_elements(v.columns) c WHERE v.relation = $1),
 given AS (
     SELECT DISTINCT ON (k.key) v.number, k.value FROM jsonb_each($2) k JOIN versions v ON v.name = k.key

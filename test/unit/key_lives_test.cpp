@@ -37,6 +37,20 @@ TEST(KeyLives, GapInTheLog) {
 	EXPECT_EQ(lives_of({{1, 'I', false}, {5, 'I', false}, {6, 'U', false}, {7, 'D', false}}), (Lives{0, 1, 1, 1}));
 }
 
+std::size_t last_of(const std::vector<KeyEvent> &events) {
+	return last_life(events, lives_of(events));
+}
+
+TEST(KeyLives, Last) {
+	EXPECT_EQ(last_of({}), nobody);
+	EXPECT_EQ(last_of({{1, 'U', false}}), 0U);
+	EXPECT_EQ(last_of({{1, 'I', false}, {2, 'D', false}}), nobody);
+	EXPECT_EQ(last_of({{1, 'I', false}, {2, 'U', true}}), nobody);
+	EXPECT_EQ(last_of({{1, 'I', false}, {2, 'D', false}, {2, 'I', false}}), 0U);
+	EXPECT_EQ(last_of({{1, 'I', false}, {2, 'K', false}, {2, 'U', true}}), 1U);
+	EXPECT_EQ(last_of({{1, 'I', false}, {2, 'U', true}, {3, 'K', false}, {4, 'U', false}}), 1U);
+}
+
 } // namespace
 
 } // namespace warden::audit
