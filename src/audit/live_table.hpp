@@ -80,6 +80,7 @@ private:
 	bool is_partitioned_;
 	std::string name_; ///< with ONLY, where it has children of which it is not made
 	std::vector<Column> columns_;
+	std::vector<Column> of_place_; ///< the columns that say where a row is, which every table has
 };
 
 /// Where a row is, as text.
