@@ -111,9 +111,9 @@ sub start_load
 
 for my $round (1 .. $rounds)
 {
-	my @load = (start_load('mix.sql', 6), start_load('bulk.sql', 2));
+	my @load = (start_load('mix.sql', 12), start_load('bulk.sql', 4));
 	# On a machine with much else to do, they are not there at once.
-	$node->poll_query_until('postgres', q{SELECT count(*) = 8 FROM pg_stat_activity WHERE application_name = 'pgbench' AND query <> ''})
+	$node->poll_query_until('postgres', q{SELECT count(*) = 16 FROM pg_stat_activity WHERE application_name = 'pgbench' AND query <> ''})
 		or die 'not all clients are at work: ' . join '', map { slurp_file("$directory/$_.out") } 'mix.sql', 'bulk.sql';
 	usleep(500_000 + rand 1_500_000);
 	if ($round % 2)
