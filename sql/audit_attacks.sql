@@ -111,5 +111,20 @@ WHERE e.relation = 'keyed'::regclass AND e.operation = 'UPDATE';
 SELECT * FROM warden.audit_as_of(NULL::keyed, now());
 RESET attacks.tell;
 
+-- That columns were changed, is for who may read one of them.
+CREATE ROLE regress_warden_clerk;
+CREATE TABLE pay (id integer PRIMARY KEY, name text, salary integer, bonus integer);
+GRANT SELECT (id, name) ON pay TO regress_warden_clerk;
+SELECT count(*) FROM warden.audit_enable('pay', keep_dropped => true);
+INSERT INTO pay VALUES (1, 'a', 100, 1);
+UPDATE pay SET salary = 200;
+UPDATE pay SET name = 'b', salary = 300;
+ALTER TABLE pay DROP COLUMN bonus;
+SET ROLE regress_warden_clerk;
+SELECT operation, key, old, new FROM warden.audit_events WHERE relation = 'pay'::regclass ORDER BY id;
+SELECT operation, key, old, new FROM warden.audit_history('pay', '{"id": 1}');
+RESET ROLE;
+
 DROP SCHEMA attacks CASCADE;
+DROP ROLE regress_warden_clerk;
 DROP ROLE regress_warden_app;
