@@ -40,10 +40,11 @@ WHERE n.nspname = 'warden' AND a.grantee <> n.nspowner AND a.privilege_type <> '
 -- nobody gains rights by calling a function
 SELECT identity FROM member_function WHERE prosecdef ORDER BY identity;
 
--- what writes is not executable by everybody; what is VOLATILE may write, but for what sets a setting of the transaction
+-- what writes is not executable by everybody; what is VOLATILE may write, but for what sets a setting of the transaction,
+-- and triggers that new partitions have
 SELECT p.identity, p.provolatile
 FROM member_function p, aclexplode(coalesce(p.proacl, acldefault('f', p.proowner))) a
-WHERE p.provolatile = 'v' AND a.grantee = 0 AND a.privilege_type = 'EXECUTE' AND p.proname <> 'audit_set_context'
+WHERE p.provolatile = 'v' AND a.grantee = 0 AND a.privilege_type = 'EXECUTE' AND p.proname NOT IN ('audit_set_context', 'audit_capture', 'audit_capture_truncate')
 ORDER BY p.identity;
 
 -- a body finds its names where they were when it was created, or in a path of its own.  A procedure that commits cannot

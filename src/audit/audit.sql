@@ -186,12 +186,12 @@ CREATE FUNCTION warden.audit_columns(relation oid) RETURNS jsonb
 
 CREATE FUNCTION warden.audit_set_context(context jsonb) RETURNS void
     LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE AS 'MODULE_PATHNAME';
+-- For everybody: a new partition has its triggers with the rights of who makes it. Those that he makes by hand log what ours
+-- would have logged, or nothing.
 CREATE FUNCTION warden.audit_capture() RETURNS trigger
     LANGUAGE c VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE AS 'MODULE_PATHNAME';
-REVOKE EXECUTE ON FUNCTION warden.audit_capture() FROM PUBLIC;
 CREATE FUNCTION warden.audit_capture_truncate() RETURNS trigger
     LANGUAGE c VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE AS 'MODULE_PATHNAME';
-REVOKE EXECUTE ON FUNCTION warden.audit_capture_truncate() FROM PUBLIC;
 CREATE FUNCTION warden.audit_enable(
         target regclass, columns name[] DEFAULT NULL, except_columns name[] DEFAULT NULL, keep interval DEFAULT NULL,
         require_context boolean DEFAULT false, on_truncate text DEFAULT 'rows', keep_dropped boolean DEFAULT false,
@@ -343,7 +343,7 @@ COMMENT ON FUNCTION warden.audit_columns(oid) IS
 COMMENT ON FUNCTION warden.audit_set_context(jsonb) IS
     'Tells the audit log what the current transaction is for: an object, for instance {"user": "alice"}, which events of this transaction have as their context from now on. It ends with the transaction. Error 22023 if it is not an object.';
 COMMENT ON FUNCTION warden.audit_capture() IS
-    'Trigger of audited tables that logs each change of a row. Error 55000 for a trigger that audit_enable() cannot have made; a WARNING, once a session and table, for one of an audit that is not known in this database, as after a restore of a dump without data.';
+    'Trigger of audited tables that logs each change of a row, if it has the name that audit_enable() gives it. Error 55000 for a trigger that audit_enable() cannot have made; a WARNING, once a session and table, for one of an audit that is not known in this database, as after a restore of a dump without data.';
 COMMENT ON FUNCTION warden.audit_capture_truncate() IS
     'Trigger of audited tables that logs what TRUNCATE takes, or refuses it (0A000).';
 COMMENT ON FUNCTION warden.audit_enable(regclass, name[], name[], interval, boolean, text, boolean, boolean) IS

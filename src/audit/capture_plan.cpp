@@ -13,6 +13,7 @@
 extern "C" {
 #include "catalog/namespace.h"
 #include "catalog/partition.h"
+#include "catalog/pg_trigger.h"
 #include "common/string.h"
 #include "utils/builtins.h"
 #include "utils/hsearch.h"
@@ -225,6 +226,11 @@ std::int32_t relation_of(Relation table, const Trigger *trigger) {
 	return relation;
 }
 
+// Whoever owns a table can make triggers of our functions.  There is one by our name, so nothing is logged twice.
+bool is_by_our_name(const Trigger *trigger) {
+	return strcmp(trigger->tgname, TRIGGER_FOR_ROW(trigger->tgtype) ? row_trigger : truncate_trigger) == 0;
+}
+
 bool is_warned_of(Oid root) {
 	HASH_SEQ_STATUS all;
 	hash_seq_init(&all, entries);
@@ -295,6 +301,10 @@ bool replace_plan(Entry *entry, Relation table, const Trigger *trigger) {
 
 const CapturePlan *plan_for(Relation table, const Trigger *trigger) {
 	const Oid oid = RelationGetRelid(table);
+	if (!is_by_our_name(trigger)) {
+		std::ignore = relation_of(table, trigger);
+		return nullptr;
+	}
 	if (last != nullptr && last->table == oid && !last->is_stale && is_there(last->version)) {
 		return &last->plan;
 	}

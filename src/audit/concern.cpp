@@ -56,12 +56,30 @@ Relation open_if_free(const char *name, Oid space) {
 	return try_table_open(table, NoLock);
 }
 
+constexpr int most_tries = 10; // of a millisecond each
+
 // Until the end of the transaction: that we are in nobody's way who drops the extension, and he not in ours.
 bool keep_extension() {
 	LOCKTAG tag;
 	const Oid extension = get_extension_oid("pg_warden", true);
 	SET_LOCKTAG_OBJECT(tag, MyDatabaseId, ExtensionRelationId, extension, 0);
-	return OidIsValid(extension) && LockAcquire(&tag, AccessShareLock, false, true) != LOCKACQUIRE_NOT_AVAIL;
+	if (!OidIsValid(extension)) {
+		return false;
+	}
+	// Anybody can wait for that lock, also who may not drop anything: that must not stop us.
+	int holders = 0;
+	for (int tries = 0; tries < most_tries; ++tries) {
+		if (LockAcquire(&tag, AccessShareLock, false, true) != LOCKACQUIRE_NOT_AVAIL) {
+			return true;
+		}
+		GetLockConflicts(&tag, AccessShareLock, &holders);
+		if (holders == 0) {
+			return true;
+		}
+		CHECK_FOR_INTERRUPTS();
+		pg_usleep(1000); // or he has it just until he is told that he may not
+	}
+	return false;
 }
 
 void close(const Declarations &declarations) {

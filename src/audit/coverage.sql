@@ -13,19 +13,20 @@ CREATE FUNCTION warden.audit_tree(relation oid) RETURNS SETOF oid
     END;
 
 -- What keeps changes of a relation that is, or is to be, audited by that number from being logged, and the statements that
--- mend it. A trigger is known by its function and its argument, as a table's owner can give it, or another one, any name. A
--- row trigger of a partition comes with that of the root.
+-- mend it. A trigger is known by its function and its argument, as a table's owner can give it, or another one, any name; he
+-- can also make one himself that is fired by fewer changes. A row trigger of a partition comes with that of the root.
 CREATE FUNCTION warden.audit_gaps(relation oid, id integer) RETURNS TABLE (target oid, is_row boolean, problem text, command text)
     LANGUAGE sql STABLE STRICT PARALLEL SAFE ROWS 1
     BEGIN ATOMIC
         SELECT t.oid, w.is_row,
                format('trigger %I of %s is %s', w.name, t.oid::regclass,
                       CASE WHEN g.oid IS NULL THEN 'missing'
+                           WHEN NOT g.is_whole THEN 'another one'
                            WHEN g.tgenabled = 'D' THEN 'disabled'
                            WHEN g.tgenabled = 'O' THEN 'not enabled for replication'
                            WHEN g.tgenabled = 'R' THEN 'enabled for replication only'
                            ELSE 'renamed' END),
-               CASE WHEN g.oid IS NULL THEN
+               CASE WHEN g.oid IS NULL OR NOT g.is_whole THEN
                         CASE WHEN NOT w.is_row OR t.oid = relation THEN
                             format('CREATE OR %s TRIGGER %I %s ON %s FOR EACH %s EXECUTE FUNCTION warden.%I(%L); ',
                                    'REPLACE', w.name, w.event, n.name, w.level, w.function, audit_gaps.id) END
@@ -37,14 +38,19 @@ CREATE FUNCTION warden.audit_gaps(relation oid, id integer) RETURNS TABLE (targe
         JOIN pg_class c ON c.oid = t.oid
         JOIN pg_namespace s ON s.oid = c.relnamespace
         CROSS JOIN LATERAL format('%I.%I', s.nspname, c.relname) n (name)
-        CROSS JOIN (VALUES (true, name '!pg_warden_audit', 'AFTER INSERT OR UPDATE OR DELETE', 'ROW',
+        CROSS JOIN (VALUES (true, name '!pg_warden_audit', 'AFTER INSERT OR UPDATE OR DELETE', 'ROW', 29,
                             name 'audit_capture', 'warden.audit_capture()'::regprocedure),
-                           (false, '!pg_warden_audit_truncate', 'BEFORE TRUNCATE', 'STATEMENT',
+                           (false, '!pg_warden_audit_truncate', 'BEFORE TRUNCATE', 'STATEMENT', 34,
                             'audit_capture_truncate', 'warden.audit_capture_truncate()'))
-            w (is_row, name, event, level, function, oid)
-        LEFT JOIN pg_trigger g ON g.tgrelid = t.oid AND g.tgfoid = w.oid
-                                  AND g.tgargs = convert_to(audit_gaps.id::text, 'SQL_ASCII') || '\x00'
-        WHERE c.relkind IN ('r', 'p') AND (g.oid IS NULL OR g.tgenabled <> 'A' OR g.tgname <> w.name)
+            w (is_row, name, event, level, type, function, oid)
+        LEFT JOIN LATERAL (
+            SELECT oid, tgname, tgenabled, tgparentid,
+                   tgtype = w.type AND tgqual IS NULL AND tgattr = '' AND NOT tgdeferrable AS is_whole
+            FROM pg_trigger
+            WHERE tgrelid = t.oid AND tgfoid = w.oid AND tgargs = convert_to(audit_gaps.id::text, 'SQL_ASCII') || '\x00'
+            ORDER BY tgname <> w.name, tgname LIMIT 1) g ON true
+        WHERE c.relkind IN ('r', 'p')
+          AND (g.oid IS NULL OR NOT g.is_whole OR g.tgenabled <> 'A' OR g.tgname <> w.name)
         ORDER BY w.is_row DESC, t.oid <> relation, t.oid;
     END;
 
@@ -64,7 +70,7 @@ CREATE FUNCTION warden.audit_strays(relation oid, id integer) RETURNS TABLE (tar
     END;
 
 -- The statements that take the triggers away: of a relation whose audit ends, or (is_all false) of partitions that have been
--- detached from it.
+-- detached from it. Not from other tables of other owners: they can give a trigger any number, and lock us out.
 CREATE FUNCTION warden.audit_drop_triggers(relation oid, id integer, is_all boolean) RETURNS SETOF text
     LANGUAGE sql STABLE STRICT PARALLEL SAFE ROWS 1
     BEGIN ATOMIC
@@ -72,7 +78,8 @@ CREATE FUNCTION warden.audit_drop_triggers(relation oid, id integer, is_all bool
         FROM pg_trigger g JOIN pg_class c ON c.oid = g.tgrelid JOIN pg_namespace n ON n.oid = c.relnamespace
         WHERE g.tgfoid IN ('warden.audit_capture()'::regprocedure, 'warden.audit_capture_truncate()'::regprocedure)
           AND g.tgparentid = 0 AND g.tgargs = convert_to(id::text, 'SQL_ASCII') || '\x00'
-          AND (is_all OR g.tgrelid NOT IN (SELECT warden.audit_tree(relation)))
+          AND CASE WHEN g.tgrelid IN (SELECT warden.audit_tree(relation)) THEN is_all
+                   ELSE c.relowner = (SELECT t.relowner FROM pg_class t WHERE t.oid = relation) END
         ORDER BY 1;
     END;
 

@@ -2,8 +2,9 @@
 // tables that are new in a schema which is audited.
 //
 // The invariants: what is found out is found in the catalogue, never in the text of a command, so that no password is
-// in the log; whatever goes wrong here, the command of the user's does not fail for it: a WARNING says what is missing,
-// and so does warden.audit_tables; and a command that concerns no audited table costs microseconds.
+// in the log; whatever goes wrong here, the command of the user's does not fail for it, but for want of memory, locks
+// or stack: a WARNING says what is missing, and so does warden.audit_tables; and a command that concerns no audited
+// table costs microseconds.
 #include "audit/audit.hpp"
 
 #include "audit/concern.hpp"
@@ -86,12 +87,27 @@ void warn(const Error &error) {
 	report(WARNING, warning);
 }
 
-/// Nothing of ours keeps a user from his DDL.
+// Memory, places for locks, the stack: whoever takes so much that nobody can work any more must not be unobserved.
+bool is_want_of_resources(int sqlstate) {
+	return ERRCODE_TO_CATEGORY(sqlstate) == ERRCODE_INSUFFICIENT_RESOURCES || sqlstate == ERRCODE_STATEMENT_TOO_COMPLEX;
+}
+
+/// Nothing of ours keeps a user from his DDL, but what would not let him do anything.
 template <class F>
 void do_or_warn(F &&body) {
 	if (const auto error = attempt(std::forward<F>(body))) {
+		if (is_want_of_resources(error->sqlstate)) {
+			throw Error(*error);
+		}
 		warn(*error);
 	}
+}
+
+/// One by one: what is written of it does not depend on locks of tables, which others may keep.
+void follow_or_warn(Oid table, const std::string &tag) {
+	do_or_warn([&] { follow_attached(table); });
+	do_or_warn([&] { follow_change(table, tag); });
+	do_or_warn([&] { follow_detached(table); });
 }
 
 /// Whether there is something to do.
@@ -139,7 +155,7 @@ PG_FUNCTION(audit_follow_change) {
 			}
 		}
 		for (const Oid table : read_tables(select_changed)) {
-			do_or_warn([&] { follow_change(table, tag); });
+			follow_or_warn(table, tag);
 		}
 	});
 	return 0;
@@ -158,7 +174,7 @@ PG_FUNCTION(audit_follow_drop) {
 		}
 		if (is_known_here()) {
 			for (const Oid table : read_tables(select_bereft)) {
-				do_or_warn([&] { follow_change(table, tag); });
+				follow_or_warn(table, tag);
 			}
 		}
 	});

@@ -173,8 +173,15 @@ private:
 
 	bool is_followed(std::int64_t id) const { return std::ranges::find(followed_, id) != followed_.end(); }
 
+	// A change of nothing that the reader may read.
+	bool is_hidden(const Found &event) const {
+		return !table_.is_whole && (event.operation == 'C' ||
+		                            (event.operation == 'U' && event.after &&
+		                             call([&] { return JB_ROOT_COUNT(DatumGetJsonbP(event.after->datum)) == 0; })));
+	}
+
 	void add(const Found &event) {
-		if (event.operation != 'K') {
+		if (event.operation != 'K' && !is_hidden(event)) {
 			found_.emplace(event.id, event);
 		}
 		if (event.other_key && !is_followed(event.id)) {

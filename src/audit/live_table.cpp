@@ -45,6 +45,7 @@ struct Given {
 	Oid type;
 	std::int32_t modifier;
 	const char *json;
+	Oid owner;
 };
 
 // Server code, from here:
@@ -78,9 +79,14 @@ Bound bind(const Given *given, int count) {
 	            static_cast<Datum *>(palloc(sizeof(Datum) * size)), static_cast<char *>(palloc(size))};
 	const int level = NewGUCNestLevel();
 	pin_reading_settings();
+	Oid user = InvalidOid;
+	int context = 0;
+	GetUserIdAndSecContext(&user, &context);
 	for (int i = 0; i < count; ++i) {
+		SetUserIdAndSecContext(given[i].owner, context | SECURITY_RESTRICTED_OPERATION);
 		bind(bound, i, given[i]);
 	}
+	SetUserIdAndSecContext(user, context);
 	AtEOXact_GUC(false, level);
 	return bound;
 }
@@ -180,7 +186,7 @@ std::vector<Given> given_from(const std::vector<Parameter> &parameters) {
 	std::vector<Given> given;
 	given.reserve(parameters.size());
 	for (const Parameter &parameter : parameters) {
-		given.push_back({parameter.type, parameter.modifier, parameter.json.c_str()});
+		given.push_back({parameter.type, parameter.modifier, parameter.json.c_str(), parameter.owner});
 	}
 	return given;
 }
@@ -207,8 +213,9 @@ Values read_members(Statement &statement, const Object &json) {
 } // namespace
 
 LiveTable::LiveTable(Oid table)
-	: table_(table), name_(qualified_name(table)), of_place_{{"ctid", TIDOID, -1, "OPERATOR(pg_catalog.=)", true},
-                                                             {"tableoid", OIDOID, -1, "OPERATOR(pg_catalog.=)", true}} {
+	: table_(table), owner_(owner_of(table)), name_(qualified_name(table)),
+	  of_place_{{"ctid", TIDOID, -1, "OPERATOR(pg_catalog.=)", true},
+                {"tableoid", OIDOID, -1, "OPERATOR(pg_catalog.=)", true}} {
 	const PinnedSettings settings;
 	Spi spi;
 	for (const auto &[name, type, modifier, is_generated] :
@@ -266,13 +273,13 @@ std::vector<std::string> LiveTable::missing(const Values &row) const {
 
 Parameter LiveTable::parameter(const std::string &name, const std::string &json) const {
 	const Column &column = known_column(name);
-	return {column.type, column.modifier, json};
+	return {column.type, column.modifier, json, owner_};
 }
 
 void LiveTable::add_value(RowStatement &statement, const Column &column, const std::string &json) const {
-	statement.parameters.push_back({column.type, column.modifier, json});
+	statement.parameters.push_back({column.type, column.modifier, json, owner_});
 	statement.sql += format("$%zu", statement.parameters.size());
-	const Given given{column.type, column.modifier, json.c_str()};
+	const Given given{column.type, column.modifier, json.c_str(), owner_};
 	const ScratchMemory memory;
 	const char *const text = call([&] { return text_of(given); });
 	statement.text += text == nullptr ? "NULL" : quoted_literal(text);
@@ -312,7 +319,7 @@ std::optional<Values> LiveTable::find(const Values &key, bool locks) const {
 	std::vector<Parameter> parameters;
 	for (const auto &[name, json] : key) {
 		const Column &column = known_column(name);
-		parameters.push_back({column.type, column.modifier, json});
+		parameters.push_back({column.type, column.modifier, json, owner_});
 		condition += (condition.empty() ? "" : " AND ") + quoted(name) + " " +
 		             (column.equal.empty() ? "=" : column.equal) + format(" $%zu", parameters.size());
 	}
@@ -331,7 +338,7 @@ std::vector<Values> LiveTable::find_alike(const Values &row, bool locks) const {
 		if (json == "null") {
 			condition += " AND " + quoted(name) + " IS NULL";
 		} else if (!column->equal.empty()) {
-			parameters.push_back({column->type, column->modifier, json});
+			parameters.push_back({column->type, column->modifier, json, owner_});
 			condition += " AND " + quoted(name) + " " + column->equal + format(" $%zu", parameters.size());
 		}
 	}

@@ -19,6 +19,7 @@ struct Parameter {
 	Oid type; ///< not a domain
 	std::int32_t modifier;
 	std::string json;
+	Oid owner; ///< of the table: checks of domains within the type run as him
 };
 
 /// A statement about a row.
@@ -77,6 +78,7 @@ private:
 	void add_condition(RowStatement &statement, const Values &key) const;
 
 	Oid table_;
+	Oid owner_;
 	bool is_partitioned_;
 	std::string name_; ///< with ONLY, where it has children of which it is not made
 	std::vector<Column> columns_;

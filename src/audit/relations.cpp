@@ -221,9 +221,19 @@ void warn_of_all_gaps() {
 
 void follow_change(Oid root, const std::string &command) {
 	if (const auto relation = find_relation(root)) {
-		run(following_statements(root, *relation));
-		run(dropping_statements(root, *relation, false));
 		note_change(*relation, root, command);
+	}
+}
+
+void follow_attached(Oid root) {
+	if (const auto relation = find_relation(root)) {
+		run(following_statements(root, *relation));
+	}
+}
+
+void follow_detached(Oid root) {
+	if (const auto relation = find_relation(root)) {
+		run(dropping_statements(root, *relation, false));
 	}
 }
 

@@ -15,6 +15,7 @@ namespace warden::audit {
 
 /// The name of the trigger of rows: triggers are fired in the order of their names' bytes, and this one is first.
 inline constexpr const char *row_trigger = "!pg_warden_audit";
+inline constexpr const char *truncate_trigger = "!pg_warden_audit_truncate";
 
 /// The number of the relation that a table is audited as.
 std::optional<std::int32_t> find_relation(Oid table);
@@ -41,9 +42,13 @@ bool end_unknown_audit(Oid table);
 /// One WARNING if there are tables of whose changes something is not logged.
 void warn_of_all_gaps();
 
-/// Writes what a command has changed in the definition of a relation, gives new partitions their triggers, and warns of
-/// what is missing.
+/// Writes what a command has changed in the definition of a relation, and warns of what is missing.
 void follow_change(Oid root, const std::string &command);
+
+/// Gives new partitions their triggers, and takes them from those that were detached.  Both wait for locks that others
+/// may keep.
+void follow_attached(Oid root);
+void follow_detached(Oid root);
 
 /// Notes that a command writes all rows anew, with other values, which is not a change that triggers see.
 void follow_rewrite(Oid root, const std::string &command);

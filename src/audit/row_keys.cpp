@@ -81,7 +81,7 @@ void add(std::vector<RowKey> &keys, std::int32_t relation, std::int32_t version,
 /// Adds the forms of one relation.  What a value is no value of the type of, in one version, is not the key there.
 class Forms {
 public:
-	explicit Forms(std::vector<RowKey> &keys) : keys_(keys) {}
+	Forms(std::vector<RowKey> &keys, Oid owner) : keys_(keys), owner_(owner) {}
 
 	void add_relation(std::int32_t relation, const KeyColumns &columns) {
 		for (auto begin = columns.begin(); begin != columns.end();) {
@@ -128,7 +128,7 @@ private:
 		const MemoryContext memory = CurrentMemoryContext;
 		KeyForm form{};
 		const auto error = attempt([&] {
-			const PinnedSettings settings;
+			const AsOwner owner(owner_);     // whose types' functions are called
 			const MemoryScope scope(memory); // what a subtransaction has of its own goes with it
 			form = call(key_form, data, parts.size());
 		});
@@ -140,6 +140,7 @@ private:
 	}
 
 	std::vector<RowKey> &keys_;
+	Oid owner_; ///< of the table
 	std::optional<Error> error_;
 	std::string names_;
 };
@@ -172,7 +173,8 @@ std::vector<RowKey> row_keys(const Readable &table, Json key) {
 			.with_hint("Give the columns of the key with their values, like {\"id\": 1}.");
 	}
 	std::vector<RowKey> keys;
-	Forms forms(keys);
+	const Oid owner = owner_of(table.table);
+	Forms forms(keys, OidIsValid(owner) ? owner : table.reader);
 	for (const std::int32_t relation : table.relations) {
 		Spi spi;
 		KeyColumns columns;
