@@ -52,7 +52,7 @@ constinit Statement find_table{"SELECT to_regclass($1)::oid"};
 // $1 the table, $2 the columns that it must have: those that it has not; its kind; whether the caller may read it.
 constinit Statement look_at{R"(
 SELECT c.relkind::text, n.nspname::text, has_table_privilege(c.oid, 'SELECT'),
-       (SELECT string_agg(w.name, ', ') FROM unnest($2::text[]) w (name)
+       (SELECT string_agg(w.name, ', ' ORDER BY w.place) FROM unnest($2::text[]) WITH ORDINALITY w (name, place)
         WHERE NOT EXISTS (SELECT FROM pg_attribute WHERE attrelid = c.oid AND attname = w.name AND NOT attisdropped))
 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = $1)"};
 
