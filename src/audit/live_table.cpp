@@ -206,7 +206,9 @@ Values read_members(Statement &statement, const Object &json) {
 
 } // namespace
 
-LiveTable::LiveTable(Oid table) : table_(table), name_(qualified_name(table)) {
+LiveTable::LiveTable(Oid table)
+	: table_(table), name_(qualified_name(table)), place_{{"ctid", TIDOID, -1, "OPERATOR(pg_catalog.=)", true},
+                                                          {"tableoid", OIDOID, -1, "OPERATOR(pg_catalog.=)", true}} {
 	const PinnedSettings settings;
 	Spi spi;
 	for (const auto &[name, type, modifier, is_generated] :
@@ -226,10 +228,8 @@ const LiveTable::Column *LiveTable::find_column(const std::string &name) const {
 }
 
 const LiveTable::Column &LiveTable::known_column(const std::string &name) const {
-	static const Column place[] = {{"ctid", TIDOID, -1, "OPERATOR(pg_catalog.=)", true},
-	                               {"tableoid", OIDOID, -1, "OPERATOR(pg_catalog.=)", true}};
-	const auto *const found = std::ranges::find(place, name, &Column::name);
-	if (found != std::end(place)) {
+	const auto found = std::ranges::find(place_, name, &Column::name);
+	if (found != place_.end()) {
 		return *found;
 	}
 	const Column *const column = find_column(name);

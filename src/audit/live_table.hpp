@@ -80,6 +80,7 @@ private:
 	bool is_partitioned_;
 	std::string name_; ///< with ONLY, where it has children of which it is not made
 	std::vector<Column> columns_;
+	std::vector<Column> place_; ///< where a row is
 };
 
 /// Where a row is, as text.
