@@ -42,7 +42,7 @@ SELECT id, email, deleted_at FROM customer WHERE id = 4;
 -- with the statements for the indexes an address can be used again
 SELECT string_agg(command, ';') AS commands FROM warden.audit_soft_delete('customer', keep => '30 days', dry_run => true) \gset
 SELECT regexp_split_to_table(:'commands', '; ?') \gexec
-SELECT indexrelid::regclass, pg_get_expr(indpred, indrelid) FROM pg_index WHERE indrelid = 'customer'::regclass ORDER BY 1::text;
+SELECT indexrelid::regclass, pg_get_expr(indpred, indrelid) FROM pg_index WHERE indrelid = 'customer'::regclass ORDER BY indexrelid::regclass::text COLLATE "C";
 INSERT INTO customer_live (id, email) VALUES (5, 'a@example.org');
 -- and there is nothing left to do
 SELECT * FROM warden.audit_soft_delete('customer', keep => '30 days');

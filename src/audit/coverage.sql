@@ -97,7 +97,8 @@ FROM (SELECT id, relation::oid AS relation, name, class, columns, except_columns
             WHERE tgfoid IN ('warden.audit_capture()'::regprocedure, 'warden.audit_capture_truncate()'::regprocedure)) g (oid)
       JOIN pg_class t ON t.oid = g.oid
       JOIN pg_namespace n ON n.oid = t.relnamespace
-      WHERE NOT EXISTS (SELECT FROM warden.audit_relations r WHERE r.relation = t.oid AND r.until IS NULL)) r
+      WHERE NOT t.relispartition -- which is being dropped: then it has no root any more
+        AND NOT EXISTS (SELECT FROM warden.audit_relations r WHERE r.relation = t.oid AND r.until IS NULL)) r
 LEFT JOIN warden.audit_classes c ON c.id = r.class,
      LATERAL (SELECT array_agg(problem) AS gaps FROM (
                   SELECT problem FROM warden.audit_gaps(r.relation, r.id)

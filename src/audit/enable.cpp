@@ -119,9 +119,9 @@ std::int32_t write_relation(const Arguments &arguments, const std::string &name,
 	const AsExtension owner;
 	Spi spi;
 	const auto write = [&](Statement &statement) {
-		return spi.query<int32>(statement, arguments.table, name, int32{log_class}, arguments.columns,
-		                        arguments.except_columns, arguments.require_context, arguments.on_truncate,
-		                        arguments.keep_dropped);
+		return spi.change_latest<int32>(statement, arguments.table, name, int32{log_class}, arguments.columns,
+		                                arguments.except_columns, arguments.require_context, arguments.on_truncate,
+		                                arguments.keep_dropped);
 	};
 	const auto known = write(update_relation);
 	return std::get<0>(known.empty() ? write(insert_relation).front() : known.front());

@@ -133,7 +133,7 @@ std::vector<std::string> audit_table(Oid table) {
 	{
 		const AsExtension owner;
 		Spi spi;
-		const auto known = spi.query<int32>(update_relation, table, name);
+		const auto known = spi.change_latest<int32>(update_relation, table, name);
 		relation = std::get<0>(known.empty() ? spi.query<int32>(insert_relation, table, name).front() : known.front());
 	}
 	return begin_audit(table, relation, "audit_enable_schema");
@@ -230,7 +230,7 @@ PG_FUNCTION(audit_disable_schema) {
 		}
 		if (!dry_run) {
 			call(PreventCommandIfReadOnly, "warden.audit_disable_schema()");
-			spi.execute(delete_schema, name);
+			spi.execute_latest(delete_schema, name);
 		}
 	}
 	bool is_first = true;

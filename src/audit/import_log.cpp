@@ -122,10 +122,13 @@ private:
 			{
 				const AsOwner owner(log_.owner());
 				PinnedSettings::set("row_security", "off");
-				SPITupleTable *const found = call([&] {
-					SPI_cursor_fetch(portal, true, rows_at_once);
-					return SPI_tuptable;
-				});
+				SPITupleTable *const found = [&] {
+					const MemoryScope keep(CurrentMemoryContext); // a fetch leaves that of the connection current
+					return call([&] {
+						SPI_cursor_fetch(portal, true, rows_at_once);
+						return SPI_tuptable;
+					});
+				}();
 				count = static_cast<std::size_t>(SPI_processed);
 				for (std::size_t i = 0; i < count; ++i) {
 					rows.push_back(call(read_peer_row, found->vals[i], found->tupdesc));

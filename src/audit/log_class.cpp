@@ -4,10 +4,12 @@
 #include "audit/confidential.hpp"
 #include "audit/relations.hpp"
 
+#include "pg/lock.hpp"
 #include "pg/names.hpp"
 #include "pg/security.hpp"
 #include "pg/spi.hpp"
 
+#include <algorithm>
 #include <vector>
 
 namespace warden::audit {
@@ -31,8 +33,7 @@ FROM (SELECT 0 UNION ALL SELECT id FROM warden.audit_classes
 
 // Those without an index by key, as long as they are empty: later, writers would wait for it.
 constinit Statement find_bare{R"(
-SELECT t.relid::oid, c.relname::text
-FROM warden.audit_classes l, pg_partition_tree(l.log::regclass) t JOIN pg_class c ON c.oid = t.relid
+SELECT t.relid::oid FROM warden.audit_classes l, pg_partition_tree(l.log::regclass) t
 WHERE t.isleaf AND pg_relation_size(t.relid) = 0 AND NOT EXISTS (SELECT FROM pg_index i WHERE i.indrelid = t.relid))"};
 
 // Rows are never changed, so they are frozen whenever autovacuum passes. Two fit on a page before one is put out of
@@ -73,17 +74,23 @@ void make_part(std::int32_t id, const std::optional<partition::Span> &keep) {
 	spi.execute(("ALTER TABLE warden.audit_log ATTACH PARTITION " + table + format(" FOR VALUES IN (%d)", id)).c_str());
 }
 
+std::vector<Oid> bare_partitions() {
+	std::vector<Oid> bare;
+	for (const auto &[table] : Spi().query_latest<Oid>(find_bare)) {
+		bare.push_back(table);
+	}
+	return bare;
+}
+
 } // namespace
 
 void index_partitions() {
 	const AsExtension owner;
-	Spi spi;
-	std::vector<std::string> statements;
-	for (const auto &[table, name] : spi.query_latest<Oid, std::string_view>(find_bare)) {
-		statements.push_back("CREATE INDEX ON " + qualified_name(table) + ' ' + key_index);
-	}
-	for (const std::string &statement : statements) {
-		spi.execute(statement.c_str());
+	for (const Oid table : bare_partitions()) {
+		// Not two at once: the other one's index is seen then.
+		if (lock_if_free(table, ShareRowExclusiveLock) && std::ranges::count(bare_partitions(), table) > 0) {
+			Spi().execute(("CREATE INDEX ON " + qualified_name(table) + ' ' + key_index).c_str());
+		}
 	}
 }
 

@@ -14,6 +14,10 @@
 
 #include <algorithm>
 
+extern "C" {
+#include "access/xlog.h"
+}
+
 namespace warden::audit {
 
 using namespace pg;
@@ -115,6 +119,9 @@ void report_failure(const std::optional<Error> &error) {
 } // namespace
 
 void maintain_log(const Procedure &procedure) {
+	if (call(RecoveryInProgress)) {
+		return;
+	}
 	for (void (*const step)() : {index_partitions, close_gone, delete_strays, delete_unnamed, warn_of_all_gaps}) {
 		report_failure(attempt(step));
 		procedure.commit();

@@ -131,7 +131,7 @@ void note_change(std::int32_t relation, Oid root, const std::string &command) {
 	}
 	if (name != old_name) {
 		const AsExtension owner;
-		Spi().execute(update_name, relation, name);
+		Spi().execute_latest(update_name, relation, name);
 	}
 	if (version != before) {
 		forget_plans(root);
@@ -194,7 +194,7 @@ std::vector<std::string> begin_audit(Oid table, std::int32_t relation, const std
 void end_audit(Oid table, std::int32_t relation) {
 	run(dropping_statements(table, relation, true));
 	const AsExtension owner;
-	Spi().execute(close_relation, relation);
+	Spi().execute_latest(close_relation, relation);
 	forget_plans(table);
 }
 
@@ -282,7 +282,7 @@ void follow_drop(Oid table, const std::string &command) {
 	{
 		const AsExtension owner;
 		Spi spi;
-		for (const auto &[relation, was_audited] : spi.query<int32, bool>(close_dropped, table)) {
+		for (const auto &[relation, was_audited] : spi.change_latest<int32, bool>(close_dropped, table)) {
 			if (was_audited) {
 				ended.push_back(relation);
 			}

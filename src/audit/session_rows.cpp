@@ -74,13 +74,14 @@ void insert_row(const char *partition, Datum *values, bool *nulls) {
 }
 
 void write_session(Session &session, TimestampTz end) {
+	session.id = 0; // until it is complete: what comes may fail
 	session.session_role = GetSessionUserId();
 	session.active_role = GetOuterUserId();
 	strlcpy(session.application, application_name, sizeof session.application);
 	session.end = end;
-	session.id = next_id();
+	const std::int64_t id = next_id();
 	const NullableDatum client = client_address();
-	Datum values[] = {Int64GetDatum(session.id),
+	Datum values[] = {Int64GetDatum(id),
 	                  TimestampTzGetDatum(GetCurrentTimestamp()),
 	                  name_of_role(session.session_role),
 	                  name_of_role(session.active_role),
@@ -90,6 +91,7 @@ void write_session(Session &session, TimestampTz end) {
 	bool nulls[] = {false, false, false, false, false, client.isnull, false};
 	note_written(session.row);
 	insert_row("audit_sessions_all", values, nulls);
+	session.id = id;
 }
 
 bool is_written(std::int64_t transaction, const char *text) {
@@ -128,12 +130,13 @@ void write_context(bool is_required, const char *table) {
 		pfree(context_row.text);
 	}
 	context_row.text = copy;
-	context_row.transaction = transaction;
+	context_row.transaction = 0; // until it is written
 	Datum values[] = {Int64GetDatum(transaction), Int64GetDatum(next_id()), TimestampTzGetDatum(GetCurrentTimestamp()),
 	                  DirectFunctionCall1(jsonb_in, CStringGetDatum(text))};
 	bool nulls[] = {false, false, false, false};
 	note_written(context_row.row);
 	insert_row("audit_contexts_all", values, nulls);
+	context_row.transaction = transaction;
 }
 
 } // namespace warden::audit

@@ -53,7 +53,8 @@ bool index_closed_partition() {
 	}
 	for (const Oid log : logs) {
 		for (const Oid table : find_closed(log)) {
-			if (lock_if_free(table, ShareLock)) {
+			// Not two at once: the other one's index is seen then.
+			if (lock_if_free(table, ShareRowExclusiveLock) && std::ranges::count(find_closed(log), table) > 0) {
 				Spi().execute(("CREATE INDEX ON " + qualified_name(table) + " USING brin (transaction, id)").c_str());
 				return true;
 			}

@@ -17,9 +17,9 @@ using namespace pg;
 
 namespace {
 
-// $1 the number of the relation, $2 its table.
+// $1 the number of the relation, $2 its table, $3 the transaction.
 constinit Statement find_version{R"(
-SELECT id, columns = warden.audit_columns($2) FROM warden.audit_versions WHERE relation = $1 ORDER BY id DESC LIMIT 1)"};
+SELECT id, columns = warden.audit_columns($2), transaction = $3 FROM warden.audit_versions WHERE relation = $1 ORDER BY id DESC LIMIT 1)"};
 
 constinit Statement find_covering{R"(
 SELECT id FROM (SELECT * FROM warden.audit_versions WHERE relation = $1 ORDER BY id DESC LIMIT 1) v
@@ -82,9 +82,10 @@ Version current_version(std::int32_t relation, Oid table, const std::string &com
 		const std::int64_t transaction = call(transaction_id);
 		const AsExtension owner;
 		Spi spi;
-		for (const auto &[id, is_current] : spi.query_latest<int32, bool>(find_version, relation, table)) {
+		for (const auto &[id, is_current, is_new] :
+		     spi.query_latest<int32, bool, bool>(find_version, relation, table, int64{transaction})) {
 			if (is_current) {
-				return {id, false};
+				return {id, is_new};
 			}
 			before = id;
 		}

@@ -15,7 +15,7 @@ namespace warden::audit {
 
 struct Version {
 	std::int32_t id; ///< in audit_versions
-	bool is_new;     ///< it was written just now, and may be rolled back
+	bool is_new;     ///< it was written in this transaction, and may be rolled back
 };
 
 /// The version of the columns that a relation has now.  Writes it if there is none, and as what
