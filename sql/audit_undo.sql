@@ -65,8 +65,8 @@ INSERT INTO book VALUES (10, 1, 'Another');
 DELETE FROM author WHERE id = 2;
 ALTER TABLE book RENAME title TO "Title";
 ALTER TABLE book DROP COLUMN extra;
-SELECT relation, key, action, status, command, detail FROM warden.audit_undo(:id, on_conflict => 'force', dry_run => true) ORDER BY 1::text;
-SELECT relation, key, action, status FROM warden.audit_undo(:id, on_conflict => 'force') ORDER BY 1::text;
+SELECT relation, key, action, status, command, detail FROM warden.audit_undo(:id, on_conflict => 'force', dry_run => true) ORDER BY relation::text, key::text;
+SELECT relation, key, action, status FROM warden.audit_undo(:id, on_conflict => 'force') ORDER BY relation::text, key::text;
 SELECT * FROM book ORDER BY id;
 
 -- a constraint that does not allow it: nothing is done

@@ -51,7 +51,7 @@ SELECT c.relname, c.relreplident, i.relname AS identity FROM pg_class c
 LEFT JOIN pg_index x ON x.indrelid = c.oid AND indisreplident LEFT JOIN pg_class i ON i.oid = x.indexrelid
 WHERE c.relname ~ '^events_default' AND c.relkind IN ('r', 'p') ORDER BY 1;
 SELECT conrelid::regclass, count(*) FROM pg_constraint
-WHERE contype = 'f' AND conrelid::regclass::text ~ 'events_default' GROUP BY 1 ORDER BY 1::text;
+WHERE contype = 'f' AND conrelid::regclass::text ~ 'events_default' GROUP BY 1 ORDER BY conrelid::regclass::text;
 SELECT partition, action, left(command, 40) AS command FROM warden.partition_log WHERE partition ~ '^structured.*default';
 SELECT warden.partition_add_default('events');
 
@@ -60,7 +60,7 @@ INSERT INTO events SELECT n, timestamptz '2001-01-01' + n * interval '1 hour', 1
 FROM generate_series(1, 1100) n;
 INSERT INTO events SELECT n, now() + interval '50 years', 1, repeat('x', 4500) FROM generate_series(1, 1100) n;
 INSERT INTO events VALUES (1, 'infinity', 1), (2, '-infinity', 1), (3, now() + interval '5 years', 1);
-SELECT tableoid::regclass, count(*) FROM events GROUP BY 1 ORDER BY 1::text;
+SELECT tableoid::regclass, count(*) FROM events GROUP BY 1 ORDER BY tableoid::regclass::text;
 -- made at once, in one transaction too, and not a row of them is read
 SELECT pg_stat_force_next_flush();
 SELECT sum(seq_tup_read) AS before FROM pg_stat_user_tables WHERE relname ~ 'events_default_(late|far)' \gset

@@ -42,7 +42,7 @@ WHERE action <> 'create';
 
 -- of what is referred to: those that refer to it stay
 SELECT warden.partition_hold('orders_2001', 'case 17');
-SELECT parent, partition, reason FROM warden.partitions WHERE partition::text ~ '_200[01]' ORDER BY 1::text, 2::text;
+SELECT parent, partition, reason FROM warden.partitions WHERE partition::text ~ '_200[01]' ORDER BY parent::text, partition::text;
 SELECT * FROM leaving(dry_run => true);
 SELECT parent, partition, action, status FROM leaving();
 SELECT past('orders'), past('items'), past('parcels');
@@ -100,7 +100,7 @@ SELECT warden.partition_hold('items_2001', 'case 20');
 SELECT parent, partition, status FROM leaving(dry_run => true);
 SELECT count(*) > 0 FROM warden.partition_by_time('orders', '1 year', ahead => '1 year', keep_bytes => :each / 2, on_reference => 'pair');
 SELECT parent, partition, status FROM leaving(dry_run => true);
-SELECT partition, reason FROM warden.partitions WHERE parent IN ('orders'::regclass, 'items'::regclass) AND partition::text ~ '_200\d$' ORDER BY 1::text;
+SELECT partition, reason FROM warden.partitions WHERE parent IN ('orders'::regclass, 'items'::regclass) AND partition::text ~ '_200\d$' ORDER BY partition::text;
 SELECT warden.partition_release('items_2001');
 SELECT parent, partition, status FROM leaving(dry_run => true);
 DROP TABLE items, orders;
@@ -132,12 +132,12 @@ SELECT count(*) FROM warden.partition_by_number('batches', 10, ahead => 30, keep
 CREATE TABLE rows_p0 PARTITION OF rows FOR VALUES FROM (0) TO (10);
 CREATE TABLE rows_p10 PARTITION OF rows FOR VALUES FROM (10) TO (1000);
 SELECT count(*) FROM warden.partition_by_number('rows', 10, ahead => 10);
-SELECT partition, reason FROM warden.partitions WHERE parent = 'rows'::regclass AND partition::text ~ '_p1?0$' ORDER BY 1::text;
+SELECT partition, reason FROM warden.partitions WHERE parent = 'rows'::regclass AND partition::text ~ '_p1?0$' ORDER BY partition::text;
 INSERT INTO batches SELECT FROM generate_series(1, 15);
 INSERT INTO rows SELECT id FROM batches;
 SELECT setval('batches_id_seq', 35);
 SELECT warden.partition_hold('batches_p0', 'case 22');
-SELECT partition, reason FROM warden.partitions WHERE parent = 'rows'::regclass AND partition::text ~ '_p1?0$' ORDER BY 1::text;
+SELECT partition, reason FROM warden.partitions WHERE parent = 'rows'::regclass AND partition::text ~ '_p1?0$' ORDER BY partition::text;
 SELECT parent, partition, status FROM leaving();
 SELECT warden.partition_release('batches_p0');
 SELECT parent, partition, status FROM leaving();

@@ -141,7 +141,7 @@ CREATE FUNCTION places() RETURNS TABLE (name text, tablespace name, access_metho
     WHERE relnamespace = 'leaving_archive'::regnamespace AND relname ~ '^moved' ORDER BY 1 $$;
 SELECT partition, action, status FROM retired('moved') ORDER BY 1;
 SELECT * FROM places();
-SELECT partition, action FROM warden.partition_departures ORDER BY 1::text;
+SELECT partition, action FROM warden.partition_departures ORDER BY partition::text;
 SELECT partition, action, status, command, detail FROM warden.partition_maintain('moved');
 CALL warden.maintain();
 SELECT * FROM places();
