@@ -1,0 +1,95 @@
+#include "bloat/btree_packing.hpp"
+
+#include "bloat/heap_packing.hpp"
+
+namespace warden::bloat {
+
+namespace {
+
+constexpr std::uint32_t special = 16;       // of each page: its neighbours and its level
+constexpr std::uint32_t minus_infinity = 8; // the first item of an inner page has no columns
+constexpr std::uint32_t place = 6;          // of a row
+constexpr std::uint32_t room_for_place = 8; // which each leaf keeps for its high key
+constexpr int fillfactor_of_inner_pages = 70;
+constexpr std::uint32_t longest_list = page::size * 10 / 100 / 8 * 8 - page::line_pointer; // with its key
+
+// The high key's line pointer is there from the beginning.
+constexpr std::uint32_t room_of_page = page::size - page::header - special - page::line_pointer;
+
+} // namespace
+
+BtreePacking::BtreePacking(int fillfactor, bool deduplicates) : fillfactor_(fillfactor), deduplicates_(deduplicates) {}
+
+void BtreePacking::add(const BtreeEntry &entry) {
+	if (repetitions_ > 0 && deduplicates_ && entry.is_repeated &&
+	    align(pending_.size + (repetitions_ + 1) * place) <= longest_list) {
+		++repetitions_;
+		return;
+	}
+	add_pending();
+	pending_ = entry;
+	repetitions_ = 1;
+}
+
+void BtreePacking::add_pending() {
+	if (repetitions_ == 0) {
+		return;
+	}
+	const std::uint32_t size = repetitions_ == 1 ? pending_.size : align(pending_.size + repetitions_ * place);
+	put(0, size, size - pending_.size, pending_.pivot);
+}
+
+void BtreePacking::put(std::size_t level, std::uint32_t size, std::uint32_t extra, std::uint32_t pivot) {
+	if (level == levels_.size()) {
+		levels_.push_back({.free = room_of_page,
+		                   .reserve = reserve(level == 0 ? fillfactor_ : fillfactor_of_inner_pages),
+		                   .items = 0,
+		                   .last_size = 0,
+		                   .last_extra = 0,
+		                   .last_pivot = 0,
+		                   .low_key = minus_infinity,
+		                   .pages = 1});
+	}
+	const bool is_leaf = level == 0;
+	const auto room = [&] {
+		const std::uint32_t free = levels_[level].free;
+		return free < page::line_pointer ? 0 : free - page::line_pointer;
+	};
+	if (room() < size + (is_leaf ? room_for_place : 0) ||
+	    (room() + levels_[level].last_extra < levels_[level].reserve && levels_[level].items > 1)) {
+		finish_page(level);
+	}
+	Level &to = levels_[level];
+	to.free -= (!is_leaf && to.items == 0 ? minus_infinity : size) + page::line_pointer;
+	++to.items;
+	to.last_size = size;
+	to.last_extra = extra;
+	to.last_pivot = pivot;
+}
+
+// Its last item is the first of the next one, and, without what tells it from others of its key, its high key.
+void BtreePacking::finish_page(std::size_t level) {
+	const std::uint32_t low_key = levels_[level].low_key;
+	put(level + 1, low_key, 0, low_key);
+	Level &page = levels_[level];
+	page.low_key = page.last_pivot;
+	++page.pages;
+	page.items = 1;
+	page.free = room_of_page - page::line_pointer - (level == 0 ? page.last_size : minus_infinity);
+}
+
+std::uint64_t BtreePacking::finish() {
+	add_pending();
+	repetitions_ = 0;
+	std::uint64_t pages = 1;
+	for (std::size_t level = 0; level < levels_.size(); ++level) {
+		pages += levels_[level].pages;
+		if (level + 1 < levels_.size()) {
+			const std::uint32_t low_key = levels_[level].low_key;
+			put(level + 1, low_key, 0, low_key);
+		}
+	}
+	return pages;
+}
+
+} // namespace warden::bloat

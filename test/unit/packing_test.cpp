@@ -1,0 +1,70 @@
+// Sizes after a rewrite, beside those that servers have made.
+#include "bloat/btree_packing.hpp"
+#include "bloat/heap_packing.hpp"
+
+#include <gtest/gtest.h>
+
+namespace warden::bloat {
+
+namespace {
+
+// A tuple's header, with the bitmap of none that is null.
+constexpr std::uint32_t header = 24;
+
+std::uint64_t heap_pages(std::uint64_t rows, std::uint32_t data, int fillfactor) {
+	HeapPacking packing(fillfactor);
+	for (std::uint64_t i = 0; i < rows; ++i) {
+		packing.add(header + data);
+	}
+	return packing.pages();
+}
+
+TEST(HeapPacking, ARowsLengthAndFillFactor) {
+	EXPECT_EQ(heap_pages(0, 4, 100), 0u);
+	EXPECT_EQ(heap_pages(1, 4, 100), 1u);
+	EXPECT_EQ(heap_pages(1'000'000, 4, 100), 4425u);  // int4
+	EXPECT_EQ(heap_pages(1'000'000, 20, 100), 6370u); // int4, int8, int4
+	EXPECT_EQ(heap_pages(1'000'000, 16, 100), 5406u); // int8, int4, int4
+	EXPECT_EQ(heap_pages(1'000'000, 109, 100), 17242u);
+	EXPECT_EQ(heap_pages(1'000'000, 109, 70), 25000u);
+}
+
+TEST(HeapPacking, AtMostSoManyTuplesAPage) {
+	EXPECT_EQ(heap_pages(291, 0, 100), 1u);
+	EXPECT_EQ(heap_pages(292, 0, 100), 2u);
+}
+
+// rows of an 8-byte key, so many of each.
+std::uint64_t btree_pages(std::uint64_t rows, std::uint64_t each, int fillfactor, bool deduplicates) {
+	BtreePacking packing(fillfactor, deduplicates);
+	for (std::uint64_t i = 0; i < rows; ++i) {
+		const bool is_repeated = i % each != 0;
+		packing.add({.size = 16, .pivot = is_repeated ? 24u : 16u, .is_repeated = is_repeated});
+	}
+	return packing.finish();
+}
+
+TEST(BtreePacking, AnEmptyOneIsItsFirstPage) {
+	EXPECT_EQ(BtreePacking(90, true).finish(), 1u);
+	EXPECT_EQ(btree_pages(1, 1, 90, true), 2u);
+}
+
+// So did PostgreSQL 14 and 17.
+TEST(BtreePacking, RowsOfEachKey) {
+	EXPECT_EQ(btree_pages(1'000'000, 1, 90, true), 2745u);
+	EXPECT_EQ(btree_pages(1'000'000, 2, 90, true), 2475u);
+	EXPECT_EQ(btree_pages(1'000'000, 5, 90, true), 1426u);
+	EXPECT_EQ(btree_pages(1'000'000, 10, 90, true), 1157u);
+	EXPECT_EQ(btree_pages(1'000'000, 100, 90, true), 839u);
+	EXPECT_EQ(btree_pages(1'000'000, 1000, 90, true), 896u);
+	EXPECT_EQ(btree_pages(1'000'000, 1'000'000, 90, true), 849u);
+}
+
+TEST(BtreePacking, FillFactorAndDeduplication) {
+	EXPECT_EQ(btree_pages(1'000'000, 50, 50, true), 1547u);
+	EXPECT_EQ(btree_pages(1'000'000, 100, 90, false), 2749u);
+}
+
+} // namespace
+
+} // namespace warden::bloat
