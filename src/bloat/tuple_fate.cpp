@@ -9,8 +9,8 @@ extern "C" {
 
 namespace warden::bloat {
 
-// The order of the questions is that of the server: who is asked whether he has committed while he does so must not be taken for one
-// who has aborted.
+// The order of the questions is that of the server: who is asked whether he has committed while he does so must not be
+// taken for one who has aborted.
 Fates::State Fates::state_of(TransactionId transaction) {
 	Known &known = known_[transaction % places];
 	if (known.transaction == transaction) {
@@ -45,7 +45,8 @@ Fate Fates::of(HeapTupleHeader tuple) {
 	if (!TransactionIdIsValid(deleter)) {
 		return Fate::Kept;
 	}
-	const bool is_known = (tuple->t_infomask & HEAP_XMAX_COMMITTED) != 0 && (tuple->t_infomask & HEAP_XMAX_IS_MULTI) == 0;
+	const bool is_known =
+		(tuple->t_infomask & HEAP_XMAX_COMMITTED) != 0 && (tuple->t_infomask & HEAP_XMAX_IS_MULTI) == 0;
 	if (!is_known && state_of(deleter) != State::Committed) {
 		return Fate::Kept;
 	}

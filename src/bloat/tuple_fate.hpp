@@ -1,7 +1,8 @@
 // tuple_fate.hpp - What a VACUUM, and what a rewrite, would make of a tuple.
 //
 // All of this is server code.  The invariant: looking changes nothing.  The server's own test of visibility leaves hint
-// bits on the page; this one is asked of a copy of the page, and what it finds out about transactions it remembers itself.
+// bits on the page; this one is asked of a copy of the page, and what it finds out about transactions it remembers
+// itself.
 #pragma once
 
 #include "pg/server.hpp"
@@ -26,7 +27,8 @@ public:
 	/// The horizon is that of the relation: who is older sees what was deleted since.
 	explicit Fates(TransactionId horizon) : horizon_(horizon) {}
 
-	/// The page that it is on must be pinned: its transactions are remembered by the server as long as it cannot be frozen.
+	/// The page that it is on must be pinned: its transactions are remembered by the server as long as it cannot be
+	/// frozen.
 	Fate of(HeapTupleHeader tuple);
 
 private:

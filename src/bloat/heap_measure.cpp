@@ -1,0 +1,18 @@
+#include "bloat/subject.hpp"
+
+extern "C" {
+#include "storage/bufmgr.h"
+}
+
+namespace warden::bloat {
+
+Measurement measure_heap(Relation relation, Relation /*heap*/, Method method, const Effort & /*effort*/) {
+	Measurement measurement;
+	measurement.method = method;
+	measurement.bytes =
+		static_cast<std::int64_t>(pg::call([&] { return RelationGetNumberOfBlocks(relation); })) * BLCKSZ;
+	measurement.withheld = "not built yet";
+	return measurement;
+}
+
+} // namespace warden::bloat

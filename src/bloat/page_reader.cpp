@@ -1,0 +1,84 @@
+#include "bloat/page_reader.hpp"
+
+extern "C" {
+#include "executor/instrument.h"
+#include "storage/latch.h"
+#include "utils/spccache.h"
+#include "utils/wait_event.h"
+}
+
+namespace warden::bloat {
+
+namespace {
+
+constexpr int cost_of_hit = 1;
+constexpr int cost_of_miss = 2;
+constexpr int cost_limit = 200; // as VACUUM's
+
+void rest(PageReader &reader) {
+	if (reader.cost < cost_limit || reader.cost_delay_ms <= 0) {
+		return;
+	}
+	reader.cost = 0;
+	WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, reader.cost_delay_ms, PG_WAIT_EXTENSION);
+	ResetLatch(MyLatch);
+}
+
+void unpin(PageReader &reader) {
+	if (BufferIsValid(reader.pinned)) {
+		ReleaseBuffer(reader.pinned);
+		reader.pinned = InvalidBuffer;
+	}
+}
+
+} // namespace
+
+PageReader begin_reading(Relation relation, int cost_delay_ms) {
+	PageReader reader{};
+	reader.relation = relation;
+	reader.blocks = RelationGetNumberOfBlocks(relation);
+	reader.ring = GetAccessStrategy(BAS_BULKREAD);
+	reader.pinned = InvalidBuffer;
+	reader.copy = static_cast<char *>(palloc(BLCKSZ));
+	reader.cost_delay_ms = cost_delay_ms;
+	return reader;
+}
+
+Page read_page(PageReader &reader, BlockNumber block) {
+	unpin(reader);
+	CHECK_FOR_INTERRUPTS();
+	rest(reader);
+	const int64 misses = pgBufferUsage.shared_blks_read;
+	reader.pinned = ReadBufferExtended(reader.relation, MAIN_FORKNUM, block, RBM_NORMAL, reader.ring);
+	reader.cost += pgBufferUsage.shared_blks_read > misses ? cost_of_miss : cost_of_hit;
+	LockBuffer(reader.pinned, BUFFER_LOCK_SHARE);
+	memcpy(reader.copy, BufferGetPage(reader.pinned), BLCKSZ);
+	LockBuffer(reader.pinned, BUFFER_LOCK_UNLOCK);
+	++reader.pages_read;
+	return reader.copy;
+}
+
+Page read_next_page(PageReader &reader, BlockNumber block) {
+	const auto ahead = static_cast<BlockNumber>(prefetch_distance(reader));
+	for (reader.prefetched = Max(reader.prefetched, block + 1);
+	     reader.prefetched < reader.blocks && reader.prefetched <= block + ahead; ++reader.prefetched) {
+		prefetch_page(reader, reader.prefetched);
+	}
+	return read_page(reader, block);
+}
+
+void prefetch_page(const PageReader &reader, BlockNumber block) {
+	PrefetchBuffer(reader.relation, MAIN_FORKNUM, block);
+}
+
+int prefetch_distance(const PageReader &reader) {
+	return get_tablespace_maintenance_io_concurrency(reader.relation->rd_rel->reltablespace);
+}
+
+void end_reading(PageReader &reader) {
+	unpin(reader);
+	FreeAccessStrategy(reader.ring);
+	pfree(reader.copy);
+}
+
+} // namespace warden::bloat
