@@ -4,6 +4,7 @@
 // Nothing is waited for.
 #include "bloat/bloat.hpp"
 
+#include "bloat/repair_settings.hpp"
 #include "bloat/subject.hpp"
 
 #include "pg/names.hpp"
@@ -251,7 +252,9 @@ std::optional<Method> method_argument(FunctionCallInfo fcinfo, int n) {
 
 } // namespace
 
-void init() {}
+void init() {
+	init_repair_settings();
+}
 
 /// bloat_measure(relation, method, max_pages, seed, max_time)
 PG_FUNCTION(bloat_measure) {
