@@ -177,6 +177,7 @@ std::uint16_t reformed_length(HeapReform &reform, HeapTupleHeader tuple, std::ui
 			return static_cast<std::uint16_t>(formed);
 		}
 	}
+	reform.filled += is_filled ? 1 : 0;
 	const MemoryContext caller = MemoryContextSwitchTo(reform.memory);
 	const bool has_nulls = deform(reform, tuple, length);
 	const std::uint32_t header = header_length(reform.columns, has_nulls);

@@ -22,7 +22,8 @@ struct HeapReform {
 	Relation relation;
 	TupleDesc descriptor;
 	int columns;
-	int filled_until; ///< columns from here on have no value that older rows lack
+	int filled_until;    ///< columns from here on have no default that older rows lack
+	std::int64_t filled; ///< tuples that lacked one
 	bool has_dropped;
 	bool is_toast;        ///< its tuples are copied as they are
 	MemoryContext memory; ///< for one tuple
