@@ -95,7 +95,8 @@ private:
 		} else if (!proposal.obstacle.empty()) {
 			add("skipped", proposal.obstacle, std::nullopt);
 		} else if (!proposal.action) {
-			add("skipped", reason, std::nullopt);
+			add("skipped", reason,
+			    proposal.verdict == "rewrite" ? Text("With rewrite => true it is done here.") : std::nullopt);
 		} else if (dry_run_) {
 			add("planned", reason, gate ? Text("It would wait for " + *gate + ".") : std::nullopt);
 		} else if (!has_room) {

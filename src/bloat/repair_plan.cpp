@@ -93,9 +93,9 @@ std::string command_for(Action action, Oid relation) {
 	case Action::Reindex:
 		return "REINDEX INDEX CONCURRENTLY " + qualified_name(relation);
 	case Action::Vacuum:
-		return "VACUUM (TRUNCATE false) " + qualified_name(relation);
+		return "VACUUM (ANALYZE, TRUNCATE false) " + qualified_name(relation);
 	case Action::Truncate:
-		return "VACUUM (TRUNCATE) " + qualified_name(relation);
+		return "VACUUM (ANALYZE, TRUNCATE) " + qualified_name(relation);
 	default:
 		return "VACUUM (FULL) " + qualified_name(relation);
 	}
@@ -115,6 +115,7 @@ std::vector<Proposal> propose(const Wish &wish) {
 		                  .filenode = filenode,
 		                  .action = wish.forces ? forced_action(wish, relation, kind)
 		                                        : recommended_action(verdict, wish.rewrites),
+		                  .verdict = std::string(verdict),
 		                  .command = std::string(command),
 		                  .reason = wish.forces ? "asked for" : std::string(reason),
 		                  .obstacle = {},

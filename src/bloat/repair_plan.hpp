@@ -36,6 +36,7 @@ struct Proposal {
 	Oid table;
 	Oid filenode;
 	std::optional<Action> action;
+	std::string verdict;
 	std::string command; ///< of the verdict, where there is no action
 	std::string reason;
 	std::string obstacle; ///< why the action cannot be done; empty if it can

@@ -1,0 +1,122 @@
+#include "bloat/index_pages.hpp"
+
+#include "bloat/page_draw.hpp"
+
+#include <algorithm>
+
+namespace warden::bloat {
+
+namespace {
+
+// With so many the doubt of a share is no more than two points to each side, whatever the pages are.
+constexpr std::uint64_t usual_sample = 2401;
+
+// To read in its order what is there is cheaper than a third of it at random, and leaves no doubt.
+constexpr std::uint64_t worth_a_sample = 3;
+
+} // namespace
+
+bool is_sound(Page page, std::size_t special) {
+	const auto *const header = reinterpret_cast<PageHeader>(page);
+	return header->pd_lower >= SizeOfPageHeaderData && header->pd_lower <= header->pd_upper &&
+	       header->pd_upper <= header->pd_special && header->pd_special == BLCKSZ - MAXALIGN(special);
+}
+
+const char *entry_of(Page page, OffsetNumber offset, std::size_t least) {
+	const ItemId item = PageGetItemId(page, offset);
+	const std::size_t end = ItemIdGetOffset(item) + ItemIdGetLength(item);
+	const bool is_there = ItemIdHasStorage(item) && ItemIdGetLength(item) >= least &&
+	                      ItemIdGetOffset(item) >= reinterpret_cast<PageHeader>(page)->pd_upper &&
+	                      end <= reinterpret_cast<PageHeader>(page)->pd_special;
+	return is_there ? page + ItemIdGetOffset(item) : nullptr;
+}
+
+Account account_of_page(Page page, std::int64_t live, std::int64_t vacuum_frees, std::int64_t reserve) {
+	const auto *const header = reinterpret_cast<PageHeader>(page);
+	const std::int64_t hole = header->pd_upper - header->pd_lower;
+	const std::int64_t kept_empty = Min(hole, reserve);
+	return {.live = live,
+	        .overhead = BLCKSZ - live - vacuum_frees - hole,
+	        .reserve = kept_empty,
+	        .vacuum_frees = vacuum_frees,
+	        .free = hole - kept_empty};
+}
+
+IndexPages::IndexPages(Relation relation, Method method, const Effort &effort)
+	: reader_(pg::call([&] { return begin_reading(relation, effort.cost_delay_ms); })), effort_(effort),
+	  method_(method), pages_(reader_.blocks) {
+	const std::uint64_t wanted =
+		effort.max_pages ? static_cast<std::uint64_t>(std::max<std::int64_t>(*effort.max_pages, 2)) : usual_sample;
+	const std::uint64_t worth_it = effort.max_milliseconds ? wanted : wanted * worth_a_sample;
+	if (method == Method::Sample && pages_ > worth_it) {
+		drawn_ = wanted;
+	}
+}
+
+IndexPages::~IndexPages() {
+	release([this] { end_reading(reader_); });
+}
+
+void IndexPages::start() {
+	if (!is_whole()) {
+		sample_ = draw_pages(1, pages_, drawn_, effort_.seed);
+	}
+	position_ = 0;
+	end_ = std::chrono::steady_clock::now() + std::chrono::milliseconds(effort_.max_milliseconds.value_or(0));
+}
+
+// Two pages at least are read, however little time there is: of one nothing follows.
+bool IndexPages::next() {
+	if (is_whole()) {
+		block_ = static_cast<std::uint32_t>(position_);
+		return position_++ < pages_;
+	}
+	if (effort_.max_milliseconds && position_ > 2 && std::chrono::steady_clock::now() > end_) {
+		sample_.resize(std::min<std::size_t>(sample_.size(), position_ - 1));
+		drawn_ = sample_.size();
+	}
+	if (position_ > sample_.size()) {
+		return false;
+	}
+	block_ = position_ == 0 ? 0 : sample_[position_ - 1];
+	++position_;
+	return true;
+}
+
+// Server code.
+Page IndexPages::read(std::uint32_t block) {
+	if (is_whole()) {
+		return read_next_page(reader_, block);
+	}
+	const std::size_t ahead = position_ + static_cast<std::size_t>(prefetch_distance(reader_));
+	for (prefetched_ = Max(prefetched_, position_ - 1); prefetched_ < Min(sample_.size(), ahead); ++prefetched_) {
+		prefetch_page(reader_, sample_[prefetched_]);
+	}
+	return read_page(reader_, block);
+}
+
+Estimate IndexPages::sum(const std::vector<double> &values, double most) const {
+	return estimate_sum({{.pages = pages_ - 1, .values = values, .least = 0, .most = most}});
+}
+
+Measurement IndexPages::measurement() const {
+	Measurement measurement;
+	measurement.method = is_whole() ? Method::Exact : method_;
+	measurement.bytes = static_cast<std::int64_t>(pages_) * BLCKSZ;
+	measurement.pages_read = reader_.pages_read;
+	Account account = is_whole() ? others_ : scaled_to(others_, measurement.bytes - BLCKSZ);
+	account += first_;
+	measurement.account = account;
+	return measurement;
+}
+
+Measurement not_estimated(Relation relation, const char *access_method) {
+	Measurement measurement;
+	measurement.method = Method::Statistics;
+	measurement.bytes =
+		static_cast<std::int64_t>(pg::call([&] { return RelationGetNumberOfBlocks(relation); })) * BLCKSZ;
+	measurement.withheld = format("an index of type %s is not estimated from statistics", access_method);
+	return measurement;
+}
+
+} // namespace warden::bloat
