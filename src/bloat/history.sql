@@ -79,6 +79,7 @@ CREATE VIEW warden.bloat_partitions WITH (security_invoker = true) AS
             AND EXISTS (SELECT FROM pg_class c WHERE c.oid = of_table AND c.relispartition)
           ORDER BY relation, measured_at DESC) newest
     GROUP BY root;
+GRANT SELECT ON warden.bloat_history, warden.bloat_partitions TO PUBLIC;
 
 COMMENT ON TABLE warden.bloat_snapshots IS
     'What CALL warden.maintain() has measured of tables, TOAST tables and indexes of at least warden.bloat_min_size (8 MB), each again after warden.bloat_snapshot_every; and what repairs have measured before and after. Kept for warden.bloat_history. Read the view bloat_history.';

@@ -62,32 +62,35 @@ public:
 			                                       proposal.predicted.value_or(proposal.bytes))
 			                    : std::nullopt);
 		}
-		if (queues) {
-			for (const Proposal &proposal : proposals) {
-				if (is_possible(proposal) && owns(proposal.relation)) {
-					enqueue(proposal, wish_.forces, call(GetUserId));
-				}
+		std::vector<bool> was_there(proposals.size());
+		for (std::size_t i = 0; queues && i < proposals.size(); ++i) {
+			if (is_possible(proposals[i]) && owns(proposals[i].relation)) {
+				was_there[i] = !enqueue(proposals[i], wish_.forces, call(GetUserId));
 			}
 		}
 		const bool has_room = !queues || start_runner();
 		for (std::size_t i = 0; i < proposals.size(); ++i) {
-			tell(proposals[i], gates[i], has_room);
+			tell(proposals[i], was_there[i] ? Text("It was in the queue already.") : waits_for(gates[i]), has_room);
 		}
 	}
 
 private:
 	static bool is_possible(const Proposal &proposal) { return proposal.action && proposal.obstacle.empty(); }
 
-	void tell(const Proposal &proposal, const Text &gate, bool has_room) {
+	Text waits_for(const Text &gate) const {
+		return gate ? Text((dry_run_ ? "It would wait for " : "It will wait for ") + *gate + ".") : std::nullopt;
+	}
+
+	void tell(const Proposal &proposal, const Text &detail, bool has_room) {
 		const bool is_advised = proposal.action || !proposal.command.empty();
 		if (!is_advised && !wish_.relation) {
 			return;
 		}
 		const Text action = proposal.action ? Text(name_of(*proposal.action)) : std::nullopt;
 		const Text lock = proposal.action ? Text(lock_of(*proposal.action)) : std::nullopt;
-		const auto add = [&](const char *status, const Text &reason, const Text &detail) {
+		const auto add = [&](const char *status, const Text &reason, const Text &remark) {
 			rows_.add(proposal.relation, action, status, text_or_null(proposal.command), reason, proposal.predicted,
-			          proposal.saved, lock, detail);
+			          proposal.saved, lock, remark);
 		};
 		const Text reason = text_or_null(proposal.reason);
 		if (!owns(proposal.relation)) {
@@ -98,11 +101,11 @@ private:
 			add("skipped", reason,
 			    proposal.verdict == "rewrite" ? Text("With rewrite => true it is done here.") : std::nullopt);
 		} else if (dry_run_) {
-			add("planned", reason, gate ? Text("It would wait for " + *gate + ".") : std::nullopt);
+			add("planned", reason, detail);
 		} else if (!has_room) {
 			add("blocked", reason, no_worker);
 		} else {
-			add("queued", reason, gate ? Text("It will wait for " + *gate + ".") : std::nullopt);
+			add("queued", reason, detail);
 		}
 	}
 

@@ -2,14 +2,9 @@
 
 #include "bloat/repair_settings.hpp"
 
-#include "pg/lock.hpp"
-#include "pg/names.hpp"
 #include "pg/security.hpp"
 #include "pg/spi.hpp"
 #include "pg/zone.hpp"
-
-#include <algorithm>
-#include <climits>
 
 #include <sys/stat.h>
 #include <sys/statvfs.h>
@@ -44,12 +39,22 @@ UNION ALL
 SELECT format('replication slot "%s" is behind', slot_name) FROM pg_replication_slots
 WHERE pg_wal_lsn_diff(pg_current_wal_lsn(), restart_lsn) > $1 ORDER BY 1 LIMIT 1)"};
 
-// $1 seconds.  REINDEX CONCURRENTLY waits for every transaction of the database that has an older snapshot.
+// $1 the table, $2 milliseconds.  REINDEX CONCURRENTLY waits for every transaction that has a lock on the table, and
+// for every one of the database that has an older snapshot.
 constinit Statement find_transaction{R"(
-SELECT pid FROM pg_stat_activity
-WHERE datname = current_database() AND pid <> pg_backend_pid() AND backend_type <> 'autovacuum worker'
-  AND backend_xmin IS NOT NULL AND xact_start < clock_timestamp() - make_interval(secs => $1)
-ORDER BY xact_start LIMIT 1)"};
+WITH holder AS (
+    SELECT pid, virtualtransaction FROM pg_locks
+    WHERE locktype = 'relation' AND relation = $1
+      AND database = (SELECT oid FROM pg_database WHERE datname = current_database()))
+SELECT who FROM (
+    SELECT xact_start, format('process %s', pid) FROM pg_stat_activity a
+    WHERE datname = current_database() AND pid <> pg_backend_pid() AND backend_type <> 'autovacuum worker'
+      AND (backend_xmin IS NOT NULL OR pid IN (SELECT pid FROM holder))
+    UNION ALL
+    SELECT prepared, format('prepared transaction "%s"', gid) FROM pg_prepared_xacts
+    WHERE '-1/' || transaction IN (SELECT virtualtransaction FROM holder)) open (since, who)
+WHERE since < clock_timestamp() - make_interval(secs => $2 / 1000.0)
+ORDER BY since, who LIMIT 1)"};
 
 constinit Statement find_build{R"(
 SELECT 1 FROM pg_stat_progress_create_index
@@ -95,32 +100,11 @@ Closed closed_by_lag() {
 	return std::nullopt;
 }
 
-// Without their ages, which would make another text of it each time.
-std::string without_ages(std::string who) {
-	constexpr std::string_view begin = ", transaction open for ";
-	constexpr std::string_view unit = " s";
-	for (auto from = who.find(begin); from != std::string::npos; from = who.find(begin, from)) {
-		const auto to = who.find(unit, from + begin.size());
-		who.erase(from, to == std::string::npos ? to : to + unit.size() - from);
-	}
-	return who;
-}
-
-Closed closed_by_transactions(Action action, Oid table) {
-	{
-		const PinnedSettings settings;
-		if (const auto refusal = find_long_holder(table, action == Action::Reindex ? ShareLock : AccessExclusiveLock)) {
-			return without_ages(refusal->error.detail);
-		}
-	}
-	if (action != Action::Reindex) {
-		return std::nullopt;
-	}
+Closed closed_by_transactions(Oid table) {
 	const AsExtension owner;
 	Spi spi;
-	const double seconds = std::min(lock_timeout_ms(), INT_MAX / 20) / 100.0;
-	for (const auto &[pid] : spi.query_latest<int32>(find_transaction, seconds)) {
-		return format("process %d has had a transaction open for long", pid);
+	for (const auto &[who] : spi.query_latest<std::string_view>(find_transaction, table, int32{max_wait_ms()})) {
+		return "the transaction of " + std::string(who);
 	}
 	return std::nullopt;
 }
@@ -178,7 +162,7 @@ std::optional<std::string> find_closed_gate(Action action, Oid relation, Oid tab
 		return closed; // VACUUM is what autovacuum does at any time
 	}
 	closed = closed_by_lag();
-	closed = closed ? closed : closed_by_transactions(action, table);
+	closed = closed ? closed : closed_by_transactions(table);
 	closed = closed ? closed : closed_by_build(table);
 	return closed ? closed : closed_by_disk(relation, bytes);
 }

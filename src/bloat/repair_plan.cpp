@@ -24,10 +24,10 @@ SELECT m.relation::oid, m.of_table::oid, coalesce(pg_relation_filenode(m.relatio
             WHEN NOT (x.indisvalid AND x.indisready AND x.indislive) THEN 'the index is invalid'
             WHEN h.relkind = 't' AND NOT r.rolsuper THEN 'an index of a TOAST table can only be rebuilt by name by a superuser'
             ELSE '' END
-FROM warden.bloat_measure($1) m JOIN pg_class c ON c.oid = m.relation
+FROM warden.bloat_measure($1) WITH ORDINALITY m JOIN pg_class c ON c.oid = m.relation
 LEFT JOIN pg_index x ON x.indexrelid = m.relation
 LEFT JOIN pg_class h ON h.oid = x.indrelid
-LEFT JOIN pg_roles r ON r.oid = c.relowner)"};
+LEFT JOIN pg_roles r ON r.oid = c.relowner ORDER BY m.ordinality)"};
 
 struct Named {
 	Action action;

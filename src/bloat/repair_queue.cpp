@@ -22,7 +22,7 @@ INSERT INTO warden.bloat_repair_log (relation, of_table, name, action, command, 
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT DO NOTHING RETURNING id)"};
 
 constinit Statement select_pending{R"(
-SELECT id, relation::oid, of_table::oid, filenode, role, action, forced, attempts, coalesce(waiting_for, '')
+SELECT id, relation::oid, of_table::oid, filenode, role, action, forced, attempts
 FROM warden.bloat_repair_log
 WHERE status IN ('queued', 'waiting') AND coalesce(not_before <= clock_timestamp(), true) ORDER BY id)"};
 
@@ -31,8 +31,10 @@ SELECT 1 FROM warden.bloat_repair_log
 WHERE status IN ('queued', 'waiting') AND coalesce(not_before <= clock_timestamp(), true) OR status = 'running' OR may_leave
 LIMIT 1)"};
 
-constinit Statement update_waiting{
-	"UPDATE warden.bloat_repair_log SET status = 'waiting', waiting_for = $2, not_before = NULL WHERE id = $1"};
+// Nothing is written that is written already.
+constinit Statement update_waiting{R"(
+UPDATE warden.bloat_repair_log SET (status, waiting_for, not_before) = ('waiting', $2, NULL)
+WHERE id = $1 AND (status, waiting_for) IS DISTINCT FROM ('waiting', $2))"};
 
 // The name is the server's, but for one that is as long as a name may be.
 constinit Statement update_running{R"(
@@ -60,7 +62,7 @@ constinit Statement hand_on{"UPDATE warden.bloat_repair_log SET relation = $2 WH
 
 constinit Statement update_failed{R"(
 UPDATE warden.bloat_repair_log SET (status, ended, sqlstate, message, waiting_for, not_before) =
-    ($2, CASE WHEN $2 <> 'waiting' THEN clock_timestamp() END, $3, $4, CASE WHEN $2 = 'waiting' THEN $4 END,
+    ($2, CASE WHEN $2 <> 'waiting' THEN clock_timestamp() END, $3, $4, CASE WHEN $2 = 'waiting' THEN 'another try: transactions were in its way' END,
      CASE WHEN $2 = 'waiting' THEN clock_timestamp() + attempts * interval '15 minutes' END)
 WHERE id = $1)"};
 constinit Statement update_skipped{R"(
@@ -83,9 +85,9 @@ WHERE l.relation = $1 AND l.status = 'running')"};
 	"JOIN pg_index x ON NOT x.indisvalid AND x.indexrelid <> ALL (l.invalid_before) "                                  \
 	"AND x.indrelid IN (l.of_table, (SELECT reltoastrelid FROM pg_class t WHERE t.oid = l.of_table)) "                 \
 	"JOIN pg_class c ON c.oid = x.indexrelid, LATERAL regexp_replace(c.relname, '_cc(new|old)[0-9]*$', '') stem, "     \
-	"LATERAL left(l.expected_name, -6) name "                                                                          \
+	"LATERAL left(l.expected_name, -6) base "                                                                          \
 	"WHERE l.may_leave AND c.relname ~ '_cc(new|old)[0-9]*$' "                                                         \
-	"AND (stem = name OR octet_length(c.relname::text) > 59 AND starts_with(name, stem))"
+	"AND (stem = base OR octet_length(c.relname::text) > 59 AND starts_with(base, stem))"
 
 // While an index of the table is being made it may be that one.
 constinit Statement select_leftovers{"SELECT DISTINCT index, heap FROM (" LEFTOVER
@@ -113,8 +115,8 @@ std::vector<Repair> pending_repairs() {
 	const AsExtension owner;
 	Spi spi;
 	std::vector<Repair> repairs;
-	for (const auto &[id, relation, table, filenode, role, action, forced, attempts, waiting_for] :
-	     spi.query_latest<int64, Oid, Oid, Oid, Oid, std::string_view, bool, int32, std::string_view>(select_pending)) {
+	for (const auto &[id, relation, table, filenode, role, action, forced, attempts] :
+	     spi.query_latest<int64, Oid, Oid, Oid, Oid, std::string_view, bool, int32>(select_pending)) {
 		repairs.push_back({.id = id,
 		                   .relation = relation,
 		                   .table = table,
@@ -122,8 +124,7 @@ std::vector<Repair> pending_repairs() {
 		                   .role = role,
 		                   .action = action_named(action),
 		                   .forced = forced,
-		                   .attempts = attempts,
-		                   .waiting_for = std::string(waiting_for)});
+		                   .attempts = attempts});
 	}
 	return repairs;
 }
@@ -135,10 +136,8 @@ bool has_work() {
 }
 
 void note_waiting(const Repair &repair, const std::string &reason) {
-	if (repair.waiting_for != reason) {
-		const AsExtension owner;
-		Spi().execute_latest(update_waiting, int64{repair.id}, reason);
-	}
+	const AsExtension owner;
+	Spi().execute_latest(update_waiting, int64{repair.id}, reason);
 }
 
 void note_running(const Repair &repair, const Proposal &proposal) {

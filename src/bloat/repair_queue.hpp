@@ -19,7 +19,6 @@ struct Repair {
 	Action action;
 	bool forced;
 	int attempts;
-	std::string waiting_for; ///< what the row says
 };
 
 /// Puts it into the queue, for a role.  False if it was there already.

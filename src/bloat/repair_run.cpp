@@ -2,6 +2,7 @@
 
 #include "bloat/repair_gates.hpp"
 #include "bloat/repair_queue.hpp"
+#include "bloat/repair_settings.hpp"
 #include "bloat/repair_worker.hpp"
 #include "bloat/snapshots.hpp"
 
@@ -13,7 +14,6 @@
 #include "pg/transaction.hpp"
 
 #include <algorithm>
-#include <climits>
 
 extern "C" {
 PGDLLEXPORT void bloat_repair_run(Datum database);
@@ -78,7 +78,8 @@ std::optional<Proposal> confirm(const Repair &repair) {
 			return proposal.relation == repair.relation && proposal.action == repair.action;
 		});
 		if (found == proposals.end()) {
-			note_skipped(repair, "its verdict does not recommend it any more");
+			const auto other = std::ranges::find(proposals, repair.relation, &Proposal::relation);
+			note_skipped(repair, "not recommended any more" + (other == proposals.end() ? "" : ": " + other->reason));
 			return std::nullopt;
 		}
 		if (!found->obstacle.empty() || (makes_files(repair.action) && found->filenode != repair.filenode)) {
@@ -95,22 +96,17 @@ std::optional<Proposal> confirm(const Repair &repair) {
 }
 
 Order order_for(const Repair &repair, const Proposal &proposal) {
-	const int patience = std::min(lock_timeout_ms(), INT_MAX / 20) * 10;
 	return {.role = owner_of(repair.relation),
 	        .subjects = {repair.table, repair.relation},
 	        .statement = proposal.command,
-	        .lock_timeout_ms = repair.action == Action::Reindex ? patience : lock_timeout_ms(),
+	        .lock_timeout_ms = repair.action == Action::Reindex ? max_wait_ms() : lock_timeout_ms(),
 	        .statement_timeout_ms = 0};
-}
-
-Error no_room() {
-	return Error(ERRCODE_CONFIGURATION_LIMIT_EXCEEDED, "no background worker process is free");
 }
 
 /// Returns the relation that was repaired, if it was.
 std::optional<Oid> conclude(const Repair &repair, const Report &report) {
 	if (!report.started) {
-		note_failed(repair, "waiting", no_room());
+		note_waiting(repair, "a background worker process: none is free");
 		return std::nullopt;
 	}
 	if (report.done && !report.error) {
@@ -209,7 +205,7 @@ private:
 			order = {.role = owner_of(leftover.index),
 			         .subjects = {leftover.heap, leftover.index},
 			         .statement = drop_command(leftover.index),
-			         .lock_timeout_ms = std::min(lock_timeout_ms(), INT_MAX / 20) * 10,
+			         .lock_timeout_ms = max_wait_ms(),
 			         .statement_timeout_ms = 0};
 		});
 		if (!OidIsValid(order.role)) {

@@ -17,6 +17,7 @@ constinit int budget = 5000;
 constinit bool by_itself = false;
 constinit char *window = nullptr;
 constinit int max_lag = 1024;
+constinit int max_wait = 60'000;
 
 Window read_window(const char *text) {
 	return *text == '\0' ? Window() : parse_window(text);
@@ -57,6 +58,10 @@ bool repairs_by_itself() {
 
 Window repair_window() {
 	return read_window(window);
+}
+
+int max_wait_ms() {
+	return max_wait;
 }
 
 std::int64_t max_lag_bytes() {
