@@ -79,6 +79,10 @@ void init_repair_settings() {
 		"warden.bloat_max_lag", "Sets how far standbys and replication slots may be behind when a repair begins.",
 		"-1 means without limit.", &max_lag, 1024, -1, INT_MAX, PGC_SUSET, GUC_UNIT_MB, nullptr, nullptr, nullptr);
 	DefineCustomIntVariable(
+		"warden.bloat_max_wait", "Sets how long REINDEX CONCURRENTLY waits for transactions of others at each step.",
+		"Nobody who reads or writes waits for it. Behind one that is open for longer it does not begin.", &max_wait,
+		60'000, 1, 3'600'000, PGC_SUSET, GUC_UNIT_MS, nullptr, nullptr, nullptr);
+	DefineCustomIntVariable(
 		"warden.bloat_snapshot_budget", "Sets how long each maintenance measures for the history of bloat.",
 		"0 takes no snapshots.", &budget, 5000, 0, INT_MAX, PGC_SUSET, GUC_UNIT_MS, nullptr, nullptr, nullptr);
 	DefineCustomIntVariable("warden.bloat_snapshot_every",
