@@ -179,7 +179,7 @@ is(last_repair('status'), 'done', 'after the commit');
 sub set
 {
 	my ($name, $value) = @_;
-	$node->safe_psql('postgres', "ALTER SYSTEM SET $name = $value");
+	$node->safe_psql('postgres', "LOAD 'pg_warden'; ALTER SYSTEM SET $name = $value");
 	$node->safe_psql('postgres', 'SELECT pg_reload_conf()');
 	await("SELECT current_setting('$name') = $value", "$name is $value");
 	return;
@@ -231,7 +231,8 @@ SKIP:
 	mkdir $disk;
 	$node->safe_psql('postgres', "CREATE TABLESPACE small LOCATION '$disk'");
 	$node->safe_psql('postgres', 'ALTER INDEX accounts_name SET TABLESPACE small');
-	system('fallocate', '-l', '46M', "$ENV{PG_WARDEN_DISK}/filler") == 0 or die 'no room for the filler';
+	my ($free) = `df --output=avail -k $disk` =~ /(\d+)\s*$/;
+	system('fallocate', '-l', ($free - 300) . 'K', "$ENV{PG_WARDEN_DISK}/filler") == 0 or die 'no room for the filler';
 	waits_for('free disk space: [0-9]+ MB', 'a full disk');
 	unlink "$ENV{PG_WARDEN_DISK}/filler";
 	goes_on('a full disk');
@@ -278,7 +279,7 @@ is($status, 0, 'maintenance does nothing there') or diag($err);
 $standby->stop;
 
 # No room for a worker: none at all, and for one of the two only.
-$node->append_conf('postgresql.conf', "max_worker_processes = 0\nmax_parallel_workers = 0\n");
+$node->append_conf('postgresql.conf', "max_worker_processes = 0\nmax_logical_replication_workers = 0\n");
 $node->restart;
 is($node->safe_psql('postgres', "SELECT status, detail FROM warden.bloat_repair('accounts_name', force => true)"),
 	'blocked|No background worker process is free. CALL warden.maintain() tries again; or consider increasing max_worker_processes, or run the command.',
