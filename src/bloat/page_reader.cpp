@@ -3,6 +3,7 @@
 extern "C" {
 #include "executor/instrument.h"
 #include "storage/latch.h"
+#include "utils/timestamp.h"
 #include "utils/spccache.h"
 #include "utils/wait_event.h"
 }
@@ -15,13 +16,22 @@ constexpr int cost_of_hit = 1;
 constexpr int cost_of_miss = 2;
 constexpr int cost_limit = 200; // as VACUUM's
 
+// The latch may be set for another reason, and then it is waited for again.
 void rest(PageReader &reader) {
 	if (reader.cost < cost_limit || reader.cost_delay_ms <= 0) {
 		return;
 	}
 	reader.cost = 0;
-	WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, reader.cost_delay_ms, PG_WAIT_EXTENSION);
-	ResetLatch(MyLatch);
+	const TimestampTz end = TimestampTzPlusMilliseconds(GetCurrentTimestamp(), reader.cost_delay_ms);
+	for (;;) {
+		const long left = TimestampDifferenceMilliseconds(GetCurrentTimestamp(), end);
+		if (left <= 0) {
+			return;
+		}
+		WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, left, PG_WAIT_EXTENSION);
+		ResetLatch(MyLatch);
+		CHECK_FOR_INTERRUPTS();
+	}
 }
 
 void unpin(PageReader &reader) {
