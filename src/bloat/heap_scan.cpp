@@ -53,6 +53,11 @@ HeapPacking packing_of(const Scan &scan) {
 	return HeapPacking(RelationGetFillFactor(scan.reader.relation, HEAP_DEFAULT_FILLFACTOR));
 }
 
+// Always full; its fill factor cannot be set.
+HeapPacking packing_of_toast() {
+	return HeapPacking(HEAP_DEFAULT_FILLFACTOR);
+}
+
 void finish(Scan &scan) {
 	scan.totals.pages_read = scan.reader.pages_read;
 	scan.totals.filled = scan.examiner.reform.filled;
@@ -76,10 +81,13 @@ void scan_pages(Scan &scan, BlockNumber from, BlockNumber until, HeapPacking &pa
 HeapTotals scan_alone(Relation relation, int cost_delay_ms) {
 	Scan scan = begin_scan(relation, horizon_of(relation), cost_delay_ms);
 	HeapPacking packing = packing_of(scan);
+	HeapPacking moved = packing_of_toast();
+	scan.examiner.reform.moved = &moved;
 	scan_pages(scan, 0, scan.reader.blocks, packing);
 	finish(scan);
 	scan.totals.blocks = scan.reader.blocks;
 	scan.totals.packed = static_cast<double>(packing.pages());
+	scan.totals.moved = static_cast<double>(moved.pages());
 	return scan.totals;
 }
 
@@ -92,12 +100,20 @@ HeapTotals scan_parts(Relation relation, SharedScan &shared) {
 			break;
 		}
 		HeapPacking packing = packing_of(scan);
+		HeapPacking moved = packing_of_toast();
+		scan.examiner.reform.moved = &moved;
 		const uint64 until = Min(from + part_pages, static_cast<uint64>(shared.blocks));
 		scan_pages(scan, static_cast<BlockNumber>(from), static_cast<BlockNumber>(until), packing);
 		scan.totals.packed += packing.pages_filled();
+		scan.totals.moved += moved.pages_filled();
 	}
 	finish(scan);
 	return scan.totals;
+}
+
+double whole_pages(double pages) {
+	constexpr double lost_by_adding = 1e-6;
+	return ceil(pages - lost_by_adding);
 }
 
 HeapTotals sum_of(const SharedScan &shared) {
@@ -108,9 +124,11 @@ HeapTotals sum_of(const SharedScan &shared) {
 		sum.filled += totals.filled;
 		sum.with_rows = Max(sum.with_rows, totals.with_rows);
 		sum.packed += totals.packed;
+		sum.moved += totals.moved;
 	}
 	sum.blocks = shared.blocks;
-	sum.packed = ceil(sum.packed - 1e-6); // which is what was lost by adding
+	sum.packed = whole_pages(sum.packed);
+	sum.moved = whole_pages(sum.moved);
 	return sum;
 }
 
