@@ -1,5 +1,7 @@
 #include "bloat/heap_reform.hpp"
 
+#include "bloat/tuple_fate.hpp"
+
 #include <initializer_list>
 
 extern "C" {
@@ -146,9 +148,7 @@ void move_out(HeapReform &reform, int column, bool is_shared) {
 // Of such a tuple another version may be kept, before or after it.
 bool has_versions(const HeapReform &reform, HeapTupleHeader tuple) {
 	const bool has_later = (tuple->t_infomask & HEAP_XMAX_INVALID) == 0 && !HEAP_XMAX_IS_LOCKED_ONLY(tuple->t_infomask);
-	const bool has_earlier = (tuple->t_infomask & HEAP_UPDATED) != 0 && !HeapTupleHeaderXminFrozen(tuple) &&
-	                         !TransactionIdPrecedes(HeapTupleHeaderGetRawXmin(tuple), reform.horizon);
-	return has_later || has_earlier;
+	return has_later || is_recent_version(tuple, reform.horizon);
 }
 
 // The four rounds of the server: compress, move out, and both for columns that would rather stay.
