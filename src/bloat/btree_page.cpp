@@ -45,8 +45,8 @@ int equal_columns(const BtreeShape &shape, IndexTuple entry, std::uint32_t size)
 		return 0;
 	}
 	// Padding is zero.
-	const bool has_nulls = IndexTupleHasNulls(entry);
-	if (!shape.is_included && has_nulls == IndexTupleHasNulls(shape.previous) && size == key_size(shape.previous) &&
+	if (!shape.is_included && IndexTupleHasNulls(entry) == IndexTupleHasNulls(shape.previous) &&
+	    size == key_size(shape.previous) &&
 	    memcmp(entry + 1, shape.previous + 1, size - sizeof(IndexTupleData)) == 0) {
 		return shape.keys;
 	}
