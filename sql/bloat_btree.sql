@@ -14,8 +14,9 @@ BEGIN
         SELECT m.*, bytes - live_bytes - overhead_bytes - reserve_bytes - vacuum_frees_bytes - blocked_bytes - free_bytes AS rest
         INTO STRICT found FROM warden.bloat_measure(index, 'exact') m;
         EXIT WHEN found.blocked_bytes = 0;
+        PERFORM pg_current_xact_id(); -- a page that was deleted can be used again when there is a later transaction
         COMMIT;
-        PERFORM pg_sleep(0.05);
+        PERFORM pg_sleep(0.02);
     END LOOP;
     EXECUTE format('REINDEX INDEX %s', index);
     truth := pg_relation_size(index);

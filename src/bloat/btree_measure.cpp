@@ -100,7 +100,7 @@ private:
 			if (page_.kind == BtreePageKind::New || page_.level != 0) {
 				break;
 			}
-			pack();
+			add_leaf(packing_, page_);
 			block = page_.next;
 		}
 		is_broken_ = block != P_NONE;
@@ -120,7 +120,7 @@ private:
 				}
 				break;
 			case BtreePageKind::Leaf:
-				pack();
+				add_leaf(packing_, page_);
 				return page_.next;
 			case BtreePageKind::HalfDead:
 			case BtreePageKind::Deleted:
@@ -154,16 +154,6 @@ private:
 		asked_ = std::max(asked_, place_);
 		for (; asked_ < expected_.size() && asked_ < place_ + static_cast<std::size_t>(ahead_); ++asked_) {
 			call(prefetch_page, reader_, expected_[asked_]);
-		}
-	}
-
-	void pack() {
-		for (std::uint16_t i = 0; i < page_.entry_count; ++i) {
-			const LeafEntry &entry = page_.entries[i];
-			packing_.add({.size = entry.size, .pivot = entry.pivot, .is_repeated = entry.is_repeated});
-			for (std::uint16_t row = 1; row < entry.rows; ++row) {
-				packing_.add({.size = entry.size, .pivot = entry.size + 8U, .is_repeated = true});
-			}
 		}
 	}
 

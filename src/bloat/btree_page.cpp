@@ -161,6 +161,17 @@ void check_page(Relation index, Page page, BlockNumber block) {
 
 } // namespace
 
+void add_leaf(BtreePacking &packing, const BtreePage &leaf) {
+	for (std::uint16_t i = 0; i < leaf.entry_count; ++i) {
+		const LeafEntry &entry = leaf.entries[i];
+		packing.add({.size = entry.size, .pivot = entry.pivot, .is_repeated = entry.is_repeated});
+		const std::uint32_t place = align(sizeof(ItemPointerData));
+		for (std::uint16_t row = 1; row < entry.rows; ++row) {
+			packing.add({.size = entry.size, .pivot = entry.size + place, .is_repeated = true});
+		}
+	}
+}
+
 BtreeShape begin_btree(Relation index, Relation heap, PageReader &reader) {
 	const Page page = read_page(reader, BTREE_METAPAGE);
 	const BTMetaPageData *const meta = BTPageGetMeta(page);

@@ -6,6 +6,7 @@
 // equal without being the same, as 1.0 and 1.00, make some of those 8 bytes longer than they are taken for here.)
 #pragma once
 
+#include "bloat/btree_packing.hpp"
 #include "bloat/byte_account.hpp"
 #include "bloat/page_reader.hpp"
 #include "bloat/tuple_fate.hpp"
@@ -70,6 +71,9 @@ struct BtreePage {
 BtreeShape begin_btree(Relation index, Relation heap, PageReader &reader);
 
 void look_at_page(BtreeShape &shape, Page page, BlockNumber block, RowJudge judge, BtreePage &found);
+
+/// The entries of a leaf, one for each row.
+void add_leaf(BtreePacking &packing, const BtreePage &leaf);
 
 /// Calls visit(row) for each row of a leaf, but for those whose entries are marked as dead.
 template <class Visit>
