@@ -46,8 +46,7 @@ int equal_columns(const BtreeShape &shape, IndexTuple entry, std::uint32_t size)
 	}
 	// Padding is zero.
 	if (!shape.is_included && IndexTupleHasNulls(entry) == IndexTupleHasNulls(shape.previous) &&
-	    size == key_size(shape.previous) &&
-	    memcmp(entry + 1, shape.previous + 1, size - sizeof(IndexTupleData)) == 0) {
+	    size == key_size(shape.previous) && memcmp(entry + 1, shape.previous + 1, size - sizeof(IndexTupleData)) == 0) {
 		return shape.keys;
 	}
 	return shape.is_fixed ? 0 : _bt_keep_natts_fast(shape.index, shape.previous, entry) - 1;

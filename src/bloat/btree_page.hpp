@@ -26,12 +26,12 @@ struct BtreeShape {
 	bool is_fixed;    ///< of one column, of a fixed length
 	bool is_included; ///< it has other columns than those
 	std::uint32_t reserve;
-	bool deduplicates;              ///< a rebuild would do so
-	bool is_deduplicated;           ///< this one may be so
-	BlockNumber root;               ///< or P_NONE
+	bool deduplicates;                      ///< a rebuild would do so
+	bool is_deduplicated;                   ///< this one may be so
+	BlockNumber root;                       ///< or P_NONE
 	TupleDesc prefixes[INDEX_MAX_KEYS + 1]; ///< of the first n columns
-	IndexTuple previous;            ///< the entry that was kept last, or null: the next one does not follow it
-	char *memory;                   ///< for that
+	IndexTuple previous;                    ///< the entry that was kept last, or null: the next one does not follow it
+	char *memory;                           ///< for that
 };
 
 /// Says what becomes of the row that an entry is of.
@@ -86,8 +86,7 @@ void visit_rows(Page page, Visit &&visit) {
 		}
 		const auto tuple = reinterpret_cast<IndexTuple>(PageGetItem(page, item));
 		const int rows = BTreeTupleIsPosting(tuple) ? BTreeTupleGetNPosting(tuple) : 1;
-		const ItemPointerData *const row =
-			BTreeTupleIsPosting(tuple) ? BTreeTupleGetPosting(tuple) : &tuple->t_tid;
+		const ItemPointerData *const row = BTreeTupleIsPosting(tuple) ? BTreeTupleGetPosting(tuple) : &tuple->t_tid;
 		for (int i = 0; i < rows; ++i) {
 			visit(row[i]);
 		}

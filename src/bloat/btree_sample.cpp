@@ -31,10 +31,11 @@ using namespace pg;
 
 namespace {
 
-constexpr std::int64_t most_pages = 2500; // if nothing else is said
+constexpr std::int64_t most_pages = 2500;  // if nothing else is said
+constexpr std::int64_t cheap_pages = 1000; // which are better read all
 constexpr std::size_t batch_pages = 32;
 constexpr std::size_t pilot_pages = 64;
-constexpr double half_width = 0.02; // of the file
+constexpr double half_width = 0.02;  // of the file
 constexpr double most_yield = 32768; // bytes that a leaf can become: one that is full of lists, without lists
 
 /// Where rows of a leaf are that nothing is known of: one page of the heap, drawn at random.
@@ -149,10 +150,10 @@ public:
 		  others_(static_cast<std::int64_t>(reader_.blocks) - 1), unknown_(call(count_unknown, heap)) {}
 
 	/// Draws until it is enough.  False if all is to be read instead.
-	bool draw() {
+	bool draw(bool may_decline) {
 		std::int64_t wanted = effort_.max_pages ? others_ : std::min<std::int64_t>(others_, pilot_pages);
 		while (drawn() < wanted && !is_over()) {
-			if (wanted * 3 >= others_ && reader_.blocks + unknown_ <= pages_left()) {
+			if (may_decline && is_better_read_all(wanted)) {
 				return false;
 			}
 			if (!draw_batch(std::min<std::int64_t>(wanted - drawn(), batch_pages))) {
@@ -204,6 +205,11 @@ private:
 		       std::chrono::steady_clock::now() - begin_ >= std::chrono::milliseconds(*effort_.max_milliseconds);
 	}
 
+	bool is_better_read_all(std::int64_t wanted) const {
+		const std::int64_t all = others_ + 1 + unknown_;
+		return all <= pages_left() && (wanted * 3 >= others_ || all <= cheap_pages);
+	}
+
 	// What may be read is read, if it was said; or else as many pages as leave the doubt that is promised.
 	std::int64_t pages_wanted() const {
 		if (effort_.max_pages) {
@@ -242,8 +248,8 @@ private:
 
 	BlockNumber draw_block() {
 		while (true) {
-			const auto block = static_cast<BlockNumber>(
-				std::uniform_int_distribution<std::int64_t>(1, others_)(random_));
+			const auto block =
+				static_cast<BlockNumber>(std::uniform_int_distribution<std::int64_t>(1, others_)(random_));
 			if (!is_drawn_[block]) {
 				is_drawn_[block] = true;
 				return block;
@@ -310,9 +316,8 @@ private:
 	Prediction predict() const {
 		const Estimate yield = estimate_yield();
 		const double pages_per_byte = total_yield_ > 0 ? packing_.leaves() / total_yield_ : 1.0 / BLCKSZ;
-		const double pivot = packing_.mean_pivot() > 0 ? packing_.mean_pivot() : usual_pivot;
 		const auto pages = [&](double bytes, double doubt) {
-			const double all = pages_of_tree(std::max(0.0, bytes * pages_per_byte), pivot);
+			const double all = pages_of_tree(std::max(0.0, bytes * pages_per_byte), packing_.mean_pivot());
 			return static_cast<std::int64_t>(std::llround(std::max(1.0, all + doubt))) * BLCKSZ;
 		};
 		const double rounding = is_whole() ? 0 : 1;
@@ -320,8 +325,6 @@ private:
 	}
 
 	bool is_whole() const { return drawn() == others_ && !has_probes_; }
-
-	static constexpr double usual_pivot = 16;
 
 	const Effort &effort_;
 	const std::chrono::steady_clock::time_point begin_ = std::chrono::steady_clock::now();
@@ -348,9 +351,9 @@ private:
 
 } // namespace
 
-std::optional<Measurement> sample_btree(Relation index, Relation heap, const Effort &effort) {
+std::optional<Measurement> sample_btree(Relation index, Relation heap, const Effort &effort, bool may_decline) {
 	BtreeSample sample(index, heap, effort);
-	if (!sample.draw()) {
+	if (!sample.draw(may_decline)) {
 		sample.end();
 		return std::nullopt;
 	}
