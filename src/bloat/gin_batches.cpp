@@ -9,61 +9,65 @@ namespace warden::bloat {
 
 namespace {
 
-/// In which batches a key comes.
-struct Presence {
-	std::uint64_t first;
-	std::uint64_t count;
-	std::uint64_t span; ///< from the first to the last, both included
+// After so many, more of them change little: pages are as full as those of a tree that was filled at random.
+constexpr double most_batches = 32;
 
-	/// How many of them are over after this one; and whether it is one of them.
-	std::uint64_t until(std::uint64_t batch) const {
-		if (batch < first) {
+/// Where the rows are, and so which are in which batch.  The last batch is what is left, so that the number of batches
+/// is a fraction.
+struct Rows {
+	std::uint64_t first = UINT64_MAX;
+	std::uint64_t end = 0;
+	double batches = 1;
+
+	std::uint64_t batch_of(std::uint64_t place) const {
+		return static_cast<std::uint64_t>(static_cast<double>(place - first) / static_cast<double>(end - first) *
+		                                  batches);
+	}
+
+	/// The part of them that is in the tree after a batch; 0 if there is none yet.
+	double part_of(const PostingRun &rows, std::uint64_t batch) const {
+		const double until = static_cast<double>(first) +
+		                     static_cast<double>(batch + 1) / batches * static_cast<double>(end - first);
+		const double from_first = until - static_cast<double>(rows.first);
+		const auto all = static_cast<double>(rows.last - rows.first);
+		if (from_first <= 0) {
 			return 0;
 		}
-		return std::min(count, (batch - first + 1) * count / span + ((batch - first + 1) * count % span != 0 ? 1 : 0));
+		return from_first >= all ? 1 : from_first / all;
 	}
 };
 
-Presence presence_of(const PostingRun &rows, std::uint64_t batches, std::uint64_t end) {
-	const auto batch_of = [&](std::uint64_t place) {
-		return static_cast<std::uint64_t>(static_cast<double>(place) / static_cast<double>(end) *
-		                                  static_cast<double>(batches));
-	};
-	const std::uint64_t first = std::min(batch_of(rows.first), batches - 1);
-	const std::uint64_t last = std::max(first, std::min(batch_of(rows.last), batches - 1));
-	const std::uint64_t span = last - first + 1;
-	return {.first = first, .count = std::min(span, rows.items), .span = span};
-}
-
-// A place behind all others.
-std::uint64_t end_of(const std::vector<GinKey> &keys) {
-	std::uint64_t end = 1;
+Rows all_rows(const std::vector<GinKey> &keys) {
+	Rows rows;
 	for (const GinKey &key : keys) {
-		end = std::max(end, key.rows.last + 1);
+		if (key.rows.items > 0) {
+			rows.first = std::min(rows.first, key.rows.first);
+			rows.end = std::max(rows.end, key.rows.last + 1);
+		}
 	}
-	return end;
+	return rows;
 }
 
-// Each batch remembers a key anew.
-std::uint64_t count_batches(const std::vector<GinKey> &keys, std::uint64_t memory, double times) {
-	const std::uint64_t end = end_of(keys);
-	std::uint64_t batches = 1;
-	for (int round = 0; round < 5; ++round) {
+// Each batch remembers a key anew, so that more of them need more memory in all.
+double count_batches(const std::vector<GinKey> &keys, const GinBuild &build, double times) {
+	Rows rows = all_rows(keys);
+	for (int round = 0; round < 6; ++round) {
 		double needed = 0;
 		for (const GinKey &key : keys) {
 			if (key.rows.items > 0) {
-				const auto count = static_cast<double>(presence_of(key.rows, batches, end).count);
-				const auto items = static_cast<double>(key.rows.items) / count;
-				needed += count * static_cast<double>(build_memory(key.size, std::llround(items)));
+				const std::uint64_t span = rows.batch_of(key.rows.last) - rows.batch_of(key.rows.first) + 1;
+				const std::uint64_t count = std::min(span, key.rows.items);
+				needed += static_cast<double>(
+					count * build_memory(key.size, build.keys_are_values, (key.rows.items + count - 1) / count));
 			}
 		}
-		const auto next = static_cast<std::uint64_t>(std::ceil(needed * times / static_cast<double>(memory)));
-		if (next <= batches) {
-			break;
+		const double next = needed * times / static_cast<double>(build.memory);
+		if (next <= 1) {
+			return next;
 		}
-		batches = next;
+		rows.batches = next;
 	}
-	return batches;
+	return rows.batches;
 }
 
 /// The leaves of the tree of keys, as ranges of them, and how large each key is at the time.
@@ -71,7 +75,7 @@ class Leaves {
 public:
 	explicit Leaves(const std::vector<GinKey> &keys) : keys_(keys), sizes_(keys.size()), begins_{0} {}
 
-	void add_batch(std::uint64_t batch, std::uint64_t batches, std::uint64_t end);
+	void add_batch(std::uint64_t batch, const Rows &rows);
 
 	double pages() const;
 
@@ -83,7 +87,7 @@ private:
 	};
 
 	std::uint64_t used(std::size_t begin, std::size_t end) const;
-	std::uint32_t size_after(std::size_t key, const Presence &presence, std::uint64_t batch) const;
+	std::uint32_t size_with(std::size_t key, double part) const;
 	Leaf split(Leaf &leaf, std::size_t key, std::vector<Leaf> &right);
 
 	const std::vector<GinKey> &keys_;
@@ -91,12 +95,11 @@ private:
 	std::vector<std::size_t> begins_;
 };
 
-std::uint32_t Leaves::size_after(std::size_t key, const Presence &presence, std::uint64_t batch) const {
+std::uint32_t Leaves::size_with(std::size_t key, double part) const {
 	const GinKey &of = keys_[key];
-	const std::uint64_t done = presence.until(batch);
 	PostingRun rows = of.rows;
-	rows.items = std::max<std::uint64_t>(1, rows.items * done / presence.count);
-	rows.bytes = rows.bytes * done / presence.count;
+	rows.items = std::max<std::uint64_t>(1, static_cast<std::uint64_t>(part * static_cast<double>(rows.items)));
+	rows.bytes = static_cast<std::uint64_t>(part * static_cast<double>(rows.bytes));
 	const std::uint32_t size = tuple_size(of.size, rows);
 	return (size != 0 ? size : align(of.size)) + page::line_pointer;
 }
@@ -126,7 +129,7 @@ Leaves::Leaf Leaves::split(Leaf &leaf, std::size_t key, std::vector<Leaf> &right
 	return half;
 }
 
-void Leaves::add_batch(std::uint64_t batch, std::uint64_t batches, std::uint64_t end) {
+void Leaves::add_batch(std::uint64_t batch, const Rows &rows) {
 	const std::vector<std::size_t> before = std::move(begins_);
 	begins_.clear();
 	std::vector<Leaf> right;
@@ -139,14 +142,11 @@ void Leaves::add_batch(std::uint64_t batch, std::uint64_t batches, std::uint64_t
 				leaf = right.back();
 				right.pop_back();
 			}
-			if (keys_[key].rows.items == 0) {
+			const double part = keys_[key].rows.items > 0 ? rows.part_of(keys_[key].rows, batch) : 0;
+			if (part == 0) {
 				continue;
 			}
-			const Presence presence = presence_of(keys_[key].rows, batches, end);
-			if (presence.until(batch) == 0) {
-				continue;
-			}
-			const std::uint32_t size = size_after(key, presence, batch);
+			const std::uint32_t size = size_with(key, part);
 			leaf.used += size;
 			leaf.used -= sizes_[key];
 			const bool has_grown = size > sizes_[key];
@@ -173,6 +173,30 @@ double Leaves::pages() const {
 	return leaves + (leaves > 1 ? std::ceil(inner / (KeyTree::room * fullness)) : 0);
 }
 
+double pages_after(const std::vector<GinKey> &keys, const GinBuild &build, double batches) {
+	Leaves leaves(keys);
+	Rows rows = all_rows(keys);
+	rows.batches = std::min(batches, most_batches);
+	for (std::uint64_t batch = 0; static_cast<double>(batch) < rows.batches; ++batch) {
+		build.pause();
+		leaves.add_batch(batch, rows);
+	}
+	return leaves.pages();
+}
+
+// How many batches there are is known to a tenth.
+void pack_batches(KeySizes &sizes, const std::vector<GinKey> &keys, const GinBuild &build, double batches) {
+	constexpr double error = 0.1;
+	const double one_batch = sizes.pages;
+	const auto pages = [&](double count) { return count <= 1 ? one_batch : pages_after(keys, build, count); };
+	const double fewer = pages(batches * (1 - error));
+	const double more = pages(batches * (1 + error));
+	sizes.batches = batches;
+	sizes.pages = pages(batches);
+	sizes.low = std::min({fewer, sizes.pages, more});
+	sizes.high = std::max({fewer, sizes.pages, more});
+}
+
 } // namespace
 
 KeySizes pack_keys(const std::vector<GinKey> &keys, const GinBuild &build, double times) {
@@ -189,19 +213,8 @@ KeySizes pack_keys(const std::vector<GinKey> &keys, const GinBuild &build, doubl
 			sizes.tree_pages += static_cast<double>(posting_tree_pages(key.rows));
 		}
 	}
-	const auto sorted = static_cast<double>(tree.pages());
-	sizes.pages = sorted;
-	sizes.batches = build.sorts ? 1 : count_batches(keys, build.memory, times);
-	if (sizes.batches > 1) {
-		Leaves leaves(keys);
-		const std::uint64_t end = end_of(keys);
-		for (std::uint64_t batch = 0; batch < sizes.batches; ++batch) {
-			leaves.add_batch(batch, sizes.batches, end);
-		}
-		sizes.pages = leaves.pages();
-	}
-	sizes.low = sizes.pages;
-	sizes.high = sizes.pages;
+	sizes.pages = static_cast<double>(tree.pages());
+	pack_batches(sizes, keys, build, build.sorts ? 0 : count_batches(keys, build, times));
 	return sizes;
 }
 

@@ -11,7 +11,7 @@ namespace warden::bloat {
 namespace {
 
 constexpr double model_error = 0.02;   // of one batch; measured: a page or two of some hundred
-constexpr double batches_error = 0.12; // of several: where one ends is known roughly
+constexpr double batches_error = 0.15; // of several: where one ends is known roughly
 constexpr double sample_error = 0.05;  // besides what the sample's own doubt is
 constexpr double page_error = 2;
 
@@ -176,8 +176,8 @@ GinSize GinContents::rebuilt(const GinBuild &build, double times_keys, double ti
 	const double known = waiting / KeyTree::room;
 	const double middle = sizes.pages * times + known * (1 + pending_known) + list_pages + 1;
 	const double error = (sizes.batches > 1 ? batches_error : model_error) + (times == 1 ? 0 : sample_error);
-	const double low = std::min(sizes.pages, sizes.low) * times + list_pages + 1;
-	const double high = std::max(sizes.pages, sizes.high) * times + 2 * known + list_pages + 1;
+	const double low = sizes.low * times + list_pages + 1;
+	const double high = sizes.high * times + 2 * known + list_pages + 1;
 	return {middle, std::max(2.0, low * (1 - error) - page_error), high * (1 + error) + page_error};
 }
 

@@ -32,7 +32,9 @@ struct GinSize {
 /// How a rebuild would go about it.
 struct GinBuild {
 	std::uint64_t memory; ///< of a batch
-	bool sorts;           ///< in several processes, which merge what they have gathered: as with one batch
+	bool keys_are_values; ///< and no pointers to them
+	bool sorts;            ///< in several processes, which merge what they have gathered: as with one batch
+	void (*pause)();       ///< called now and then: it may throw
 };
 
 class GinContents {

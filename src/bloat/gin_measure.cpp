@@ -51,6 +51,18 @@ Pending pending_of(Relation relation) {
 	return pending;
 }
 
+GinBuild build_of(Relation relation, Relation table) {
+	const TupleDesc keys = RelationGetDescr(relation);
+	bool are_values = true;
+	for (int i = 0; i < keys->natts; ++i) {
+		are_values = are_values && TupleDescAttr(keys, i)->attbyval;
+	}
+	return {.memory = static_cast<std::uint64_t>(maintenance_work_mem) * 1024,
+	        .keys_are_values = are_values,
+	        .sorts = builds_in_parallel(table, relation),
+	        .pause = check_for_interrupts};
+}
+
 std::uint64_t place_of(const ItemPointerData &place) {
 	return bloat::place_of(ItemPointerGetBlockNumberNoCheck(&place), ItemPointerGetOffsetNumberNoCheck(&place));
 }
@@ -252,10 +264,7 @@ Measurement measure_gin(Relation relation, Relation heap, Method method, const E
 		return not_estimated(relation, "gin");
 	}
 	const Pending pending = call([&] { return pending_of(relation); });
-	const GinBuild build = call([&] {
-		return GinBuild{.memory = static_cast<std::uint64_t>(maintenance_work_mem) * 1024,
-		                .sorts = builds_in_parallel(heap, relation)};
-	});
+	const GinBuild build = call([&] { return build_of(relation, heap); });
 	IndexPages pages(relation, method, effort);
 	GinContents contents;
 	Counts counts;
