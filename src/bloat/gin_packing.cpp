@@ -113,15 +113,16 @@ std::uint64_t posting_tree_pages(const PostingRun &run) {
 }
 
 // A node of its tree, a copy of the key, and room for five places that is doubled when it is full.
-std::uint64_t build_memory(std::uint32_t key_size, std::uint64_t items) {
-	constexpr std::uint64_t node = 72;
+std::uint64_t build_memory(std::uint32_t key_size, bool is_by_value, std::uint64_t items) {
+	constexpr std::uint64_t node = 64;
+	constexpr std::uint64_t tuple_header = 8;
 	constexpr std::uint64_t first_places = 5;
 	constexpr std::uint64_t place = 6;
 	std::uint64_t places = first_places;
 	while (places < items) {
 		places *= 2;
 	}
-	return node + chunk(key_size) + chunk(places * place);
+	return node + (is_by_value ? 0 : chunk(key_size - tuple_header)) + chunk(places * place);
 }
 
 void KeyTree::add(std::uint32_t size, std::uint32_t inner_size) {

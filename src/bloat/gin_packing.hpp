@@ -39,8 +39,8 @@ std::uint32_t tuple_size(std::uint32_t key_size, const PostingRun &run);
 /// Pages of a tree for this list.
 std::uint64_t posting_tree_pages(const PostingRun &run);
 
-/// What a build remembers of a key until it writes it, in bytes of memory.
-std::uint64_t build_memory(std::uint32_t key_size, std::uint64_t items);
+/// What a build remembers of a key until it writes it, in bytes of memory.  A key that is no pointer is not copied.
+std::uint64_t build_memory(std::uint32_t key_size, bool is_by_value, std::uint64_t items);
 
 /// The tree of the keys.
 class KeyTree {

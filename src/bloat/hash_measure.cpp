@@ -186,7 +186,7 @@ Prediction read_some(IndexPages &pages, const Plan &plan, std::int64_t &unused) 
 					   unused += found.is_unused ? 1 : 0;
 				   }
 			   });
-	unused = unused * pages.pages() / static_cast<std::int64_t>(std::max<std::size_t>(entries.size(), 1));
+	unused = pages.scale(unused);
 	return roughly(plan, {pages.sum(are_overflow, 1), pages.sum(entries, HashPacking::entries_of_page)});
 }
 

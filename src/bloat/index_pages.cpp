@@ -3,6 +3,7 @@
 #include "bloat/page_draw.hpp"
 
 #include <algorithm>
+#include <cmath>
 
 namespace warden::bloat {
 
@@ -96,7 +97,12 @@ Page IndexPages::read(std::uint32_t block) {
 }
 
 Estimate IndexPages::sum(const std::vector<double> &values, double most) const {
-	return estimate_sum({{.pages = pages_ - 1, .values = values, .least = 0, .most = most}});
+	return estimate_sum({{.pages = pages_ > 0 ? pages_ - 1 : 0, .values = values, .least = 0, .most = most}});
+}
+
+std::int64_t IndexPages::scale(std::int64_t found) const {
+	const auto drawn = static_cast<double>(sample_.size());
+	return is_whole() ? found : std::llround(static_cast<double>(found) * (pages_ - 1) / drawn);
 }
 
 Measurement IndexPages::measurement() const {

@@ -55,6 +55,9 @@ public:
 	/// Of the values of all pages but the first.
 	Estimate sum(const std::vector<double> &values, double most) const;
 
+	/// Of pages among those that were read, how many there are in all.
+	std::int64_t scale(std::int64_t found) const;
+
 	/// Without a prediction.
 	Measurement measurement() const;
 
