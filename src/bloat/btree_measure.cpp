@@ -1,3 +1,4 @@
+#include "bloat/statistics_basis.hpp"
 #include "bloat/subject.hpp"
 
 extern "C" {
@@ -6,7 +7,10 @@ extern "C" {
 
 namespace warden::bloat {
 
-Measurement measure_btree(Relation relation, Relation /*heap*/, Method method, const Effort & /*effort*/) {
+Measurement measure_btree(Relation relation, Relation heap, Method method, const Effort & /*effort*/) {
+	if (method == Method::Statistics) {
+		return measure_btree_by_statistics(relation, heap);
+	}
 	Measurement measurement;
 	measurement.method = method;
 	measurement.bytes =

@@ -1,3 +1,4 @@
+#include "bloat/statistics_basis.hpp"
 #include "bloat/subject.hpp"
 
 extern "C" {
@@ -7,6 +8,9 @@ extern "C" {
 namespace warden::bloat {
 
 Measurement measure_heap(Relation relation, Relation /*heap*/, Method method, const Effort & /*effort*/) {
+	if (method == Method::Statistics) {
+		return measure_heap_by_statistics(relation);
+	}
 	Measurement measurement;
 	measurement.method = method;
 	measurement.bytes =
