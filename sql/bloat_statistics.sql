@@ -39,7 +39,7 @@ INSERT INTO column_dropped SELECT g, repeat('g', 100), 'stays' FROM generate_ser
 ALTER TABLE column_dropped DROP COLUMN gone;
 CREATE TABLE fast_default (id int8);
 INSERT INTO fast_default SELECT generate_series(1, 30000);
-ALTER TABLE fast_default ADD COLUMN t text NOT NULL DEFAULT repeat('d', 100);
+ALTER TABLE fast_default ADD COLUMN t text NOT NULL DEFAULT repeat('d', 30);
 CREATE TABLE parent (id int, t text);
 CREATE TABLE child () INHERITS (parent);
 INSERT INTO parent SELECT g, 'short' FROM generate_series(1, 30000) g;

@@ -39,7 +39,9 @@ StoredColumn column_of(Relation index, Relation heap, int i) {
 	        .storage = stored->attstorage,
 	        .type = stored->atttypid,
 	        .is_never_null = column > 0 && TupleDescAttr(RelationGetDescr(heap), column - 1)->attnotnull,
-	        .is_dropped = false};
+	        .is_dropped = false,
+	        .is_made_up =
+	            column == 0 || (column > 0 && TupleDescAttr(RelationGetDescr(heap), column - 1)->atthasmissing)};
 }
 
 /// The columns of an index, or why they are not known.
@@ -168,6 +170,11 @@ void estimate(Relation index, const Keys &keys, const RowCount &count, Measureme
 	                  .above = std::abs(other - one) / 2,
 	                  .reason = "how many rows have the same key is not known well enough: use method sample"});
 	const NullChance chance = chance_of_null(keys.widths);
+	const auto is_variable = [](const ColumnStatistics &column) { return column.longest > 0; };
+	const double padding = std::any_of(keys.statistics.begin(), keys.statistics.end(), is_variable) ? 0.02 * pages : 0;
+	doubts.push_back({.below = padding,
+	                  .above = padding,
+	                  .reason = "the statistics have some of the lengths only: use method sample"});
 	const double share = pages / 3; // 8 bytes of 24
 	doubts.push_back({.below = share * (chance.independent - chance.least),
 	                  .above = share * (chance.most - chance.independent),

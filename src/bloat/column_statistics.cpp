@@ -102,10 +102,10 @@ Statistics read(Oid relation, AttrNumber column, const StoredColumn &stored) {
 // C++ code.
 
 KnownLengths known_lengths(const Statistics &found, const StoredColumn &stored) {
-	// The statistics have the fixed length of a name, which an index stores without its end.
-	KnownLengths known{.lengths = {},
-	                   .shares = {},
-	                   .mean = stored.length == of_variable_length ? std::optional(found.mean_length) : std::nullopt};
+	// The mean is that of values in rows and in memory, where a name has its fixed length.
+	const bool is_mean_right = stored.length == of_variable_length && !stored.is_made_up;
+	KnownLengths known{
+		.lengths = {}, .shares = {}, .mean = is_mean_right ? std::optional(found.mean_length) : std::nullopt};
 	double rest = 1 - found.null_fraction;
 	for (int i = 0; i < found.common.count; ++i) {
 		const double share = found.common.frequencies != nullptr ? found.common.frequencies[i] : 0;
@@ -148,6 +148,9 @@ std::optional<ColumnStatistics> read_statistics(Oid relation, AttrNumber column,
 		const KnownLengths known = known_lengths(found, stored);
 		for (const std::uint32_t length : known.lengths) {
 			result.longest = std::max(result.longest, length);
+		}
+		if (stored.is_made_up) {
+			result.longest = std::max(result.longest, static_cast<std::uint32_t>(found.mean_length));
 		}
 		result.width.lengths = spread_lengths(known);
 		result.is_spread_known = !result.width.lengths.empty() || found.null_fraction >= 1;

@@ -21,6 +21,7 @@ struct StoredColumn {
 	Oid type;
 	bool is_never_null;
 	bool is_dropped;
+	bool is_made_up; ///< rows do not have its values as they will be stored: an expression, or a default of older rows
 };
 
 struct ColumnStatistics {

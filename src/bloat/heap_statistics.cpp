@@ -25,7 +25,8 @@ StoredColumn column_of(TupleDesc row, int i) {
 	        .storage = column->attstorage,
 	        .type = column->atttypid,
 	        .is_never_null = column->attnotnull,
-	        .is_dropped = column->attisdropped};
+	        .is_dropped = column->attisdropped,
+	        .is_made_up = column->atthasmissing};
 }
 
 struct Columns {
