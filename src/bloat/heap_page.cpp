@@ -57,7 +57,7 @@ TransactionId horizon_of(Relation relation) {
 HeapExaminer begin_examining(Relation relation, TransactionId horizon) {
 	return {.reserve = static_cast<std::uint32_t>(RelationGetTargetPageFreeSpace(relation, HEAP_DEFAULT_FILLFACTOR)),
 	        .fates = Fates(horizon),
-	        .reform = begin_reforming(relation)};
+	        .reform = begin_reforming(relation, horizon)};
 }
 
 void examine(HeapExaminer &examiner, Page page, BlockNumber block, HeapPage &found) {
