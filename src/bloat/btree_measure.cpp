@@ -3,6 +3,7 @@
 // Exactly: the leaves are read in the order of their keys, which is the order that a rebuild packs them in; and then
 // what has not been met.  No lock is held from one page to the next, so that a tree may change meanwhile.  The
 // invariant: each page of the file is counted once, and no entry twice that was split off to another page.
+#include "bloat/statistics_basis.hpp"
 #include "bloat/subject.hpp"
 
 #include "bloat/btree_packing.hpp"
@@ -210,7 +211,7 @@ Measurement measure_btree(Relation index, Relation heap, Method method, const Ef
 		return withhold(index, method, "the access method of its table is none of the server's own");
 	}
 	if (method == Method::Statistics) {
-		return withhold(index, method, "not built yet");
+		return measure_btree_by_statistics(index, heap);
 	}
 	if (method == Method::Sample) {
 		if (auto sampled = sample_btree(index, heap, effort, true)) {

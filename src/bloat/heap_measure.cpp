@@ -1,6 +1,8 @@
 // heap_measure.cpp - A heap by each of the three methods, of which the exact one is here.
 #include "bloat/heap_notes.hpp"
+#include "bloat/heap_sample.hpp"
 #include "bloat/heap_scan.hpp"
+#include "bloat/statistics_basis.hpp"
 #include "bloat/subject.hpp"
 
 extern "C" {
@@ -64,26 +66,21 @@ Measurement measure_exactly(Relation relation, const Effort &effort) {
 	return measurement;
 }
 
-Measurement withhold(Relation relation, Method method) {
-	Measurement measurement;
-	measurement.method = method;
-	measurement.bytes =
-		static_cast<std::int64_t>(pg::call([&] { return RelationGetNumberOfBlocks(relation); })) * BLCKSZ;
-	measurement.withheld = "not built yet";
-	return measurement;
-}
-
 } // namespace
 
 Measurement measure_heap(Relation relation, Relation /*heap*/, Method method, const Effort &effort) {
 	switch (method) {
-	case Method::Exact:
-		return measure_exactly(relation, effort);
-	case Method::Sample:
 	case Method::Statistics:
+		return measure_heap_by_statistics(relation);
+	case Method::Sample:
+		if (auto sampled = sample_heap(relation, effort)) {
+			return *std::move(sampled);
+		}
+		break; // a sample would be most of it
+	case Method::Exact:
 		break;
 	}
-	return withhold(relation, method);
+	return measure_exactly(relation, effort);
 }
 
 } // namespace warden::bloat
