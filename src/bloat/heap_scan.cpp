@@ -140,7 +140,9 @@ int workers_for(Relation relation, BlockNumber blocks, int cost_delay_ms) {
 		return 0;
 	}
 	const auto processes = static_cast<int>(Min(blocks / pages_per_process, static_cast<BlockNumber>(most_workers)));
-	return Min(processes - 1, RelationGetParallelWorkers(relation, max_parallel_workers_per_gather));
+	const int wished = RelationGetParallelWorkers(relation, -1); // by the table's parallel_workers
+	const int most = wished < 0 ? max_parallel_workers_per_gather : Min(wished, max_parallel_workers_per_gather);
+	return Min(processes - 1, most);
 }
 
 HeapTotals scan_together(Relation relation, BlockNumber blocks, int workers) {
