@@ -303,8 +303,8 @@ Measurement HeapSample::result() {
 	measurement.rewritten = {.bytes = bytes_of(std::round(found.value)),
 	                         .low = bytes_of(std::floor(found.low)),
 	                         .high = bytes_of(std::ceil(found.high))};
-	measurement.caveats.push_back(format("estimated from %ld of %ld pages, seed %u", static_cast<long>(drawn),
-	                                     static_cast<long>(blocks()), effort_.seed));
+	measurement.caveats.push_back(
+		format("estimated from %ld of %ld pages", static_cast<long>(drawn), static_cast<long>(blocks())));
 	look_at_end(measurement);
 	measurement.pages_read = session_->reader.pages_read;
 	add_caveats(session_->examiner.reform.filled > 0, measurement);

@@ -68,8 +68,8 @@ const char *name_of(Method method) {
 }
 
 Method method_for(const Opened &opened, const Options &options) {
-	// What is dead in an index is seen in its table only.
-	const bool is_small = std::uint64_t{opened.pages} + opened.heap_pages <= most_pages_exact;
+	// What is dead in an index, and what a TOAST table would be, is seen in the table only.
+	const bool is_small = std::uint64_t{opened.pages} + opened.table_pages <= most_pages_exact;
 	return options.method.value_or(is_small ? Method::Exact : Method::Sample);
 }
 

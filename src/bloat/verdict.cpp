@@ -233,9 +233,11 @@ Judgement judge(const Measurement &measurement, const Thresholds &thresholds, co
                 const std::optional<Holder> &holder, const std::optional<Experience> &experience) {
 	if (measurement.pending_pages * page::size > facts.pending_limit) {
 		const std::string pending = size_text(measurement.pending_pages * page::size);
+		Remedy remedy = just_run("SELECT gin_clean_pending_list(" + facts.constant + ")");
+		remedy.lock = "ROW EXCLUSIVE";
 		return {Verdict::PendingList,
-		        pending + " of entries are not in the tree yet, and each search reads all of them",
-		        just_run("SELECT gin_clean_pending_list(" + facts.constant + ")"), std::nullopt};
+		        pending + " of entries are not in the tree yet, and each search reads all of them", std::move(remedy),
+		        std::nullopt};
 	}
 	const Waste waste(measurement);
 	if (waste.is_considerable(waste.blocked)) {

@@ -12,8 +12,8 @@ use Warden;
 
 my $node = start_server('damaged', '', extra => ['--data-checksums']);
 $node->safe_psql('postgres', q{
-	CREATE TABLE torn (id int PRIMARY KEY, v text);
-	INSERT INTO torn SELECT g, repeat('x', 100) FROM generate_series(1, 1000) g;
+	CREATE TABLE torn (id int PRIMARY KEY, n bigint);
+	INSERT INTO torn SELECT g, g FROM generate_series(1, 5000) g;
 	CREATE TABLE whole (id int PRIMARY KEY)});
 my $file = $node->data_dir . '/' . $node->safe_psql('postgres', q{SELECT pg_relation_filepath('torn')});
 $node->stop;

@@ -110,6 +110,13 @@ is($primary->safe_psql('postgres', q{
 	SELECT verdict, command FROM warden.bloat_measure('pg_attribute', 'exact') WHERE relation = 'pg_attribute'::regclass}),
 	"blocked|SELECT pg_drop_replication_slot('decoder')", 'it is named for a catalog');
 $primary->safe_psql('postgres', q{SELECT pg_drop_replication_slot('decoder')});
+is($primary->safe_psql('postgres', $settings . q{
+	VACUUM (ANALYZE, TRUNCATE false) pg_attribute;
+	SELECT command, command_lock FROM warden.bloat_measure('pg_attribute', 'exact') WHERE verdict = 'reindex' AND relation::text ~ 'attnam' \gset
+	SELECT :'command', :'command_lock';
+	SET client_min_messages = error;
+	:command}), 'REINDEX INDEX pg_catalog.pg_attribute_relid_attnam_index|ACCESS EXCLUSIVE',
+	'an index of a catalog cannot be rebuilt beside others');
 
 # A standby sees the same.
 $primary->safe_psql('postgres', q{VACUUM t; INSERT INTO t SELECT g, repeat('x', 100) FROM generate_series(1, 5000) g});

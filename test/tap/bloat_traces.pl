@@ -113,7 +113,20 @@ for my $relation ("'cold'", 'NULL')
 }
 is(value(q{SELECT count(*) FROM pg_locks WHERE relation = 'cold'::regclass}), 0, 'and leaves no lock');
 
-# It rests: of 100 units of cost at least, after each 200.
+# Dropped while another partition is measured.
+$node->safe_psql('postgres', q{
+	CREATE TABLE parts (id int, v text) PARTITION BY LIST (id);
+	CREATE TABLE parts_1 PARTITION OF parts FOR VALUES IN (1);
+	CREATE TABLE parts_2 PARTITION OF parts FOR VALUES IN (2);
+	INSERT INTO parts SELECT 1, repeat('x', 1000) FROM generate_series(1, 2500)});
+my $parts = launch($node, 'postgres', 'SET warden.bloat_cost_delay = 1000',
+	q{SELECT of_table::text ~ 'parts', status, reason FROM warden.bloat_measure('parts', 'exact') WHERE kind = 'table'});
+$node->poll_query_until('postgres', q{SELECT count(*) = 1 FROM pg_stat_activity WHERE wait_event_type = 'Extension' AND query ~ 'bloat_measure'});
+$node->safe_psql('postgres', 'DROP TABLE parts_2');
+my ($status, $out, $err) = result($parts);
+like($out, qr/^t\|ok\|.*\nf\|skipped\|it was dropped meanwhile$/, 'what is dropped meanwhile is told, and was not waited for');
+
+# It rests after each 200 units of cost, and a page has at least one.
 my $blocks = value(q{SELECT pg_relation_size('hot') / 8192});
 my $start = time;
 value(q{SET warden.bloat_cost_delay = 400; SELECT count(*) FROM warden.bloat_measure('hot', 'exact')});
