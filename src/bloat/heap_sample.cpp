@@ -6,6 +6,7 @@
 #include "bloat/page_strata.hpp"
 #include "bloat/sample_draw.hpp"
 #include "bloat/sample_estimate.hpp"
+#include "bloat/sample_packing.hpp"
 
 #include <algorithm>
 #include <cmath>
@@ -50,7 +51,7 @@ struct Part {
 	std::size_t read = 0;
 	std::vector<double> needs; ///< of those
 	Account account;
-	HeapPacking packing{100};
+	SamplePacking packing{100};
 };
 
 // Server code.
@@ -70,14 +71,14 @@ double milliseconds_since(instr_time begin) {
 	return INSTR_TIME_GET_MILLISEC(now);
 }
 
-Seen look_at(Session &session, BlockNumber block, HeapPacking &packing) {
+Seen look_at(Session &session, BlockNumber block, SamplePacking &packing) {
 	HeapPage found;
 	examine(session.examiner, read_page(session.reader, block), block, found);
 	Seen seen{.account = found.account, .need = 0, .kept = found.kept};
 	for (int i = 0; i < found.kept; ++i) {
-		packing.add(found.lengths[i]);
 		seen.need += align(found.lengths[i]) + page::line_pointer;
 	}
+	packing.add(found.lengths, found.kept, found.account.free);
 	return seen;
 }
 
@@ -112,8 +113,8 @@ private:
 	bool is_late() const {
 		return effort_.max_milliseconds && milliseconds_since(session_->begin) >= *effort_.max_milliseconds;
 	}
-	std::vector<Stratum> strata() const;
-	std::uint64_t wanted_pages() const;
+	std::vector<Stratum> strata();
+	std::uint64_t wanted_pages();
 	std::uint64_t drawn_pages() const;
 	void look_at_end(Measurement &measurement);
 
@@ -134,7 +135,7 @@ void HeapSample::draw_pages() {
 	for (int i = 0; i < strata->count(); ++i) {
 		Part part;
 		part.pages = strata->pages(i);
-		part.packing = HeapPacking(RelationGetFillFactor(relation_, HEAP_DEFAULT_FILLFACTOR));
+		part.packing = SamplePacking(RelationGetFillFactor(relation_, HEAP_DEFAULT_FILLFACTOR));
 		part.drawn = draw(numbers, strata->pages(i), most());
 		sorted[i] = part.drawn;
 		std::sort(sorted[i].begin(), sorted[i].end());
@@ -211,17 +212,18 @@ std::uint64_t HeapSample::drawn_pages() const {
 }
 
 /// The pages after a rewrite that the rows of each page take.
-std::vector<Stratum> HeapSample::strata() const {
+std::vector<Stratum> HeapSample::strata() {
 	const double room = page::size - page::header - reserve(RelationGetFillFactor(relation_, HEAP_DEFAULT_FILLFACTOR));
 	std::vector<Stratum> strata;
-	for (const Part &part : parts_) {
+	for (Part &part : parts_) {
 		double need = 0;
 		for (const double each : part.needs) {
 			need += each;
 		}
+		const double filled = part.packing.pages_filled();
 		Stratum stratum{.pages = part.pages, .values = part.needs, .least = 0, .most = page::size / room};
 		for (double &value : stratum.values) {
-			value *= need > 0 ? part.packing.pages_filled() / need : 0;
+			value *= need > 0 ? filled / need : 0;
 			stratum.most = std::max(stratum.most, value);
 		}
 		strata.push_back(std::move(stratum));
@@ -230,7 +232,7 @@ std::vector<Stratum> HeapSample::strata() const {
 }
 
 /// Of all strata, after the pilot.
-std::uint64_t HeapSample::wanted_pages() const {
+std::uint64_t HeapSample::wanted_pages() {
 	const std::uint64_t allowed = most() - std::min(most() / 2, most() / share_for_end + 1);
 	return effort_.max_pages ? allowed
 	                         : std::min(allowed, pages_for(half_width * static_cast<double>(blocks()), strata()));
@@ -272,7 +274,7 @@ void HeapSample::look_at_end(Measurement &measurement) {
 		return; // not even then
 	}
 	const std::uint64_t left = std::min(most_of_end, most() - std::min(most(), drawn_pages()));
-	HeapPacking unused(100);
+	SamplePacking unused(100);
 	BlockNumber last = end;
 	bool is_empty = true;
 	for (std::uint64_t i = 0; i < left && last > with_rows_ && is_empty && !is_late(); ++i) {
