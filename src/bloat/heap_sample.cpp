@@ -21,12 +21,13 @@ using namespace pg;
 
 namespace {
 
-constexpr double half_width = 0.02;         // of the file, which a sample is for if nobody says how many pages
-constexpr std::uint64_t most_pages = 2500;  // then, of any file
-constexpr std::uint64_t pilot_pages = 60;   // of each stratum
+constexpr double half_width = 0.02;        // of the file, which a sample is for if nobody says how many pages
+constexpr std::uint64_t most_pages = 2500; // then, of any file
+constexpr std::uint64_t pilot_runs = 60;   // of each stratum
+constexpr std::uint32_t pages_of_toast_run = 8;
 constexpr std::uint64_t share_for_end = 50; // of the pages that may be read, one of so many for the end of the file
 constexpr std::uint64_t most_of_end = 4096; // pages
-constexpr std::uint64_t batch_pages = 128;  // between two looks at the clock
+constexpr std::uint64_t batch_runs = 128;   // between two looks at the clock
 constexpr std::uint64_t least_pages = 30;   // of a sample
 constexpr std::uint64_t most_of_file = 3;   // what needs a third of the file is read whole
 
@@ -44,10 +45,11 @@ struct Seen {
 	std::uint32_t kept;
 };
 
-/// What is known of a stratum.
+/// What is known of a stratum.  It is drawn in runs of neighbours, of one page each if that will do.
 struct Part {
-	std::uint64_t pages = 0;
-	std::vector<std::uint32_t> drawn; ///< in their random order; the first of them were read
+	std::uint64_t runs = 0;
+	std::int64_t bytes = 0;
+	std::vector<std::uint32_t> drawn; ///< their first pages, in their random order; the first of them were read
 	std::size_t read = 0;
 	std::vector<double> needs; ///< of those
 	Account account;
@@ -87,7 +89,13 @@ Seen look_at(Session &session, BlockNumber block, SamplePacking &packing) {
 class HeapSample {
 public:
 	HeapSample(Relation relation, const Effort &effort)
-		: relation_(relation), effort_(effort), session_(call(begin, relation, effort.cost_delay_ms)) {}
+		: relation_(relation), effort_(effort), session_(call(begin, relation, effort.cost_delay_ms)) {
+		// A page of a TOAST table has so few rows that what a rewrite makes of them depends on the next page.
+		constexpr std::uint64_t least_runs = 30;
+		if (relation->rd_rel->relkind == RELKIND_TOASTVALUE && most() >= least_runs * pages_of_toast_run) {
+			run_ = pages_of_toast_run;
+		}
+	}
 
 	std::uint64_t blocks() const { return session_->reader.blocks; }
 
@@ -113,34 +121,57 @@ private:
 	bool is_late() const {
 		return effort_.max_milliseconds && milliseconds_since(session_->begin) >= *effort_.max_milliseconds;
 	}
+	Part part_of(std::uint64_t runs, std::int64_t bytes, RandomNumbers &numbers) const;
+	void draw_from_strata(RandomNumbers &numbers);
+	void read_run(BlockNumber first, BlockNumber asked, Part &part);
 	std::vector<Stratum> strata();
-	std::uint64_t wanted_pages();
-	std::uint64_t drawn_pages() const;
+	std::uint64_t allowed_runs() const { return (most() - std::min(most() / 2, most() / share_for_end + 1)) / run_; }
+	std::uint64_t wanted_runs();
+	std::uint64_t drawn_runs() const;
 	void look_at_end(Measurement &measurement);
 
 	Relation relation_;
 	const Effort &effort_;
 	std::optional<Session> session_;
 	std::vector<Part> parts_;
+	std::uint32_t run_ = 1;     ///< pages
 	BlockNumber with_rows_ = 0; ///< pages until the last one that was seen with a row that is kept
 };
 
-/// Draws as many from each stratum as could be wanted, in a random order.
+Part HeapSample::part_of(std::uint64_t runs, std::int64_t bytes, RandomNumbers &numbers) const {
+	const int fillfactor = RelationGetFillFactor(relation_, HEAP_DEFAULT_FILLFACTOR);
+	return {.runs = runs,
+	        .bytes = bytes,
+	        .drawn = draw(numbers, static_cast<std::uint32_t>(runs), most() / run_),
+	        .read = 0,
+	        .needs = {},
+	        .account = {},
+	        .packing = SamplePacking(fillfactor, run_ > 1)};
+}
+
+/// Draws as many as could be wanted, in a random order.
 void HeapSample::draw_pages() {
+	RandomNumbers numbers(effort_.seed);
+	if (run_ == 1) {
+		draw_from_strata(numbers);
+		return;
+	}
+	parts_.push_back(part_of((blocks() + run_ - 1) / run_, static_cast<std::int64_t>(blocks()) * BLCKSZ, numbers));
+	for (std::uint32_t &number : parts_.front().drawn) {
+		number *= run_;
+	}
+}
+
+void HeapSample::draw_from_strata(RandomNumbers &numbers) {
 	std::optional<PageStrata> strata =
 		call([&] { return std::optional(PageStrata(relation_, static_cast<BlockNumber>(blocks()))); });
-	RandomNumbers numbers(effort_.seed);
 	std::vector<std::vector<std::uint32_t>> sorted(most_strata);
 	PageStrata::Ranks ranks[most_strata] = {};
 	for (int i = 0; i < strata->count(); ++i) {
-		Part part;
-		part.pages = strata->pages(i);
-		part.packing = SamplePacking(RelationGetFillFactor(relation_, HEAP_DEFAULT_FILLFACTOR));
-		part.drawn = draw(numbers, strata->pages(i), most());
-		sorted[i] = part.drawn;
+		parts_.push_back(part_of(strata->pages(i), static_cast<std::int64_t>(strata->pages(i)) * BLCKSZ, numbers));
+		sorted[i] = parts_.back().drawn;
 		std::sort(sorted[i].begin(), sorted[i].end());
 		ranks[i] = {sorted[i].data(), sorted[i].data() + sorted[i].size()};
-		parts_.push_back(std::move(part));
 	}
 	const std::vector<std::vector<std::uint32_t>> numbers_within = sorted;
 	call([&] {
@@ -155,6 +186,25 @@ void HeapSample::draw_pages() {
 	}
 }
 
+void HeapSample::read_run(BlockNumber first, BlockNumber asked, Part &part) {
+	const auto end = static_cast<BlockNumber>(std::min<std::uint64_t>(first + run_, blocks()));
+	double need = 0;
+	for (BlockNumber block = first; block < end; ++block) {
+		const Seen seen = call([&] {
+			if (asked != InvalidBlockNumber && asked + (block - first) < blocks()) {
+				prefetch_page(session_->reader, asked + (block - first));
+			}
+			return look_at(*session_, block, part.packing);
+		});
+		part.account += seen.account;
+		need += seen.need;
+		if (seen.kept > 0) {
+			with_rows_ = std::max(with_rows_, block + 1);
+		}
+	}
+	part.needs.push_back(need);
+}
+
 /// Some more pages of each stratum, in proportion, so that one may stop after each batch; in the order of the file.
 void HeapSample::read_batch(const std::vector<std::uint64_t> &wanted) {
 	std::uint64_t missing = 0;
@@ -165,7 +215,7 @@ void HeapSample::read_batch(const std::vector<std::uint64_t> &wanted) {
 	for (std::size_t i = 0; i < parts_.size(); ++i) {
 		Part &part = parts_[i];
 		const std::uint64_t own = wanted[i] - std::min<std::uint64_t>(wanted[i], part.read);
-		const std::uint64_t now = missing <= batch_pages ? own : (own * batch_pages + missing - 1) / missing;
+		const std::uint64_t now = missing <= batch_runs ? own : (own * batch_runs + missing - 1) / missing;
 		for (std::uint64_t n = 0; n < now; ++n) {
 			pages.emplace_back(part.drawn[part.read++], i);
 		}
@@ -173,19 +223,8 @@ void HeapSample::read_batch(const std::vector<std::uint64_t> &wanted) {
 	std::sort(pages.begin(), pages.end());
 	const auto ahead = static_cast<std::size_t>(std::max(0, call([&] { return prefetch_distance(session_->reader); })));
 	for (std::size_t i = 0; i < pages.size(); ++i) {
-		const BlockNumber *const asked = i + ahead < pages.size() ? &pages[i + ahead].first : nullptr;
-		Part &part = parts_[pages[i].second];
-		const Seen seen = call([&] {
-			if (asked != nullptr) {
-				prefetch_page(session_->reader, *asked);
-			}
-			return look_at(*session_, pages[i].first, part.packing);
-		});
-		part.account += seen.account;
-		part.needs.push_back(seen.need);
-		if (seen.kept > 0) {
-			with_rows_ = std::max(with_rows_, pages[i].first + 1);
-		}
+		const BlockNumber asked = ahead > 0 && i + ahead < pages.size() ? pages[i + ahead].first : InvalidBlockNumber;
+		read_run(pages[i].first, asked, parts_[pages[i].second]);
 	}
 }
 
@@ -198,12 +237,12 @@ void HeapSample::read_until(const std::vector<std::uint64_t> &wanted) {
 		}
 		return true;
 	};
-	while (!is_done() && (!is_late() || drawn_pages() < 2 * parts_.size())) {
+	while (!is_done() && (!is_late() || drawn_runs() < 2 * parts_.size())) {
 		read_batch(wanted);
 	}
 }
 
-std::uint64_t HeapSample::drawn_pages() const {
+std::uint64_t HeapSample::drawn_runs() const {
 	std::uint64_t sum = 0;
 	for (const Part &part : parts_) {
 		sum += part.read;
@@ -221,7 +260,7 @@ std::vector<Stratum> HeapSample::strata() {
 			need += each;
 		}
 		const double filled = part.packing.pages_filled();
-		Stratum stratum{.pages = part.pages, .values = part.needs, .least = 0, .most = page::size / room};
+		Stratum stratum{.pages = part.runs, .values = part.needs, .least = 0, .most = run_ * page::size / room};
 		for (double &value : stratum.values) {
 			value *= need > 0 ? filled / need : 0;
 			stratum.most = std::max(stratum.most, value);
@@ -232,34 +271,33 @@ std::vector<Stratum> HeapSample::strata() {
 }
 
 /// Of all strata, after the pilot.
-std::uint64_t HeapSample::wanted_pages() {
-	const std::uint64_t allowed = most() - std::min(most() / 2, most() / share_for_end + 1);
+std::uint64_t HeapSample::wanted_runs() {
+	const std::uint64_t allowed = allowed_runs();
 	return effort_.max_pages ? allowed
 	                         : std::min(allowed, pages_for(half_width * static_cast<double>(blocks()), strata()));
 }
 
 bool HeapSample::read() {
 	draw_pages();
-	const std::uint64_t allowed = most() - std::min(most() / 2, most() / share_for_end + 1);
 	std::vector<std::uint64_t> pilot;
 	for (const Part &part : parts_) {
-		const std::uint64_t share = std::max<std::uint64_t>(2, allowed / 2 / parts_.size());
-		pilot.push_back(std::min({pilot_pages, part.pages, share}));
+		const std::uint64_t share = std::max<std::uint64_t>(2, allowed_runs() / 2 / parts_.size());
+		pilot.push_back(std::min({pilot_runs, part.runs, share}));
 	}
 	read_until(pilot);
-	const std::uint64_t pages = std::max(wanted_pages(), drawn_pages());
-	if (!is_limited() && pages * most_of_file >= blocks()) {
+	const std::uint64_t runs = std::max(wanted_runs(), drawn_runs());
+	if (!is_limited() && runs * run_ * most_of_file >= blocks()) {
 		return false;
 	}
-	std::vector<std::uint64_t> wanted = allocate(pages, strata());
+	std::vector<std::uint64_t> wanted = allocate(runs, strata());
 	// What was read is read: the others have less.
 	std::uint64_t given = 0;
 	for (std::size_t i = 0; i < parts_.size(); ++i) {
 		wanted[i] = std::max<std::uint64_t>(wanted[i], parts_[i].read);
 		given += wanted[i];
 	}
-	for (std::size_t i = 0; i < parts_.size() && given > pages; ++i) {
-		const std::uint64_t less = std::min<std::uint64_t>(given - pages, wanted[i] - parts_[i].read);
+	for (std::size_t i = 0; i < parts_.size() && given > runs; ++i) {
+		const std::uint64_t less = std::min<std::uint64_t>(given - runs, wanted[i] - parts_[i].read);
 		wanted[i] -= less;
 		given -= less;
 	}
@@ -273,7 +311,8 @@ void HeapSample::look_at_end(Measurement &measurement) {
 	if (call([&] { return truncatable_bytes(relation_, end, with_rows_); }) == 0) {
 		return; // not even then
 	}
-	const std::uint64_t left = std::min(most_of_end, most() - std::min(most(), drawn_pages()));
+	const std::uint64_t left =
+		std::min(most_of_end, most() - std::min<std::uint64_t>(most(), session_->reader.pages_read));
 	SamplePacking unused(100);
 	BlockNumber last = end;
 	bool is_empty = true;
@@ -292,11 +331,11 @@ Measurement HeapSample::result() {
 	Measurement measurement;
 	measurement.method = Method::Sample;
 	measurement.bytes = static_cast<std::int64_t>(blocks()) * BLCKSZ;
-	const std::uint64_t drawn = drawn_pages();
+	const std::int64_t drawn = session_->reader.pages_read;
 	Account account;
 	for (const Part &part : parts_) {
 		if (part.read > 0) {
-			account += scaled_to(part.account, static_cast<std::int64_t>(part.pages) * BLCKSZ);
+			account += scaled_to(part.account, part.bytes);
 		}
 	}
 	measurement.account = account;
@@ -329,7 +368,7 @@ Measurement withhold(std::uint64_t blocks) {
 
 std::optional<Measurement> sample_heap(Relation relation, const Effort &effort) {
 	HeapSample sample(relation, effort);
-	if (!sample.is_limited() && sample.blocks() < 2 * most_of_file * pilot_pages) {
+	if (!sample.is_limited() && sample.blocks() < 2 * most_of_file * pilot_runs) {
 		return std::nullopt;
 	}
 	if (sample.most() >= sample.blocks() && !effort.max_milliseconds) {
