@@ -21,13 +21,12 @@ using namespace pg;
 
 namespace {
 
-constexpr double half_width = 0.02;        // of the file, which a sample is for if nobody says how many pages
-constexpr std::uint64_t most_pages = 2500; // then, of any file
-constexpr std::uint64_t pilot_runs = 60;   // of each stratum
-constexpr std::uint32_t pages_of_toast_run = 8;
+constexpr double half_width = 0.02;         // of the file, which a sample is for if nobody says how many pages
+constexpr std::uint64_t most_pages = 2500;  // then, of any file
+constexpr std::uint64_t pilot_pages = 60;   // of each stratum
 constexpr std::uint64_t share_for_end = 50; // of the pages that may be read, one of so many for the end of the file
 constexpr std::uint64_t most_of_end = 4096; // pages
-constexpr std::uint64_t batch_runs = 128;   // between two looks at the clock
+constexpr std::uint64_t batch_pages = 128;  // between two looks at the clock
 constexpr std::uint64_t least_pages = 30;   // of a sample
 constexpr std::uint64_t most_of_file = 3;   // what needs a third of the file is read whole
 
@@ -41,19 +40,21 @@ struct Session {
 /// What a page has that is drawn.
 struct Seen {
 	Account account;
-	double need; ///< bytes that its rows take after a rewrite
+	double need;  ///< bytes that its rows take after a rewrite
+	double moved; ///< pages of the TOAST table that their values take then
 	std::uint32_t kept;
 };
 
-/// What is known of a stratum.  It is drawn in runs of neighbours, of one page each if that will do.
+/// What is known of a stratum.
 struct Part {
-	std::uint64_t runs = 0;
-	std::int64_t bytes = 0;
-	std::vector<std::uint32_t> drawn; ///< their first pages, in their random order; the first of them were read
+	std::uint64_t pages = 0;
+	std::vector<std::uint32_t> drawn; ///< in their random order; the first of them were read
 	std::size_t read = 0;
 	std::vector<double> needs; ///< of those
+	std::vector<double> moved;
 	Account account;
 	SamplePacking packing{100};
+	HeapPacking moving{HEAP_DEFAULT_FILLFACTOR};
 };
 
 // Server code.
@@ -73,12 +74,17 @@ double milliseconds_since(instr_time begin) {
 	return INSTR_TIME_GET_MILLISEC(now);
 }
 
-Seen look_at(Session &session, BlockNumber block, SamplePacking &packing) {
+Seen look_at(Session &session, BlockNumber block, SamplePacking &packing, HeapPacking *moving) {
 	HeapPage found;
+	session.examiner.reform.moved = moving;
+	const double before = moving != nullptr ? moving->pages_filled() : 0;
 	examine(session.examiner, read_page(session.reader, block), block, found);
-	Seen seen{.account = found.account, .need = 0, .kept = found.kept};
+	Seen seen{.account = found.account, .need = 0, .moved = 0, .kept = found.kept};
 	for (int i = 0; i < found.kept; ++i) {
 		seen.need += align(found.lengths[i]) + page::line_pointer;
+	}
+	if (moving != nullptr) {
+		seen.moved = moving->pages_filled() - before;
 	}
 	packing.add(found.lengths, found.kept, found.account.free);
 	return seen;
@@ -88,14 +94,9 @@ Seen look_at(Session &session, BlockNumber block, SamplePacking &packing) {
 
 class HeapSample {
 public:
-	HeapSample(Relation relation, const Effort &effort)
-		: relation_(relation), effort_(effort), session_(call(begin, relation, effort.cost_delay_ms)) {
-		// A page of a TOAST table has so few rows that what a rewrite makes of them depends on the next page.
-		constexpr std::uint64_t least_runs = 30;
-		if (relation->rd_rel->relkind == RELKIND_TOASTVALUE && most() >= least_runs * pages_of_toast_run) {
-			run_ = pages_of_toast_run;
-		}
-	}
+	/// is_for_toast: to know what its rows take of its TOAST table.
+	HeapSample(Relation relation, const Effort &effort, bool is_for_toast)
+		: relation_(relation), effort_(effort), is_for_toast_(is_for_toast), session_(call(begin, relation, effort.cost_delay_ms)) {}
 
 	std::uint64_t blocks() const { return session_->reader.blocks; }
 
@@ -110,6 +111,8 @@ public:
 	/// False: it is better to read all.
 	bool read();
 	Measurement result();
+	Prediction prediction();
+	std::int64_t pages_read() const { return session_->reader.pages_read; }
 	void end() {
 		call([&] { end_reading(session_->reader); });
 	}
@@ -121,57 +124,37 @@ private:
 	bool is_late() const {
 		return effort_.max_milliseconds && milliseconds_since(session_->begin) >= *effort_.max_milliseconds;
 	}
-	Part part_of(std::uint64_t runs, std::int64_t bytes, RandomNumbers &numbers) const;
-	void draw_from_strata(RandomNumbers &numbers);
-	void read_run(BlockNumber first, BlockNumber asked, Part &part);
 	std::vector<Stratum> strata();
-	std::uint64_t allowed_runs() const { return (most() - std::min(most() / 2, most() / share_for_end + 1)) / run_; }
-	std::uint64_t wanted_runs();
-	std::uint64_t drawn_runs() const;
+	std::vector<Stratum> strata_of_toast() const;
+	std::vector<Stratum> strata_of_table();
+	std::uint64_t wanted_pages();
+	std::uint64_t drawn_pages() const;
 	void look_at_end(Measurement &measurement);
 
 	Relation relation_;
 	const Effort &effort_;
+	const bool is_for_toast_;
 	std::optional<Session> session_;
 	std::vector<Part> parts_;
-	std::uint32_t run_ = 1;     ///< pages
 	BlockNumber with_rows_ = 0; ///< pages until the last one that was seen with a row that is kept
 };
 
-Part HeapSample::part_of(std::uint64_t runs, std::int64_t bytes, RandomNumbers &numbers) const {
-	const int fillfactor = RelationGetFillFactor(relation_, HEAP_DEFAULT_FILLFACTOR);
-	return {.runs = runs,
-	        .bytes = bytes,
-	        .drawn = draw(numbers, static_cast<std::uint32_t>(runs), most() / run_),
-	        .read = 0,
-	        .needs = {},
-	        .account = {},
-	        .packing = SamplePacking(fillfactor, run_ > 1)};
-}
-
-/// Draws as many as could be wanted, in a random order.
+/// Draws as many from each stratum as could be wanted, in a random order.
 void HeapSample::draw_pages() {
-	RandomNumbers numbers(effort_.seed);
-	if (run_ == 1) {
-		draw_from_strata(numbers);
-		return;
-	}
-	parts_.push_back(part_of((blocks() + run_ - 1) / run_, static_cast<std::int64_t>(blocks()) * BLCKSZ, numbers));
-	for (std::uint32_t &number : parts_.front().drawn) {
-		number *= run_;
-	}
-}
-
-void HeapSample::draw_from_strata(RandomNumbers &numbers) {
 	std::optional<PageStrata> strata =
 		call([&] { return std::optional(PageStrata(relation_, static_cast<BlockNumber>(blocks()))); });
+	RandomNumbers numbers(effort_.seed);
 	std::vector<std::vector<std::uint32_t>> sorted(most_strata);
 	PageStrata::Ranks ranks[most_strata] = {};
 	for (int i = 0; i < strata->count(); ++i) {
-		parts_.push_back(part_of(strata->pages(i), static_cast<std::int64_t>(strata->pages(i)) * BLCKSZ, numbers));
-		sorted[i] = parts_.back().drawn;
+		Part part;
+		part.pages = strata->pages(i);
+		part.packing = SamplePacking(RelationGetFillFactor(relation_, HEAP_DEFAULT_FILLFACTOR));
+		part.drawn = draw(numbers, strata->pages(i), most());
+		sorted[i] = part.drawn;
 		std::sort(sorted[i].begin(), sorted[i].end());
 		ranks[i] = {sorted[i].data(), sorted[i].data() + sorted[i].size()};
+		parts_.push_back(std::move(part));
 	}
 	const std::vector<std::vector<std::uint32_t>> numbers_within = sorted;
 	call([&] {
@@ -186,25 +169,6 @@ void HeapSample::draw_from_strata(RandomNumbers &numbers) {
 	}
 }
 
-void HeapSample::read_run(BlockNumber first, BlockNumber asked, Part &part) {
-	const auto end = static_cast<BlockNumber>(std::min<std::uint64_t>(first + run_, blocks()));
-	double need = 0;
-	for (BlockNumber block = first; block < end; ++block) {
-		const Seen seen = call([&] {
-			if (asked != InvalidBlockNumber && asked + (block - first) < blocks()) {
-				prefetch_page(session_->reader, asked + (block - first));
-			}
-			return look_at(*session_, block, part.packing);
-		});
-		part.account += seen.account;
-		need += seen.need;
-		if (seen.kept > 0) {
-			with_rows_ = std::max(with_rows_, block + 1);
-		}
-	}
-	part.needs.push_back(need);
-}
-
 /// Some more pages of each stratum, in proportion, so that one may stop after each batch; in the order of the file.
 void HeapSample::read_batch(const std::vector<std::uint64_t> &wanted) {
 	std::uint64_t missing = 0;
@@ -215,7 +179,7 @@ void HeapSample::read_batch(const std::vector<std::uint64_t> &wanted) {
 	for (std::size_t i = 0; i < parts_.size(); ++i) {
 		Part &part = parts_[i];
 		const std::uint64_t own = wanted[i] - std::min<std::uint64_t>(wanted[i], part.read);
-		const std::uint64_t now = missing <= batch_runs ? own : (own * batch_runs + missing - 1) / missing;
+		const std::uint64_t now = missing <= batch_pages ? own : (own * batch_pages + missing - 1) / missing;
 		for (std::uint64_t n = 0; n < now; ++n) {
 			pages.emplace_back(part.drawn[part.read++], i);
 		}
@@ -223,8 +187,20 @@ void HeapSample::read_batch(const std::vector<std::uint64_t> &wanted) {
 	std::sort(pages.begin(), pages.end());
 	const auto ahead = static_cast<std::size_t>(std::max(0, call([&] { return prefetch_distance(session_->reader); })));
 	for (std::size_t i = 0; i < pages.size(); ++i) {
-		const BlockNumber asked = ahead > 0 && i + ahead < pages.size() ? pages[i + ahead].first : InvalidBlockNumber;
-		read_run(pages[i].first, asked, parts_[pages[i].second]);
+		const BlockNumber *const asked = i + ahead < pages.size() ? &pages[i + ahead].first : nullptr;
+		Part &part = parts_[pages[i].second];
+		const Seen seen = call([&] {
+			if (asked != nullptr) {
+				prefetch_page(session_->reader, *asked);
+			}
+			return look_at(*session_, pages[i].first, part.packing, is_for_toast_ ? &part.moving : nullptr);
+		});
+		part.account += seen.account;
+		part.needs.push_back(seen.need);
+		part.moved.push_back(seen.moved);
+		if (seen.kept > 0) {
+			with_rows_ = std::max(with_rows_, pages[i].first + 1);
+		}
 	}
 }
 
@@ -237,12 +213,12 @@ void HeapSample::read_until(const std::vector<std::uint64_t> &wanted) {
 		}
 		return true;
 	};
-	while (!is_done() && (!is_late() || drawn_runs() < 2 * parts_.size())) {
+	while (!is_done() && (!is_late() || drawn_pages() < 2 * parts_.size())) {
 		read_batch(wanted);
 	}
 }
 
-std::uint64_t HeapSample::drawn_runs() const {
+std::uint64_t HeapSample::drawn_pages() const {
 	std::uint64_t sum = 0;
 	for (const Part &part : parts_) {
 		sum += part.read;
@@ -250,8 +226,24 @@ std::uint64_t HeapSample::drawn_runs() const {
 	return sum;
 }
 
-/// The pages after a rewrite that the rows of each page take.
+/// The pages after a rewrite that the rows of each page take: of the table, or of its TOAST table.
 std::vector<Stratum> HeapSample::strata() {
+	return is_for_toast_ ? strata_of_toast() : strata_of_table();
+}
+
+std::vector<Stratum> HeapSample::strata_of_toast() const {
+	std::vector<Stratum> strata;
+	for (const Part &part : parts_) {
+		Stratum stratum{.pages = part.pages, .values = part.moved, .least = 0, .most = 0};
+		for (const double value : stratum.values) {
+			stratum.most = std::max(stratum.most, value);
+		}
+		strata.push_back(std::move(stratum));
+	}
+	return strata;
+}
+
+std::vector<Stratum> HeapSample::strata_of_table() {
 	const double room = page::size - page::header - reserve(RelationGetFillFactor(relation_, HEAP_DEFAULT_FILLFACTOR));
 	std::vector<Stratum> strata;
 	for (Part &part : parts_) {
@@ -260,7 +252,7 @@ std::vector<Stratum> HeapSample::strata() {
 			need += each;
 		}
 		const double filled = part.packing.pages_filled();
-		Stratum stratum{.pages = part.runs, .values = part.needs, .least = 0, .most = run_ * page::size / room};
+		Stratum stratum{.pages = part.pages, .values = part.needs, .least = 0, .most = page::size / room};
 		for (double &value : stratum.values) {
 			value *= need > 0 ? filled / need : 0;
 			stratum.most = std::max(stratum.most, value);
@@ -271,33 +263,34 @@ std::vector<Stratum> HeapSample::strata() {
 }
 
 /// Of all strata, after the pilot.
-std::uint64_t HeapSample::wanted_runs() {
-	const std::uint64_t allowed = allowed_runs();
+std::uint64_t HeapSample::wanted_pages() {
+	const std::uint64_t allowed = most() - std::min(most() / 2, most() / share_for_end + 1);
 	return effort_.max_pages ? allowed
 	                         : std::min(allowed, pages_for(half_width * static_cast<double>(blocks()), strata()));
 }
 
 bool HeapSample::read() {
 	draw_pages();
+	const std::uint64_t allowed = most() - std::min(most() / 2, most() / share_for_end + 1);
 	std::vector<std::uint64_t> pilot;
 	for (const Part &part : parts_) {
-		const std::uint64_t share = std::max<std::uint64_t>(2, allowed_runs() / 2 / parts_.size());
-		pilot.push_back(std::min({pilot_runs, part.runs, share}));
+		const std::uint64_t share = std::max<std::uint64_t>(2, allowed / 2 / parts_.size());
+		pilot.push_back(std::min({pilot_pages, part.pages, share}));
 	}
 	read_until(pilot);
-	const std::uint64_t runs = std::max(wanted_runs(), drawn_runs());
-	if (!is_limited() && runs * run_ * most_of_file >= blocks()) {
+	const std::uint64_t pages = std::max(wanted_pages(), drawn_pages());
+	if (!is_limited() && pages * most_of_file >= blocks()) {
 		return false;
 	}
-	std::vector<std::uint64_t> wanted = allocate(runs, strata());
+	std::vector<std::uint64_t> wanted = allocate(pages, strata());
 	// What was read is read: the others have less.
 	std::uint64_t given = 0;
 	for (std::size_t i = 0; i < parts_.size(); ++i) {
 		wanted[i] = std::max<std::uint64_t>(wanted[i], parts_[i].read);
 		given += wanted[i];
 	}
-	for (std::size_t i = 0; i < parts_.size() && given > runs; ++i) {
-		const std::uint64_t less = std::min<std::uint64_t>(given - runs, wanted[i] - parts_[i].read);
+	for (std::size_t i = 0; i < parts_.size() && given > pages; ++i) {
+		const std::uint64_t less = std::min<std::uint64_t>(given - pages, wanted[i] - parts_[i].read);
 		wanted[i] -= less;
 		given -= less;
 	}
@@ -311,13 +304,12 @@ void HeapSample::look_at_end(Measurement &measurement) {
 	if (call([&] { return truncatable_bytes(relation_, end, with_rows_); }) == 0) {
 		return; // not even then
 	}
-	const std::uint64_t left =
-		std::min(most_of_end, most() - std::min<std::uint64_t>(most(), session_->reader.pages_read));
+	const std::uint64_t left = std::min(most_of_end, most() - std::min(most(), drawn_pages()));
 	SamplePacking unused(100);
 	BlockNumber last = end;
 	bool is_empty = true;
 	for (std::uint64_t i = 0; i < left && last > with_rows_ && is_empty && !is_late(); ++i) {
-		is_empty = call([&] { return look_at(*session_, last - 1, unused).kept == 0; });
+		is_empty = call([&] { return look_at(*session_, last - 1, unused, nullptr).kept == 0; });
 		last -= is_empty ? 1 : 0;
 	}
 	measurement.truncatable = call([&] { return truncatable_bytes(relation_, end, last); });
@@ -327,31 +319,33 @@ void HeapSample::look_at_end(Measurement &measurement) {
 	}
 }
 
+Prediction HeapSample::prediction() {
+	constexpr double lost = 1e-6; // by adding
+	const Estimate found = estimate_sum(strata());
+	const auto bytes_of = [](double pages) { return static_cast<std::int64_t>(pages) * BLCKSZ; };
+	return {.bytes = bytes_of(std::round(found.value)),
+	        .low = bytes_of(std::floor(found.low + lost)),
+	        .high = bytes_of(std::ceil(found.high - lost))};
+}
+
 Measurement HeapSample::result() {
 	Measurement measurement;
 	measurement.method = Method::Sample;
 	measurement.bytes = static_cast<std::int64_t>(blocks()) * BLCKSZ;
-	const std::int64_t drawn = session_->reader.pages_read;
+	const std::uint64_t drawn = drawn_pages();
 	Account account;
 	for (const Part &part : parts_) {
 		if (part.read > 0) {
-			account += scaled_to(part.account, part.bytes);
+			account += scaled_to(part.account, static_cast<std::int64_t>(part.pages) * BLCKSZ);
 		}
 	}
 	measurement.account = account;
-	const Estimate found = estimate_sum(strata());
-	const auto bytes_of = [](double pages) { return static_cast<std::int64_t>(pages) * BLCKSZ; };
-	measurement.rewritten = {.bytes = bytes_of(std::round(found.value)),
-	                         .low = bytes_of(std::floor(found.low)),
-	                         .high = bytes_of(std::ceil(found.high))};
+	measurement.rewritten = prediction();
 	measurement.caveats.push_back(format("estimated from %ld of %ld pages, seed %u", static_cast<long>(drawn),
 	                                     static_cast<long>(blocks()), effort_.seed));
 	look_at_end(measurement);
 	measurement.pages_read = session_->reader.pages_read;
 	add_caveats(session_->examiner.reform.filled > 0, measurement);
-	if (relation_->rd_rel->relkind == RELKIND_TOASTVALUE) {
-		add_toast_caveats(relation_, measurement);
-	}
 	return measurement;
 }
 
@@ -366,9 +360,23 @@ Measurement withhold(std::uint64_t blocks) {
 
 } // namespace
 
+std::optional<Prediction> sample_toast(Relation table, const Effort &effort, std::int64_t &pages_read) {
+	HeapSample sample(table, effort, true);
+	std::optional<Prediction> prediction;
+	if (sample.most() < sample.blocks() && sample.most() < least_pages) {
+		return prediction;
+	}
+	if (sample.blocks() == 0 || sample.read()) {
+		prediction = sample.prediction();
+	}
+	pages_read += sample.pages_read();
+	sample.end();
+	return prediction;
+}
+
 std::optional<Measurement> sample_heap(Relation relation, const Effort &effort) {
-	HeapSample sample(relation, effort);
-	if (!sample.is_limited() && sample.blocks() < 2 * most_of_file * pilot_runs) {
+	HeapSample sample(relation, effort, false);
+	if (!sample.is_limited() && sample.blocks() < 2 * most_of_file * pilot_pages) {
 		return std::nullopt;
 	}
 	if (sample.most() >= sample.blocks() && !effort.max_milliseconds) {

@@ -14,9 +14,7 @@ namespace warden::bloat {
 
 class SamplePacking {
 public:
-	/// are_neighbours: pages are added as they are in the file, and each may follow the one before.
-	explicit SamplePacking(int fillfactor, bool are_neighbours = false)
-		: packing_(fillfactor), are_neighbours_(are_neighbours) {}
+	explicit SamplePacking(int fillfactor) : packing_(fillfactor) {}
 
 	/// The rows of a page, and how much of it is empty for more.
 	void add(const std::uint16_t *lengths, std::uint32_t count, std::int64_t room) {
@@ -31,9 +29,6 @@ public:
 		page.room = room;
 		for (std::uint32_t i = 0; i < count; ++i) {
 			page.lengths[i] = lengths[i];
-		}
-		if (are_neighbours_) {
-			pack(0);
 		}
 	}
 
@@ -75,7 +70,6 @@ private:
 	}
 
 	HeapPacking packing_;
-	bool are_neighbours_;
 	std::array<Held, most_held> pages_{};
 	std::size_t held_ = 0;
 	std::int64_t room_ = 0; ///< of the page that was packed last
