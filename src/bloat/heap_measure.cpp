@@ -25,9 +25,42 @@ struct Moved {
 	const char *obstacle;
 };
 
+/// What the scan of a table has said of its TOAST table, whose turn is next: the table need not be read twice.  It is
+/// good for one use, by the same statement.
+struct Forecast {
+	Oid toast;
+	TimestampTz statement;
+	CommandId command;
+	double pages;
+};
+
+constinit Forecast last_forecast{};
+
+// Server code.
+void remember(Oid toast, double pages) {
+	last_forecast = {.toast = toast,
+	                 .statement = GetCurrentStatementStartTimestamp(),
+	                 .command = GetCurrentCommandId(false),
+	                 .pages = pages};
+}
+
+// Server code.
+bool recall(Oid toast, Moved &moved) {
+	const bool is_good = last_forecast.toast == toast &&
+	                     last_forecast.statement == GetCurrentStatementStartTimestamp() &&
+	                     last_forecast.command == GetCurrentCommandId(false);
+	moved = {.pages = last_forecast.pages, .obstacle = nullptr};
+	last_forecast.toast = InvalidOid;
+	return is_good;
+}
+
 // Server code.  The rewrite of a table writes its TOAST table from its rows, in their order.  Where chunks are now says
 // nothing of it, nor does their number: values may be moved in and out, and of dropped columns they are left out.
 Moved find_moved(Relation toast, int cost_delay_ms) {
+	Moved moved{};
+	if (recall(RelationGetRelid(toast), moved)) {
+		return moved;
+	}
 	const Oid oid = table_of_toast(toast);
 	if (!OidIsValid(oid)) {
 		return {.pages = 0, .obstacle = "it belongs to no table"};
@@ -39,9 +72,9 @@ Moved find_moved(Relation toast, int cost_delay_ms) {
 	if (table == nullptr || table->rd_rel->reltoastrelid != RelationGetRelid(toast)) {
 		return {.pages = 0, .obstacle = "its table was rewritten meanwhile"};
 	}
-	const double pages = scan_heap(table, cost_delay_ms).moved;
+	moved.pages = scan_heap(table, cost_delay_ms).moved;
 	relation_close(table, AccessShareLock);
-	return {.pages = pages, .obstacle = nullptr};
+	return moved;
 }
 
 Measurement measure_exactly(Relation relation, const Effort &effort) {
@@ -54,6 +87,7 @@ Measurement measure_exactly(Relation relation, const Effort &effort) {
 	measurement.truncatable = pg::call([&] { return truncatable_bytes(relation, totals.blocks, totals.with_rows); });
 	if (relation->rd_rel->relkind != RELKIND_TOASTVALUE) {
 		measurement.rewritten = exact(totals.packed);
+		pg::call([&] { remember(relation->rd_rel->reltoastrelid, totals.moved); });
 		add_caveats(totals.filled > 0, measurement);
 		return measurement;
 	}

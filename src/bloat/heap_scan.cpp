@@ -1,5 +1,6 @@
 #include "bloat/heap_scan.hpp"
 
+#include "bloat/heap_order.hpp"
 #include "bloat/page_reader.hpp"
 
 #include <cmath>
@@ -66,16 +67,17 @@ void finish(Scan &scan) {
 
 void scan_pages(Scan &scan, BlockNumber from, BlockNumber until, HeapPacking &packing) {
 	HeapPage found;
+	HeapOrder order = begin_order(scan.examiner.fates.horizon(), packing);
 	for (BlockNumber block = from; block < until; ++block) {
-		examine(scan.examiner, read_next_page(scan.reader, block), block, found);
+		const Page page = read_next_page(scan.reader, block);
+		examine(scan.examiner, page, block, found);
+		add_in_order(order, page, block, found);
 		scan.totals.account += found.account;
-		for (int i = 0; i < found.kept; ++i) {
-			packing.add(found.lengths[i]);
-		}
 		if (found.kept > 0) {
 			scan.totals.with_rows = block + 1;
 		}
 	}
+	finish_order(order);
 }
 
 HeapTotals scan_alone(Relation relation, int cost_delay_ms) {
@@ -138,7 +140,9 @@ int workers_for(Relation relation, BlockNumber blocks, int cost_delay_ms) {
 		return 0;
 	}
 	const auto processes = static_cast<int>(Min(blocks / pages_per_process, static_cast<BlockNumber>(most_workers)));
-	return Min(processes - 1, RelationGetParallelWorkers(relation, max_parallel_workers_per_gather));
+	const int wished = RelationGetParallelWorkers(relation, -1); // by the table's parallel_workers
+	const int most = wished < 0 ? max_parallel_workers_per_gather : Min(wished, max_parallel_workers_per_gather);
+	return Min(processes - 1, most);
 }
 
 HeapTotals scan_together(Relation relation, BlockNumber blocks, int workers) {
