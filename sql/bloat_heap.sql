@@ -20,6 +20,10 @@ CREATE TABLE traps AS SELECT true AS a, g::int8 AS b, true AS c, g::int2 AS d, '
 FROM generate_series(1, 20000) g;
 CREATE TABLE no_columns ();
 INSERT INTO no_columns SELECT FROM generate_series(1, 5000);
+CREATE TABLE unpacked (a int, b text, c text);
+ALTER TABLE unpacked ALTER b SET STORAGE PLAIN;
+INSERT INTO unpacked SELECT g, repeat('p', g % 40), 'c' FROM generate_series(1, 10000) g;
+ALTER TABLE unpacked ALTER b SET STORAGE EXTENDED;
 
 -- fill factors
 CREATE TABLE half (a int, b text) WITH (fillfactor = 50);

@@ -29,7 +29,7 @@ DELETE FROM roomy WHERE id / 40 % 5 < 2;
 VACUUM roomy;
 CREATE TABLE wide (id int, t text) WITH (autovacuum_enabled = off);
 ALTER TABLE wide ALTER COLUMN t SET STORAGE plain;
-INSERT INTO wide SELECT g, repeat('x', 100 + g * 7919 % 2900) FROM generate_series(1, 15000) g;
+INSERT INTO wide SELECT g, repeat('x', 100 + (hashint4(g) & 2047)) FROM generate_series(1, 15000) g;
 DELETE FROM wide WHERE id % 4 = 0;
 -- One page in a hundred is empty: it is likely that few of them are drawn.
 CREATE TABLE rare (id int, t text) WITH (autovacuum_enabled = off);
@@ -37,7 +37,7 @@ INSERT INTO rare SELECT g, repeat('x', 100) FROM generate_series(1, 200000) g;
 DELETE FROM rare WHERE id / 57 % 100 = 0;
 CREATE TABLE stored (id int, t text) WITH (autovacuum_enabled = off, toast.autovacuum_enabled = off);
 ALTER TABLE stored ALTER COLUMN t SET STORAGE external;
-INSERT INTO stored SELECT g, repeat('x', 2100 + g * 7919 % 5000) FROM generate_series(1, 6000) g;
+INSERT INTO stored SELECT g, repeat('x', 2100 + (hashint4(g) & 4095)) FROM generate_series(1, 6000) g;
 DELETE FROM stored WHERE id % 5 < 2;
 VACUUM stored;
 

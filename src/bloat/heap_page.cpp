@@ -40,6 +40,9 @@ std::uint32_t add(HeapExaminer &examiner, HeapTupleHeader tuple, std::uint32_t l
 	}
 	const bool is_blocked = fate == Fate::Blocked;
 	found.recent += is_blocked || is_recent_version(tuple, examiner.fates.horizon()) ? 1 : 0;
+	if (found.kept == 0) {
+		notice_unpacked(examiner.reform, tuple, length);
+	}
 	found.lengths[found.kept] = length_after_rewrite(examiner.reform, tuple, length);
 	found.items[found.kept] = item;
 	found.is_blocked[found.kept++] = is_blocked;

@@ -195,6 +195,8 @@ HeapReform begin_reforming(Relation relation, TransactionId horizon) {
 	for (int i = 0; i < reform.columns; ++i) {
 		const Form_pg_attribute attribute = TupleDescAttr(reform.descriptor, i);
 		reform.has_dropped = reform.has_dropped || attribute->attisdropped;
+		reform.has_packable =
+			reform.has_packable || (attribute->attlen == -1 && attribute->attstorage != TYPSTORAGE_PLAIN);
 		if (attribute->atthasmissing) {
 			reform.filled_until = i + 1;
 		}
@@ -208,11 +210,21 @@ HeapReform begin_reforming(Relation relation, TransactionId horizon) {
 	return reform;
 }
 
+void notice_unpacked(HeapReform &reform, HeapTupleHeader tuple, std::uint32_t length) {
+	if (reform.has_packable && !reform.has_unpacked && !reform.is_toast &&
+	    HeapTupleHeaderGetNatts(tuple) == reform.columns) {
+		const bool has_nulls = deform(reform, tuple, length);
+		reform.has_unpacked = header_length(reform.columns, has_nulls) + data_length(reform) < length &&
+		                      !(reform.has_dropped && drops_something(reform, tuple));
+	}
+}
+
 std::uint16_t reformed_length(HeapReform &reform, HeapTupleHeader tuple, std::uint32_t length) {
 	const int columns = HeapTupleHeaderGetNatts(tuple);
 	const bool has_external = (tuple->t_infomask & HEAP_HASEXTERNAL) != 0;
 	const bool is_filled = columns < reform.filled_until;
-	const bool is_formed = !is_filled && !(reform.has_dropped && drops_something(reform, tuple));
+	const bool is_formed =
+		!is_filled && !reform.has_unpacked && !(reform.has_dropped && drops_something(reform, tuple));
 	if (is_formed && tuple->t_hoff <= length) {
 		// The data stay; the header has a bit for each column if one is null.
 		const bool has_nulls = columns < reform.columns || (tuple->t_infomask & HEAP_HASNULL) != 0;

@@ -6,6 +6,7 @@
 #include "bloat/page_strata.hpp"
 #include "bloat/sample_draw.hpp"
 #include "bloat/sample_estimate.hpp"
+#include "bloat/sample_packing.hpp"
 
 #include <algorithm>
 #include <cmath>
@@ -39,7 +40,8 @@ struct Session {
 /// What a page has that is drawn.
 struct Seen {
 	Account account;
-	double need; ///< bytes that its rows take after a rewrite
+	double need;  ///< bytes that its rows take after a rewrite
+	double moved; ///< pages of the TOAST table that their values take then
 	std::uint32_t kept;
 };
 
@@ -49,8 +51,10 @@ struct Part {
 	std::vector<std::uint32_t> drawn; ///< in their random order; the first of them were read
 	std::size_t read = 0;
 	std::vector<double> needs; ///< of those
+	std::vector<double> moved;
 	Account account;
-	HeapPacking packing{100};
+	SamplePacking packing{100};
+	HeapPacking moving{HEAP_DEFAULT_FILLFACTOR};
 };
 
 // Server code.
@@ -70,14 +74,19 @@ double milliseconds_since(instr_time begin) {
 	return INSTR_TIME_GET_MILLISEC(now);
 }
 
-Seen look_at(Session &session, BlockNumber block, HeapPacking &packing) {
+Seen look_at(Session &session, BlockNumber block, SamplePacking &packing, HeapPacking *moving) {
 	HeapPage found;
+	session.examiner.reform.moved = moving;
+	const double before = moving != nullptr ? moving->pages_filled() : 0;
 	examine(session.examiner, read_page(session.reader, block), block, found);
-	Seen seen{.account = found.account, .need = 0, .kept = found.kept};
+	Seen seen{.account = found.account, .need = 0, .moved = 0, .kept = found.kept};
 	for (int i = 0; i < found.kept; ++i) {
-		packing.add(found.lengths[i]);
 		seen.need += align(found.lengths[i]) + page::line_pointer;
 	}
+	if (moving != nullptr) {
+		seen.moved = moving->pages_filled() - before;
+	}
+	packing.add(found.lengths, found.kept, found.account.free);
 	return seen;
 }
 
@@ -85,8 +94,10 @@ Seen look_at(Session &session, BlockNumber block, HeapPacking &packing) {
 
 class HeapSample {
 public:
-	HeapSample(Relation relation, const Effort &effort)
-		: relation_(relation), effort_(effort), session_(call(begin, relation, effort.cost_delay_ms)) {}
+	/// is_for_toast: to know what its rows take of its TOAST table.
+	HeapSample(Relation relation, const Effort &effort, bool is_for_toast)
+		: relation_(relation), effort_(effort), is_for_toast_(is_for_toast),
+		  session_(call(begin, relation, effort.cost_delay_ms)) {}
 
 	std::uint64_t blocks() const { return session_->reader.blocks; }
 
@@ -101,6 +112,8 @@ public:
 	/// False: it is better to read all.
 	bool read();
 	Measurement result();
+	Prediction prediction();
+	std::int64_t pages_read() const { return session_->reader.pages_read; }
 	void end() {
 		call([&] { end_reading(session_->reader); });
 	}
@@ -112,13 +125,16 @@ private:
 	bool is_late() const {
 		return effort_.max_milliseconds && milliseconds_since(session_->begin) >= *effort_.max_milliseconds;
 	}
-	std::vector<Stratum> strata() const;
-	std::uint64_t wanted_pages() const;
+	std::vector<Stratum> strata();
+	std::vector<Stratum> strata_of_toast() const;
+	std::vector<Stratum> strata_of_table();
+	std::uint64_t wanted_pages();
 	std::uint64_t drawn_pages() const;
 	void look_at_end(Measurement &measurement);
 
 	Relation relation_;
 	const Effort &effort_;
+	const bool is_for_toast_;
 	std::optional<Session> session_;
 	std::vector<Part> parts_;
 	BlockNumber with_rows_ = 0; ///< pages until the last one that was seen with a row that is kept
@@ -134,7 +150,7 @@ void HeapSample::draw_pages() {
 	for (int i = 0; i < strata->count(); ++i) {
 		Part part;
 		part.pages = strata->pages(i);
-		part.packing = HeapPacking(RelationGetFillFactor(relation_, HEAP_DEFAULT_FILLFACTOR));
+		part.packing = SamplePacking(RelationGetFillFactor(relation_, HEAP_DEFAULT_FILLFACTOR));
 		part.drawn = draw(numbers, strata->pages(i), most());
 		sorted[i] = part.drawn;
 		std::sort(sorted[i].begin(), sorted[i].end());
@@ -178,10 +194,11 @@ void HeapSample::read_batch(const std::vector<std::uint64_t> &wanted) {
 			if (asked != nullptr) {
 				prefetch_page(session_->reader, *asked);
 			}
-			return look_at(*session_, pages[i].first, part.packing);
+			return look_at(*session_, pages[i].first, part.packing, is_for_toast_ ? &part.moving : nullptr);
 		});
 		part.account += seen.account;
 		part.needs.push_back(seen.need);
+		part.moved.push_back(seen.moved);
 		if (seen.kept > 0) {
 			with_rows_ = std::max(with_rows_, pages[i].first + 1);
 		}
@@ -210,18 +227,35 @@ std::uint64_t HeapSample::drawn_pages() const {
 	return sum;
 }
 
-/// The pages after a rewrite that the rows of each page take.
-std::vector<Stratum> HeapSample::strata() const {
-	const double room = page::size - page::header - reserve(RelationGetFillFactor(relation_, HEAP_DEFAULT_FILLFACTOR));
+/// The pages after a rewrite that the rows of each page take: of the table, or of its TOAST table.
+std::vector<Stratum> HeapSample::strata() {
+	return is_for_toast_ ? strata_of_toast() : strata_of_table();
+}
+
+std::vector<Stratum> HeapSample::strata_of_toast() const {
 	std::vector<Stratum> strata;
 	for (const Part &part : parts_) {
+		Stratum stratum{.pages = part.pages, .values = part.moved, .least = 0, .most = 0};
+		for (const double value : stratum.values) {
+			stratum.most = std::max(stratum.most, value);
+		}
+		strata.push_back(std::move(stratum));
+	}
+	return strata;
+}
+
+std::vector<Stratum> HeapSample::strata_of_table() {
+	const double room = page::size - page::header - reserve(RelationGetFillFactor(relation_, HEAP_DEFAULT_FILLFACTOR));
+	std::vector<Stratum> strata;
+	for (Part &part : parts_) {
 		double need = 0;
 		for (const double each : part.needs) {
 			need += each;
 		}
+		const double filled = part.packing.pages_filled();
 		Stratum stratum{.pages = part.pages, .values = part.needs, .least = 0, .most = page::size / room};
 		for (double &value : stratum.values) {
-			value *= need > 0 ? part.packing.pages_filled() / need : 0;
+			value *= need > 0 ? filled / need : 0;
 			stratum.most = std::max(stratum.most, value);
 		}
 		strata.push_back(std::move(stratum));
@@ -230,7 +264,7 @@ std::vector<Stratum> HeapSample::strata() const {
 }
 
 /// Of all strata, after the pilot.
-std::uint64_t HeapSample::wanted_pages() const {
+std::uint64_t HeapSample::wanted_pages() {
 	const std::uint64_t allowed = most() - std::min(most() / 2, most() / share_for_end + 1);
 	return effort_.max_pages ? allowed
 	                         : std::min(allowed, pages_for(half_width * static_cast<double>(blocks()), strata()));
@@ -272,11 +306,11 @@ void HeapSample::look_at_end(Measurement &measurement) {
 		return; // not even then
 	}
 	const std::uint64_t left = std::min(most_of_end, most() - std::min(most(), drawn_pages()));
-	HeapPacking unused(100);
+	SamplePacking unused(100);
 	BlockNumber last = end;
 	bool is_empty = true;
 	for (std::uint64_t i = 0; i < left && last > with_rows_ && is_empty && !is_late(); ++i) {
-		is_empty = call([&] { return look_at(*session_, last - 1, unused).kept == 0; });
+		is_empty = call([&] { return look_at(*session_, last - 1, unused, nullptr).kept == 0; });
 		last -= is_empty ? 1 : 0;
 	}
 	measurement.truncatable = call([&] { return truncatable_bytes(relation_, end, last); });
@@ -284,6 +318,15 @@ void HeapSample::look_at_end(Measurement &measurement) {
 		measurement.caveats.push_back(
 			format("at least %u pages at the end are empty: reading ended before one that is not", end - last));
 	}
+}
+
+Prediction HeapSample::prediction() {
+	constexpr double lost = 1e-6; // by adding
+	const Estimate found = estimate_sum(strata());
+	const auto bytes_of = [](double pages) { return static_cast<std::int64_t>(pages) * BLCKSZ; };
+	return {.bytes = bytes_of(std::round(found.value)),
+	        .low = bytes_of(std::floor(found.low + lost)),
+	        .high = bytes_of(std::ceil(found.high - lost))};
 }
 
 Measurement HeapSample::result() {
@@ -298,19 +341,12 @@ Measurement HeapSample::result() {
 		}
 	}
 	measurement.account = account;
-	const Estimate found = estimate_sum(strata());
-	const auto bytes_of = [](double pages) { return static_cast<std::int64_t>(pages) * BLCKSZ; };
-	measurement.rewritten = {.bytes = bytes_of(std::round(found.value)),
-	                         .low = bytes_of(std::floor(found.low)),
-	                         .high = bytes_of(std::ceil(found.high))};
+	measurement.rewritten = prediction();
 	measurement.caveats.push_back(
 		format("estimated from %ld of %ld pages", static_cast<long>(drawn), static_cast<long>(blocks())));
 	look_at_end(measurement);
 	measurement.pages_read = session_->reader.pages_read;
 	add_caveats(session_->examiner.reform.filled > 0, measurement);
-	if (relation_->rd_rel->relkind == RELKIND_TOASTVALUE) {
-		add_toast_caveats(relation_, measurement);
-	}
 	return measurement;
 }
 
@@ -325,8 +361,22 @@ Measurement withhold(std::uint64_t blocks) {
 
 } // namespace
 
+std::optional<Prediction> sample_toast(Relation table, const Effort &effort, std::int64_t &pages_read) {
+	HeapSample sample(table, effort, true);
+	std::optional<Prediction> prediction;
+	if (sample.most() < sample.blocks() && sample.most() < least_pages) {
+		return prediction;
+	}
+	if (sample.blocks() == 0 || sample.read()) {
+		prediction = sample.prediction();
+	}
+	pages_read += sample.pages_read();
+	sample.end();
+	return prediction;
+}
+
 std::optional<Measurement> sample_heap(Relation relation, const Effort &effort) {
-	HeapSample sample(relation, effort);
+	HeapSample sample(relation, effort, false);
 	if (!sample.is_limited() && sample.blocks() < 2 * most_of_file * pilot_pages) {
 		return std::nullopt;
 	}

@@ -15,6 +15,7 @@ namespace {
 constexpr int cost_of_hit = 1;
 constexpr int cost_of_miss = 2;
 constexpr int cost_limit = 200; // as VACUUM's
+constexpr int cold_for = 256;
 
 // The latch may be set for another reason, and then it is waited for again.
 void rest(PageReader &reader) {
@@ -60,7 +61,9 @@ Page read_page(PageReader &reader, BlockNumber block) {
 	rest(reader);
 	const int64 misses = pgBufferUsage.shared_blks_read;
 	reader.pinned = ReadBufferExtended(reader.relation, MAIN_FORKNUM, block, RBM_NORMAL, reader.ring);
-	reader.cost += pgBufferUsage.shared_blks_read > misses ? cost_of_miss : cost_of_hit;
+	const bool missed = pgBufferUsage.shared_blks_read > misses;
+	reader.cost += missed ? cost_of_miss : cost_of_hit;
+	reader.cold = missed ? cold_for : Max(reader.cold - 1, 0);
 	LockBuffer(reader.pinned, BUFFER_LOCK_SHARE);
 	memcpy(reader.copy, BufferGetPage(reader.pinned), BLCKSZ);
 	LockBuffer(reader.pinned, BUFFER_LOCK_UNLOCK);
@@ -69,7 +72,7 @@ Page read_page(PageReader &reader, BlockNumber block) {
 }
 
 Page read_next_page(PageReader &reader, BlockNumber block) {
-	const auto ahead = static_cast<BlockNumber>(prefetch_distance(reader));
+	const auto ahead = reader.cold > 0 ? static_cast<BlockNumber>(prefetch_distance(reader)) : 0;
 	for (reader.prefetched = Max(reader.prefetched, block + 1);
 	     reader.prefetched < reader.blocks && reader.prefetched <= block + ahead; ++reader.prefetched) {
 		prefetch_page(reader, reader.prefetched);

@@ -36,6 +36,26 @@ TEST(HeapPacking, AtMostSoManyTuplesAPage) {
 	EXPECT_EQ(heap_pages(292, 0, 100), 2u);
 }
 
+TEST(HeapPacking, PartsAddUpToTheWhole) {
+	for (const int fillfactor : {50, 90, 100}) {
+		HeapPacking whole(fillfactor);
+		double sum = 0;
+		for (std::uint32_t part = 0; part < 100; ++part) {
+			HeapPacking packing(fillfactor);
+			EXPECT_EQ(packing.pages_filled(), 0);
+			for (std::uint32_t i = 0; i < 10'000 + part; ++i) {
+				const std::uint32_t length = header + i * 7919 % 700;
+				whole.add(length);
+				packing.add(length);
+			}
+			EXPECT_LE(packing.pages_filled(), static_cast<double>(packing.pages()));
+			EXPECT_GT(packing.pages_filled(), static_cast<double>(packing.pages()) - 1);
+			sum += packing.pages_filled();
+		}
+		EXPECT_NEAR(sum, static_cast<double>(whole.pages()), static_cast<double>(whole.pages()) * 0.0002);
+	}
+}
+
 // rows of an 8-byte key, so many of each.
 std::uint64_t btree_pages(std::uint64_t rows, std::uint64_t each, int fillfactor, bool deduplicates) {
 	BtreePacking packing(fillfactor, deduplicates);
