@@ -17,11 +17,11 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
-#include <random>
 #include <vector>
 
 extern "C" {
 #include "access/visibilitymap.h"
+#include "common/pg_prng.h"
 #include "storage/procarray.h"
 }
 
@@ -63,7 +63,7 @@ struct Drawn {
 // Server code from here, up to the class.
 
 /// Chooses one of the rows that the visibility map does not vouch for, each with the same chance.
-void choose_probe(Relation heap, Buffer &map, Drawn &drawn, std::mt19937_64 &random) {
+void choose_probe(Relation heap, Buffer &map, Drawn &drawn, pg_prng_state &random) {
 	Probe &probe = drawn.probe;
 	probe.block = InvalidBlockNumber;
 	probe.count = 0;
@@ -78,7 +78,7 @@ void choose_probe(Relation heap, Buffer &map, Drawn &drawn, std::mt19937_64 &ran
 		const BlockNumber block = ItemPointerGetBlockNumberNoCheck(&row);
 		if ((visibilitymap_get_status(heap, block, &map) & VISIBILITYMAP_ALL_VISIBLE) == 0) {
 			++unknown;
-			probe.block = random() % unknown == 0 ? block : probe.block;
+			probe.block = pg_prng_uint64_range(&random, 1, unknown) == 1 ? block : probe.block;
 		}
 	});
 	if (unknown == 0) {
@@ -141,13 +141,15 @@ std::int64_t count_unknown(Relation heap) {
 class BtreeSample {
 public:
 	BtreeSample(Relation index, Relation heap, const Effort &effort)
-		: effort_(effort), budget_(effort.max_pages.value_or(most_pages)), random_(effort.seed),
+		: effort_(effort), budget_(effort.max_pages.value_or(most_pages)),
 		  reader_(call(begin_reading, index, effort.cost_delay_ms)),
 		  heap_(call(begin_reading, heap, effort.cost_delay_ms)),
 		  fates_(call(GetOldestNonRemovableTransactionId, heap)),
 		  shape_(call([&] { return begin_btree(index, heap, reader_); })),
 		  packing_(BTGetFillFactor(index), shape_.deduplicates), is_drawn_(reader_.blocks),
-		  others_(static_cast<std::int64_t>(reader_.blocks) - 1), unknown_(call(count_unknown, heap)) {}
+		  others_(static_cast<std::int64_t>(reader_.blocks) - 1), unknown_(call(count_unknown, heap)) {
+		call([&] { pg_prng_seed(&random_, effort.seed); });
+	}
 
 	/// Draws until it is enough.  False if all is to be read instead.
 	bool draw(bool may_decline) {
@@ -227,7 +229,7 @@ private:
 		for (Drawn &drawn : batch_) {
 			drawn.block = draw_block();
 		}
-		std::sort(batch_.begin(), batch_.end(), [](const Drawn &a, const Drawn &b) { return a.block < b.block; });
+		std::ranges::sort(batch_, {}, &Drawn::block);
 		for (const Drawn &drawn : batch_) {
 			call(prefetch_page, reader_, drawn.block);
 		}
@@ -249,7 +251,7 @@ private:
 	BlockNumber draw_block() {
 		while (true) {
 			const auto block =
-				static_cast<BlockNumber>(std::uniform_int_distribution<std::int64_t>(1, others_)(random_));
+				static_cast<BlockNumber>(call([&] { return pg_prng_uint64_range(&random_, 1, others_); }));
 			if (!is_drawn_[block]) {
 				is_drawn_[block] = true;
 				return block;
@@ -269,8 +271,7 @@ private:
 		if (static_cast<std::int64_t>(asked.size()) > pages_left()) {
 			return false;
 		}
-		std::sort(asked.begin(), asked.end(),
-		          [](const Drawn *a, const Drawn *b) { return a->probe.block < b->probe.block; });
+		std::ranges::sort(asked, {}, [](const Drawn *drawn) { return drawn->probe.block; });
 		for (const Drawn *const drawn : asked) {
 			if (drawn->probe.block < heap_.blocks) {
 				call(prefetch_page, heap_, drawn->probe.block);
@@ -329,7 +330,7 @@ private:
 	const Effort &effort_;
 	const std::chrono::steady_clock::time_point begin_ = std::chrono::steady_clock::now();
 	const std::int64_t budget_;
-	std::mt19937_64 random_;
+	pg_prng_state random_{};
 	PageReader reader_;
 	PageReader heap_;
 	Buffer map_ = InvalidBuffer;
