@@ -21,6 +21,7 @@
 
 extern "C" {
 #include "access/visibilitymap.h"
+#include "catalog/pg_index.h"
 #include "common/pg_prng.h"
 #include "storage/procarray.h"
 }
@@ -35,8 +36,8 @@ constexpr std::int64_t most_pages = 2500;  // if nothing else is said
 constexpr std::int64_t cheap_pages = 1000; // which are better read all
 constexpr std::size_t batch_pages = 32;
 constexpr std::size_t pilot_pages = 64;
-constexpr double half_width = 0.02;  // of the file
-constexpr double most_yield = 32768; // bytes that a leaf can become: one that is full of lists, without lists
+constexpr double half_width = 0.02;      // of the file
+constexpr std::size_t least_pages = 150; // which are all alike: of the others there are three in these, at most
 
 /// Where rows of a leaf are that nothing is known of: one page of the heap, drawn at random.
 struct Probe {
@@ -154,18 +155,18 @@ public:
 	/// Draws until it is enough.  False if all is to be read instead.
 	bool draw(bool may_decline) {
 		std::int64_t wanted = effort_.max_pages ? others_ : std::min<std::int64_t>(others_, pilot_pages);
-		while (drawn() < wanted && !is_over()) {
+		while (true) {
 			if (may_decline && is_better_read_all(wanted)) {
 				return false;
 			}
-			if (!draw_batch(std::min<std::int64_t>(wanted - drawn(), batch_pages))) {
-				break;
+			const std::int64_t next = std::min<std::int64_t>(wanted - drawn(), batch_pages);
+			if (next <= 0 || is_over() || !draw_batch(next)) {
+				return true;
 			}
 			if (drawn() == wanted) {
 				wanted = std::max(wanted, pages_wanted());
 			}
 		}
-		return true;
 	}
 
 	Measurement measure() {
@@ -219,7 +220,8 @@ private:
 		}
 		const double pages = static_cast<double>(reader_.blocks) * half_width;
 		const double bytes = packing_.leaves() > 0 ? pages * total_yield_ / packing_.leaves() : pages;
-		return std::min<std::int64_t>(others_, static_cast<std::int64_t>(pages_for(bytes, {stratum()})));
+		const auto pages_for_doubt = static_cast<std::int64_t>(pages_for(bytes, {stratum()}));
+		return std::min<std::int64_t>(others_, std::max<std::int64_t>(least_pages, pages_for_doubt));
 	}
 
 	/// False, and as if it had not been tried, if there are not enough pages left.
@@ -297,8 +299,15 @@ private:
 		total_yield_ = bytes;
 	}
 
+	// A leaf that is full of lists becomes several, if a rebuild makes none.
 	Stratum stratum() const {
-		return {.pages = static_cast<std::uint64_t>(others_), .values = yields_, .least = 0, .most = most_yield};
+		const bool has_lists = shape_.is_deduplicated && !shape_.index->rd_index->indisunique;
+		constexpr double most_rows = BLCKSZ / sizeof(ItemPointerData);
+		constexpr double least_entry = 20;
+		return {.pages = static_cast<std::uint64_t>(others_),
+		        .values = yields_,
+		        .least = 0,
+		        .most = has_lists && !shape_.deduplicates ? most_rows * least_entry : BLCKSZ};
 	}
 
 	// A leaf's doubt about its rows does not become less when more of the leaves are drawn: so the leaves are taken for
