@@ -9,6 +9,7 @@
 #include "bloat/btree_page.hpp"
 #include "bloat/btree_sample.hpp"
 #include "bloat/dead_roots.hpp"
+#include "bloat/statistics_basis.hpp"
 
 #include <algorithm>
 #include <vector>
@@ -210,7 +211,7 @@ Measurement measure_btree(Relation index, Relation heap, Method method, const Ef
 		return withhold(index, method, "the access method of its table is none of the server's own");
 	}
 	if (method == Method::Statistics) {
-		return withhold(index, method, "not built yet");
+		return measure_btree_by_statistics(index, heap);
 	}
 	if (method == Method::Sample) {
 		if (auto sampled = sample_btree(index, heap, effort, true)) {
