@@ -3,13 +3,13 @@
 // Exactly: the leaves are read in the order of their keys, which is the order that a rebuild packs them in; and then
 // what has not been met.  No lock is held from one page to the next, so that a tree may change meanwhile.  The
 // invariant: each page of the file is counted once, and no entry twice that was split off to another page.
-#include "bloat/statistics_basis.hpp"
 #include "bloat/subject.hpp"
 
 #include "bloat/btree_packing.hpp"
 #include "bloat/btree_page.hpp"
 #include "bloat/btree_sample.hpp"
 #include "bloat/dead_roots.hpp"
+#include "bloat/statistics_basis.hpp"
 
 #include <algorithm>
 #include <vector>
@@ -46,7 +46,7 @@ private:
 /// A tree that is read as a whole.
 class ExactBtree {
 public:
-	ExactBtree(Relation index, Relation heap, const DeadRoots &dead, int cost_delay_ms)
+	ExactBtree(Relation index, Relation heap, DeadRoots &dead, int cost_delay_ms)
 		: dead_(dead), reader_(call(begin_reading, index, cost_delay_ms)),
 		  shape_(call([&] { return begin_btree(index, heap, reader_); })), ahead_(call(prefetch_distance, reader_)),
 		  seen_(reader_.blocks), packing_(BTGetFillFactor(index), shape_.deduplicates) {}
@@ -82,7 +82,7 @@ private:
 		const RowJudge judge{
 			.fate = [](void *self,
 		               const ItemPointerData &row) { return static_cast<const DeadRoots *>(self)->of(row); },
-			.self = const_cast<DeadRoots *>(&dead_)};
+			.self = &dead_};
 		call([&] { look_at_page(shape_, read_page(reader_, block), block, judge, page_); });
 		seen_.add(block);
 		// What the file has grown by meanwhile is not part of what is accounted for.
@@ -176,7 +176,7 @@ private:
 		}
 	}
 
-	const DeadRoots &dead_;
+	DeadRoots &dead_;
 	PageReader reader_;
 	BtreeShape shape_;
 	int ahead_;
@@ -219,7 +219,7 @@ Measurement measure_btree(Relation index, Relation heap, Method method, const Ef
 		}
 	}
 	// First: what is dead now stays so, while new rows get entries.
-	const DeadRoots dead(heap, effort.cost_delay_ms);
+	DeadRoots dead(heap, effort.cost_delay_ms);
 	if (dead.is_complete()) {
 		return ExactBtree(index, heap, dead, effort.cost_delay_ms).measure();
 	}
