@@ -28,16 +28,16 @@ struct BrinPage {
 // Server code ---------------------------------------------------------------------------------------------------------
 
 void look_at_summaries(BrinPage &found, Page page) {
-	std::int64_t live = 0;
+	Entries entries;
 	for (OffsetNumber i = FirstOffsetNumber; i <= PageGetMaxOffsetNumber(page); ++i) {
 		if (entry_of(page, i, SizeOfBrinTuple) == nullptr || found.summaries == MaxIndexTuplesPerPage) {
 			continue;
 		}
 		const std::uint32_t length = ItemIdGetLength(PageGetItemId(page, i));
-		live += length;
+		entries.add(Fate::Kept, length);
 		found.lengths[found.summaries++] = length;
 	}
-	found.account = account_of_page(page, live, 0, 0);
+	found.account = account_of_page(page, entries, 0);
 }
 
 void look_at_map(BrinPage &found, Page page) {
@@ -70,6 +70,8 @@ BrinPage look_at(Page page, BlockNumber block) {
 struct Sums {
 	BrinPacking packing;
 	double lengths = 0;
+	std::uint32_t shortest = UINT32_MAX;
+	std::uint32_t longest = 0;
 	std::uint64_t mapped = 0;
 	std::uint32_t pages_per_range = 0;
 
@@ -79,30 +81,38 @@ struct Sums {
 		for (std::uint32_t i = 0; i < found.summaries; ++i) {
 			packing.add(found.lengths[i]);
 			lengths += found.lengths[i];
+			shortest = std::min(shortest, found.lengths[i]);
+			longest = std::max(longest, found.lengths[i]);
 		}
 	}
 };
 
-// Ranges that have no summary yet get one as long as the others on the average.
-Prediction predict(Sums &sums, std::uint64_t ranges) {
-	const auto known = static_cast<double>(sums.packing.summaries());
-	const auto usual = static_cast<std::uint32_t>(known > 0 ? std::ceil(sums.lengths / known) : 0);
-	while (sums.packing.summaries() < ranges) {
+std::int64_t bytes_of(BrinPacking packing, std::uint64_t ranges, std::uint32_t length) {
+	while (packing.summaries() < ranges) {
 		check_for_interrupts();
-		sums.packing.add(usual);
+		packing.add(length);
 	}
-	const auto bytes = static_cast<std::int64_t>(sums.packing.pages()) * BLCKSZ;
-	return {bytes, bytes, bytes};
+	return static_cast<std::int64_t>(packing.pages()) * BLCKSZ;
+}
+
+// Ranges that have no summary yet get one as long as the others on the average.  A summary grows with what has been in
+// its range, and is as short as it can be after a rebuild; but all are between the shortest and the longest.
+Prediction predict(const Sums &sums, std::uint64_t ranges) {
+	const auto known = static_cast<double>(sums.packing.summaries());
+	const auto usual = static_cast<std::uint32_t>(std::ceil(sums.lengths / known));
+	const std::int64_t bytes = bytes_of(sums.packing, ranges, usual);
+	return {bytes, std::min(bytes, bytes_of({}, ranges, sums.shortest)),
+	        std::max(bytes, bytes_of({}, ranges, sums.longest))};
 }
 
 } // namespace
 
 // It is small whatever it is of: a sample is all of it.
 Measurement measure_brin(Relation relation, Relation heap, Method method, const Effort &effort) {
-	if (method == Method::Statistics) {
-		return not_estimated(relation, "brin");
+	if (auto nothing = withheld(relation, heap, method)) {
+		return *std::move(nothing);
 	}
-	IndexPages pages(relation, Method::Exact, effort);
+	IndexPages pages(relation, nullptr, Method::Exact, effort);
 	Sums sums;
 	pages.each([&](Page page, BlockNumber block) { return look_at(page, block); },
 	           [&](const BrinPage &found, std::uint32_t) { sums.add(found); });

@@ -15,9 +15,6 @@ constexpr double batches_error = 0.15; // of several: where one ends is known ro
 constexpr double sample_error = 0.05;  // besides what the sample's own doubt is
 constexpr double page_error = 2;
 
-// A key that has waited may be one of those that are not remembered.
-constexpr double pending_known = 0.5;
-
 bool before(const GinKey &a, const GinKey &b) {
 	return a.hash != b.hash ? a.hash < b.hash : a.rows.first < b.rows.first;
 }
@@ -118,15 +115,18 @@ PostingRun GinContents::rows_of_tree(std::uint32_t root) const {
 	return rows;
 }
 
-// Those that are there already get more rows; the others come at the end, as it does not matter where.
-void GinContents::merge_pending(std::vector<GinKey> &keys) {
+// Those that are there already get more rows; the others come at the end, as it does not matter where.  Returns how many
+// rows came to such that had some.
+std::size_t GinContents::merge_pending(std::vector<GinKey> &keys) {
 	std::sort(pending_.begin(), pending_.end(), before);
 	std::vector<bool> is_known(pending_.size());
+	std::size_t known = 0;
 	for (GinKey &key : keys) {
 		auto waiting = std::lower_bound(pending_.begin(), pending_.end(), key.hash, has_smaller_hash);
 		for (; waiting != pending_.end() && waiting->hash == key.hash; ++waiting) {
 			key.rows.add(waiting->rows);
 			is_known[static_cast<std::size_t>(waiting - pending_.begin())] = true;
+			++known;
 		}
 	}
 	for (std::size_t i = 0; i < pending_.size(); ++i) {
@@ -139,46 +139,61 @@ void GinContents::merge_pending(std::vector<GinKey> &keys) {
 			keys.push_back(pending_[i]);
 		}
 	}
+	return known;
 }
 
-GinSize GinContents::rebuilt(const GinBuild &build, double times_keys, double times_lists) {
-	const double times = times_keys * static_cast<double>(stride_);
-	const bool is_whole = times_keys == 1 && times_lists == 1;
+double GinContents::bytes_of_pending() const {
+	double bytes = 0;
+	for (const GinKey &key : pending_) {
+		bytes += tuple_size(key.size, key.rows) + page::line_pointer;
+	}
+	return bytes;
+}
+
+// Of a sample, where it is not known which list is whose: as of one list, and a page that is half full for each.
+double GinContents::pages_of_lists(std::uint64_t &trees) const {
+	PostingRun all;
+	for (const ListPage &list : lists_) {
+		all.items += list.rows.items;
+		all.bytes += list.rows.bytes;
+	}
+	trees = static_cast<std::uint64_t>(
+		std::count_if(keys_.begin(), keys_.end(), [](const GinKey &key) { return key.tree != 0; }));
+	return all.items == 0 ? 0 : static_cast<double>(posting_tree_pages(all));
+}
+
+GinSize GinContents::rebuilt(const GinBuild &build, const Times &times_keys, const Times &times_lists) {
+	const bool is_whole = times_lists.value == 1 && times_keys.value == 1;
+	const double stride = stride_;
 	std::vector<GinKey> keys = in_order();
-	PostingRun all_lists; // of a sample, of which it is not known which tree they belong to
-	std::uint64_t trees = 0;
-	for (GinKey &key : keys) {
-		trees += key.tree != 0 ? 1 : 0;
-		if (key.tree != 0 && is_whole) {
-			key.rows = rows_of_tree(key.tree);
+	double merged = 0;  // bytes that rows between others may save
+	double waiting = 0; // pages of keys of which it is not known whether they are new
+	if (is_whole) {
+		for (GinKey &key : keys) {
+			if (key.tree != 0) {
+				key.rows = rows_of_tree(key.tree);
+			}
 		}
 	}
-	double waiting = 0; // bytes of keys in the pending list, if it cannot be known whether they are new
-	if (times == 1) {
-		merge_pending(keys);
+	if (is_whole && stride_ == 1) {
+		merged = static_cast<double>(merge_pending(keys)) / 2;
 	} else {
-		for (const GinKey &key : pending_) {
-			waiting += tuple_size(key.size, key.rows) + page::line_pointer;
-		}
+		waiting = bytes_of_pending() / KeyTree::room;
 	}
+	const KeySizes sizes = pack_keys(keys, build, times_keys.value * stride);
+	double lists = sizes.tree_pages * stride;
+	double last_pages = 0;
 	if (!is_whole) {
-		for (const ListPage &list : lists_) {
-			all_lists.items += list.rows.items;
-			all_lists.bytes += list.rows.bytes;
-		}
+		std::uint64_t trees = 0;
+		lists = pages_of_lists(trees);
+		last_pages = static_cast<double>(trees) * times_keys.value * stride / 2;
 	}
-	const KeySizes sizes = pack_keys(keys, build, times);
-	double list_pages = is_whole ? sizes.tree_pages * static_cast<double>(stride_)
-	                             : static_cast<double>(posting_tree_pages(all_lists)) * times_lists;
-	if (!is_whole) {
-		list_pages += static_cast<double>(trees) * times / 2; // the last page of each is half full
-	}
-	const double known = waiting / KeyTree::room;
-	const double middle = sizes.pages * times + known * (1 + pending_known) + list_pages + 1;
-	const double error = (sizes.batches > 1 ? batches_error : model_error) + (times == 1 ? 0 : sample_error);
-	const double low = sizes.low * times + list_pages + 1;
-	const double high = sizes.high * times + 2 * known + list_pages + 1;
-	return {middle, std::max(2.0, low * (1 - error) - page_error), high * (1 + error) + page_error};
+	const double error = (sizes.batches > 1 ? batches_error : model_error) + (is_whole && stride_ == 1 ? 0 : sample_error);
+	const double middle = sizes.pages * stride * times_keys.value + lists * times_lists.value + last_pages + waiting;
+	const double low = sizes.low * stride * times_keys.low + lists * times_lists.low - merged / KeyTree::room;
+	const double high = sizes.high * stride * times_keys.high + times_keys.unseen + lists * times_lists.high +
+	                    times_lists.unseen + 2 * (last_pages + waiting);
+	return {1 + middle, std::max(2.0, low * (1 - error) - page_error), 1 + high * (1 + error) + page_error};
 }
 
 } // namespace warden::bloat

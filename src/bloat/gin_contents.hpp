@@ -29,6 +29,16 @@ struct GinSize {
 	double high;
 };
 
+/// Pages there are for each one that was read; and pages that there may be though none was.
+struct Times {
+	double value;
+	double low;
+	double high;
+	double unseen;
+};
+
+inline constexpr Times once{1, 1, 1, 0};
+
 /// How a rebuild would go about it.
 struct GinBuild {
 	std::uint64_t memory; ///< of a batch
@@ -45,8 +55,8 @@ public:
 	/// A page of a tree of a list; child is the first page below, or 0.
 	void add_list(std::uint32_t block, std::uint32_t next, std::uint32_t child, const PostingRun &rows);
 
-	/// The size, if there are so many times as many pages of keys, and of lists.
-	GinSize rebuilt(const GinBuild &build, double times_keys, double times_lists);
+	/// Consumes what was added.
+	GinSize rebuilt(const GinBuild &build, const Times &times_keys, const Times &times_lists);
 
 	/// As many keys as are remembered.
 	static constexpr std::size_t most_keys = 1'000'000;
@@ -70,7 +80,9 @@ private:
 	std::vector<GinKey> in_order() const;
 	const ListPage *find_list(std::uint32_t block) const;
 	PostingRun rows_of_tree(std::uint32_t root) const;
-	void merge_pending(std::vector<GinKey> &keys);
+	std::size_t merge_pending(std::vector<GinKey> &keys);
+	double bytes_of_pending() const;
+	double pages_of_lists(std::uint64_t &trees) const;
 
 	std::uint32_t stride_ = 1; ///< of so many pages of keys one is remembered
 	std::uint64_t key_pages_ = 0;

@@ -63,27 +63,49 @@ GinBuild build_of(Relation relation, Relation table) {
 	        .pause = check_for_interrupts};
 }
 
-std::uint64_t place_of(const ItemPointerData &place) {
-	return bloat::place_of(ItemPointerGetBlockNumberNoCheck(&place), ItemPointerGetOffsetNumberNoCheck(&place));
-}
+/// Rows of one list or several, without those that are dead.
+struct Reading {
+	const IndexPages &pages;
+	PostingRun rows;
+	std::int64_t dead;
 
-void read_places(PostingRun &rows, const char *from, const char *end, std::size_t count) {
+	void add(const ItemPointerData &row) {
+		const BlockNumber block = ItemPointerGetBlockNumberNoCheck(&row);
+		const OffsetNumber line = ItemPointerGetOffsetNumberNoCheck(&row);
+		if (pages.fate_of(row) == Fate::Dead) {
+			++dead;
+		} else {
+			rows.add(place_of(block, line));
+		}
+	}
+
+	/// What of so many bytes is of rows that are dead.
+	std::int64_t dead_of(std::int64_t bytes) const {
+		return dead == 0 ? 0 : bytes * dead / (dead + static_cast<std::int64_t>(rows.items));
+	}
+};
+
+void read_places(Reading &reading, const char *from, const char *end, std::size_t count) {
 	for (std::size_t i = 0; i < count && from + sizeof(ItemPointerData) <= end; ++i, from += sizeof(ItemPointerData)) {
-		ItemPointerData place;
-		memcpy(&place, from, sizeof place);
-		rows.add(place_of(place));
+		ItemPointerData row;
+		memcpy(&row, from, sizeof row);
+		reading.add(row);
 	}
 }
 
-void read_segments(PostingRun &rows, const char *from, const char *end) {
+void read_segments(Reading &reading, const char *from, const char *end) {
 	while (from + offsetof(GinPostingList, bytes) <= end) {
 		GinPostingList segment;
 		memcpy(&segment, from, offsetof(GinPostingList, bytes));
 		const char *const bytes = from + offsetof(GinPostingList, bytes);
 		const auto length = Min(static_cast<std::size_t>(segment.nbytes), static_cast<std::size_t>(end - bytes));
-		PostingRun run;
-		read_posting_list(run, place_of(segment.first), reinterpret_cast<const unsigned char *>(bytes), length);
-		rows.add(run);
+		const std::uint64_t first = place_of(ItemPointerGetBlockNumberNoCheck(&segment.first),
+		                                     ItemPointerGetOffsetNumberNoCheck(&segment.first));
+		each_place(first, reinterpret_cast<const unsigned char *>(bytes), length, [&](std::uint64_t place) {
+			ItemPointerData row;
+			ItemPointerSet(&row, static_cast<BlockNumber>(place >> 11U), static_cast<OffsetNumber>(place & 0x7ffU));
+			reading.add(row);
+		});
 		from = bytes + SHORTALIGN(segment.nbytes);
 	}
 }
@@ -99,57 +121,77 @@ std::uint64_t hash_of_key(const char *entry, std::uint32_t size) {
 	                    : 0;
 }
 
-GinKey read_key(const char *entry, std::size_t length, bool is_pending) {
+GinKey read_key(const char *entry, std::size_t length, bool is_pending, Reading &reading) {
 	IndexTupleData header;
 	memcpy(&header, entry, sizeof header);
 	const IndexTuple tuple = &header;
 	GinKey key{};
 	key.size = static_cast<std::uint32_t>(length);
 	if (is_pending) {
-		key.rows.add(place_of(tuple->t_tid));
+		reading.add(tuple->t_tid);
 	} else if (GinIsPostingTree(tuple)) {
 		key.tree = GinGetPostingTree(tuple);
 	} else {
 		key.size = Min(key.size, GinGetPostingOffset(tuple));
 		const char *const list = entry + key.size;
 		if (GinItupIsCompressed(tuple) && GinGetNPosting(tuple) > 0) {
-			read_segments(key.rows, list, entry + length);
+			read_segments(reading, list, entry + length);
 		} else {
-			read_places(key.rows, list, entry + length, GinGetNPosting(tuple));
+			read_places(reading, list, entry + length, GinGetNPosting(tuple));
 		}
 	}
+	key.rows = reading.rows;
 	key.hash = hash_of_key(entry, key.size);
 	return key;
 }
 
-void look_at_keys(GinPage &found, Page page, GinKey *keys) {
-	std::int64_t live = 0;
+void look_at_keys(GinPage &found, Page page, GinKey *keys, const IndexPages &pages) {
+	Entries entries;
 	for (OffsetNumber i = FirstOffsetNumber; i <= PageGetMaxOffsetNumber(page) && found.keys < most_keys; ++i) {
 		const char *const entry = entry_of(page, i, sizeof(IndexTupleData));
 		if (entry == nullptr) {
 			continue;
 		}
-		const std::size_t length = ItemIdGetLength(PageGetItemId(page, i));
-		const GinKey key = read_key(entry, length, found.kind == Kind::Pending);
-		live += key.tree != 0 || key.rows.items > 0 ? static_cast<std::int64_t>(length) : 0;
-		keys[found.keys++] = key;
+		const std::int64_t length = ItemIdGetLength(PageGetItemId(page, i));
+		const bool is_pending = found.kind == Kind::Pending;
+		Reading reading{.pages = pages, .rows = {}, .dead = 0};
+		const GinKey key = read_key(entry, static_cast<std::size_t>(length), is_pending, reading);
+		const bool is_kept = key.tree != 0 || key.rows.items > 0;
+		const std::int64_t dead = reading.dead_of(is_pending ? length : length - key.size);
+		entries.dead += dead;
+		entries.live += is_kept ? length - dead : 0;
+		if (is_kept) {
+			keys[found.keys++] = key;
+		}
 	}
-	found.account = account_of_page(page, live, 0, 0);
+	found.account = account_of_page(page, entries, 0);
 }
 
-void look_at_list(GinPage &found, Page page) {
+void look_at_list(GinPage &found, Page page, const IndexPages &pages) {
+	Reading reading{.pages = pages, .rows = {}, .dead = 0};
 	const char *const from = GinDataPageGetData(page);
-	const char *const end = page + reinterpret_cast<PageHeader>(page)->pd_lower;
+	Entries entries;
 	if (GinPageIsCompressed(page)) {
-		read_segments(found.rows, from, end);
-		found.account = account_of_page(page, end > from ? end - from : 0, 0, 0);
-		return;
+		const char *const end = page + reinterpret_cast<PageHeader>(page)->pd_lower;
+		read_segments(reading, from, end);
+		entries.live = end > from ? end - from : 0;
+		entries.dead = reading.dead_of(entries.live);
+		entries.live -= entries.dead;
+		found.account = account_of_page(page, entries, 0);
+	} else {
+		// As before PostgreSQL 9.4: the page does not say where its list ends.
+		const auto room = static_cast<std::int64_t>(GinDataPageMaxDataSize);
+		const std::size_t count =
+			Min(static_cast<std::size_t>(GinPageGetOpaque(page)->maxoff), GinDataPageMaxDataSize / sizeof(ItemPointerData));
+		read_places(reading, from, page + BLCKSZ, count);
+		const auto size = static_cast<std::int64_t>(count * sizeof(ItemPointerData));
+		entries.dead = reading.dead_of(size);
+		found.account = {.live = size - entries.dead,
+		                 .overhead = BLCKSZ - room,
+		                 .vacuum_frees = entries.dead,
+		                 .free = room - size};
 	}
-	// As before PostgreSQL 9.4: the page does not say where its list ends.
-	const std::int64_t size = Min(GinPageGetOpaque(page)->maxoff * sizeof(ItemPointerData), GinDataPageMaxDataSize);
-	read_places(found.rows, from, page + BLCKSZ, static_cast<std::size_t>(size) / sizeof(ItemPointerData));
-	const auto room = static_cast<std::int64_t>(GinDataPageMaxDataSize);
-	found.account = {.live = size, .overhead = BLCKSZ - room, .free = room - size};
+	found.rows = reading.rows;
 }
 
 Kind kind_of(Page page) {
@@ -166,7 +208,7 @@ Kind kind_of(Page page) {
 	return (flags & GIN_LEAF) != 0 ? Kind::Keys : Kind::Other;
 }
 
-GinPage look_at(Page page, GinKey *keys) {
+GinPage look_at(Page page, GinKey *keys, const IndexPages &pages) {
 	GinPage found{};
 	found.account = overhead_page;
 	if (PageIsNew(page)) {
@@ -185,10 +227,10 @@ GinPage look_at(Page page, GinKey *keys) {
 		break;
 	case Kind::Keys:
 	case Kind::Pending:
-		look_at_keys(found, page, keys);
+		look_at_keys(found, page, keys, pages);
 		break;
 	case Kind::List:
-		look_at_list(found, page);
+		look_at_list(found, page, pages);
 		break;
 	case Kind::InnerList:
 		found.child = PostingItemGetBlockNumber(GinDataPageGetPostingItem(page, FirstOffsetNumber));
@@ -201,8 +243,8 @@ GinPage look_at(Page page, GinKey *keys) {
 
 // C++ -----------------------------------------------------------------------------------------------------------------
 
-/// Of a sample: pages of keys and of lists, and whether each page is one.
-struct Counts {
+/// Of each page but the first: bytes of keys, or of lists.
+struct Values {
 	std::vector<double> keys;
 	std::vector<double> lists;
 	std::int64_t deleted = 0;
@@ -210,8 +252,9 @@ struct Counts {
 	void add(const GinPage &found, std::uint32_t block) {
 		deleted += found.kind == Kind::Deleted ? 1 : 0;
 		if (block != GIN_METAPAGE_BLKNO) {
-			keys.push_back(found.kind == Kind::Keys ? 1 : 0);
-			lists.push_back(found.kind == Kind::List ? 1 : 0);
+			const auto live = static_cast<double>(found.account.live);
+			keys.push_back(found.kind == Kind::Keys ? live : 0);
+			lists.push_back(found.kind == Kind::List ? live : 0);
 		}
 	}
 };
@@ -239,46 +282,45 @@ Prediction in_bytes(const GinSize &size) {
 	return {bytes(size.pages), bytes(std::floor(size.low)), bytes(size.high)};
 }
 
-// How much the doubt of a sample adds: in so many of its pages there are keys, or lists.
-double doubt(const Estimate &estimate, double of) {
-	return estimate.value > 0 ? of / estimate.value : 1;
+Times times_of(const IndexPages &pages, const std::vector<double> &values) {
+	const Estimate all = pages.sum(values, BLCKSZ);
+	double read = 0;
+	for (const double value : values) {
+		read += value;
+	}
+	if (read == 0) {
+		return {.value = 0, .low = 0, .high = 0, .unseen = all.high / BLCKSZ};
+	}
+	return {.value = all.value / read, .low = all.low / read, .high = all.high / read, .unseen = 0};
 }
 
-Prediction predict(const IndexPages &pages, GinContents &contents, const GinBuild &build, const Counts &counts) {
-	if (pages.is_whole()) {
-		return in_bytes(contents.rebuilt(build, 1, 1));
-	}
-	const Estimate keys = pages.sum(counts.keys, 1);
-	const Estimate lists = pages.sum(counts.lists, 1);
-	const double times = (pages.pages() - 1) / static_cast<double>(counts.keys.size());
-	GinSize size = contents.rebuilt(build, times, times);
-	size.low *= std::min(doubt(keys, keys.low), doubt(lists, lists.low));
-	size.high *= std::max(doubt(keys, keys.high), doubt(lists, lists.high));
-	return in_bytes(size);
+GinSize predict(const IndexPages &pages, GinContents &contents, const GinBuild &build, const Values &values) {
+	return pages.is_whole() ? contents.rebuilt(build, once, once)
+	                        : contents.rebuilt(build, times_of(pages, values.keys), times_of(pages, values.lists));
 }
 
 } // namespace
 
 Measurement measure_gin(Relation relation, Relation heap, Method method, const Effort &effort) {
-	if (method == Method::Statistics) {
-		return not_estimated(relation, "gin");
+	if (auto nothing = withheld(relation, heap, method)) {
+		return *std::move(nothing);
 	}
 	const Pending pending = call([&] { return pending_of(relation); });
 	const GinBuild build = call([&] { return build_of(relation, heap); });
-	IndexPages pages(relation, method, effort);
+	IndexPages pages(relation, heap, method, effort);
 	GinContents contents;
-	Counts counts;
+	Values values;
 	std::vector<GinKey> buffer(most_keys);
 	GinKey *const keys = buffer.data();
-	pages.each([&](Page page, BlockNumber) { return look_at(page, keys); },
+	pages.each([&](Page page, BlockNumber) { return look_at(page, keys, pages); },
 	           [&](const GinPage &found, std::uint32_t block) {
-				   counts.add(found, block);
+				   values.add(found, block);
 				   keep(contents, found, block, keys);
 			   });
 	Measurement measurement = pages.measurement();
-	measurement.deleted_pages = pages.scale(counts.deleted);
+	measurement.deleted_pages = pages.scale(values.deleted);
 	measurement.pending_pages = pending.pages;
-	measurement.rewritten = predict(pages, contents, build, counts);
+	measurement.rewritten = in_bytes(predict(pages, contents, build, values));
 	return measurement;
 }
 

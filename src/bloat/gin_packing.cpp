@@ -25,9 +25,6 @@ std::uint32_t length_of(std::uint64_t distance) {
 	return length;
 }
 
-// What is read of a list is the page's word: it may be any bytes.
-constexpr std::uint32_t most_bits = 49;
-
 /// How lists are cut: each segment has a header, and its first row needs no distance.
 struct Cut {
 	double distances; ///< bytes of distances that a segment takes along
@@ -68,23 +65,6 @@ void PostingRun::add(const PostingRun &next) {
 	items += next.items - 1;
 	bytes += next.bytes;
 	last = next.last;
-}
-
-void read_posting_list(PostingRun &run, std::uint64_t first, const unsigned char *bytes, std::size_t size) {
-	run.add(first);
-	std::uint64_t place = first;
-	std::uint64_t distance = 0;
-	std::uint32_t shift = 0;
-	for (std::size_t i = 0; i < size; ++i) {
-		distance |= static_cast<std::uint64_t>(bytes[i] & 0x7fU) << shift;
-		shift = std::min(shift + 7, most_bits);
-		if ((bytes[i] & 0x80U) == 0) {
-			place += distance;
-			run.add(place);
-			distance = 0;
-			shift = 0;
-		}
-	}
 }
 
 std::uint32_t tuple_size(std::uint32_t key_size, const PostingRun &run) {

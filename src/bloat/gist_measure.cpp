@@ -35,6 +35,8 @@ struct GistPage {
 	bool is_deleted;
 	std::int64_t needed; ///< for its entries, with their line pointers
 	int entries;
+	std::uint32_t first_row; ///< pages of the table that they are on
+	std::uint32_t last_row;
 };
 
 // Server code ---------------------------------------------------------------------------------------------------------
@@ -45,31 +47,34 @@ Plan plan_of(Relation relation) {
 	        .sorts = sorts_entries(relation)};
 }
 
-void look_at_entries(GistPage &found, Page page, const Plan &plan) {
-	std::int64_t live = 0;
-	std::int64_t dead = 0;
+void look_at_entries(GistPage &found, Page page, const Plan &plan, const IndexPages &pages) {
+	Entries entries;
 	for (OffsetNumber i = FirstOffsetNumber; i <= PageGetMaxOffsetNumber(page); ++i) {
-		if (entry_of(page, i, sizeof(IndexTupleData)) == nullptr) {
+		const char *const entry = entry_of(page, i, sizeof(IndexTupleData));
+		if (entry == nullptr) {
 			continue;
 		}
 		const ItemId item = PageGetItemId(page, i);
-		const std::int64_t length = ItemIdGetLength(item);
-		const auto pointer = static_cast<std::int64_t>(sizeof(ItemIdData));
-		if (ItemIdIsDead(item)) {
-			dead += length + pointer;
-		} else {
-			live += length;
-			found.needed += static_cast<std::int64_t>(MAXALIGN(length)) + pointer;
+		const ItemPointerData row = reinterpret_cast<const IndexTupleData *>(entry)->t_tid;
+		const bool is_dead = found.is_leaf && ItemIdIsDead(item);
+		const Fate fate = is_dead ? Fate::Dead : (found.is_leaf ? pages.fate_of(row) : Fate::Kept);
+		entries.add(fate, ItemIdGetLength(item));
+		if (fate != Fate::Dead) {
+			found.needed += static_cast<std::int64_t>(MAXALIGN(ItemIdGetLength(item)) + sizeof(ItemIdData));
 			++found.entries;
+			const BlockNumber block = ItemPointerGetBlockNumberNoCheck(&row);
+			found.first_row = Min(found.first_row, block);
+			found.last_row = Max(found.last_row, block);
 		}
 	}
 	if (found.is_leaf) {
-		found.account = account_of_page(page, live, dead, plan.sorts ? reserve(plan.fillfactor) : 0);
+		found.account = account_of_page(page, entries, plan.sorts ? reserve(plan.fillfactor) : 0);
 	}
 }
 
-GistPage look_at(Page page, const Plan &plan) {
+GistPage look_at(Page page, const Plan &plan, const IndexPages &pages) {
 	GistPage found{};
+	found.first_row = InvalidBlockNumber;
 	if (PageIsNew(page)) {
 		found.account = free_page;
 		found.is_deleted = true;
@@ -84,7 +89,7 @@ GistPage look_at(Page page, const Plan &plan) {
 		found.is_deleted = true;
 	} else {
 		found.is_leaf = GistPageIsLeaf(page);
-		look_at_entries(found, page, plan);
+		look_at_entries(found, page, plan, pages);
 	}
 	return found;
 }
@@ -97,7 +102,17 @@ struct Sums {
 	std::vector<double> leaves; ///< the same, of each of the others
 	double inner = 0;           ///< of all entries of inner pages
 	double inner_entries = 0;
+	double spread = 0; ///< of the rows of each leaf, over the table
+	double leaf_pages = 0;
+	std::uint32_t first_row = InvalidBlockNumber;
+	std::uint32_t last_row = 0;
 	std::int64_t deleted = 0;
+
+	/// Rows come in the order of the index, or nearly: those of a leaf are near to each other in the table.
+	bool is_in_order() const {
+		const double of_table = last_row > first_row ? last_row - first_row : 1;
+		return leaf_pages > 1 && spread / leaf_pages < of_table / 4;
+	}
 
 	void add(const GistPage &found, bool is_root) {
 		const auto needed = static_cast<double>(found.needed);
@@ -105,6 +120,11 @@ struct Sums {
 		if (!found.is_leaf) {
 			inner += needed;
 			inner_entries += found.entries;
+		} else if (found.entries > 0) {
+			++leaf_pages;
+			spread += found.last_row - found.first_row;
+			first_row = std::min(first_row, found.first_row);
+			last_row = std::max(last_row, found.last_row);
 		}
 		if (is_root) {
 			root = found.is_leaf ? needed : 0;
@@ -120,20 +140,21 @@ Prediction predict(const Plan &plan, const Sums &sums, const Estimate &leaves) {
 		const GistEntries all{.bytes = sums.root + entries, .inner_entry = inner_entry, .fillfactor = plan.fillfactor};
 		return static_cast<std::int64_t>(gist_pages(all, fullness)) * BLCKSZ;
 	};
-	return {bytes(leaves.value, gist_fullness::usual), bytes(leaves.low, gist_fullness::most),
+	const double usual = !plan.sorts && sums.is_in_order() ? gist_fullness::in_order : gist_fullness::usual;
+	return {bytes(leaves.value, usual), bytes(leaves.low, gist_fullness::most),
 	        bytes(leaves.high, gist_fullness::least)};
 }
 
 } // namespace
 
-Measurement measure_gist(Relation relation, Relation /*heap*/, Method method, const Effort &effort) {
-	if (method == Method::Statistics) {
-		return not_estimated(relation, "gist");
+Measurement measure_gist(Relation relation, Relation heap, Method method, const Effort &effort) {
+	if (auto nothing = withheld(relation, heap, method)) {
+		return *std::move(nothing);
 	}
 	const Plan plan = call([&] { return plan_of(relation); });
-	IndexPages pages(relation, method, effort);
+	IndexPages pages(relation, heap, method, effort);
 	Sums sums;
-	pages.each([&](Page page, BlockNumber) { return look_at(page, plan); },
+	pages.each([&](Page page, BlockNumber) { return look_at(page, plan, pages); },
 	           [&](const GistPage &found, std::uint32_t block) { sums.add(found, block == GIST_ROOT_BLKNO); });
 	Measurement measurement = pages.measurement();
 	measurement.deleted_pages = pages.scale(sums.deleted);

@@ -15,6 +15,7 @@ namespace warden::bloat {
 namespace gist_fullness {
 inline constexpr double most = 1.0;
 inline constexpr double usual = 0.68;
+inline constexpr double in_order = 0.51;
 inline constexpr double least = 0.46; ///< halves, but for one entry and for classes that split less evenly
 } // namespace gist_fullness
 

@@ -65,10 +65,10 @@ Plan plan_of(Relation relation, Relation table) {
 	return plan;
 }
 
-HashPage look_at_bucket(Page page, const Plan &plan) {
+HashPage look_at_bucket(Page page, const Plan &plan, const IndexPages &pages) {
 	HashPage found{};
 	const HashPageOpaque own = HashPageGetOpaque(page);
-	std::int64_t dead = 0;
+	Entries entries;
 	for (OffsetNumber i = FirstOffsetNumber; i <= PageGetMaxOffsetNumber(page); ++i) {
 		const char *const entry = entry_of(page, i, sizeof(IndexTupleData) + sizeof(std::uint32_t));
 		if (entry == nullptr || found.entries == HashPacking::entries_of_page) {
@@ -79,17 +79,18 @@ HashPage look_at_bucket(Page page, const Plan &plan) {
 		const bool is_copy =
 			own->hasho_bucket != _hash_hashkey2bucket(hash, plan.buckets - 1, plan.high_mask, plan.low_mask) &&
 			(own->hasho_flag & LH_BUCKET_NEEDS_SPLIT_CLEANUP) != 0;
-		if (is_copy || ItemIdIsDead(PageGetItemId(page, i))) {
-			dead += ItemIdGetLength(PageGetItemId(page, i)) + static_cast<std::int64_t>(sizeof(ItemIdData));
-		} else {
+		const bool is_dead = is_copy || ItemIdIsDead(PageGetItemId(page, i));
+		const Fate fate = is_dead ? Fate::Dead : pages.fate_of(reinterpret_cast<const IndexTupleData *>(entry)->t_tid);
+		entries.add(fate, ItemIdGetLength(PageGetItemId(page, i)));
+		if (fate != Fate::Dead) {
 			found.hashes[found.entries++] = hash;
 		}
 	}
-	found.account = account_of_page(page, std::int64_t{found.entries} * 16, dead, reserve(plan.fillfactor));
+	found.account = account_of_page(page, entries, reserve(plan.fillfactor));
 	return found;
 }
 
-HashPage look_at(Page page, const Plan &plan) {
+HashPage look_at(Page page, const Plan &plan, const IndexPages &pages) {
 	HashPage found{};
 	if (PageIsNew(page)) {
 		found.account = free_page;
@@ -104,7 +105,7 @@ HashPage look_at(Page page, const Plan &plan) {
 		found.account = free_page;
 		found.is_unused = true;
 	} else if (type == LH_BUCKET_PAGE || type == LH_OVERFLOW_PAGE) {
-		found = look_at_bucket(page, plan);
+		found = look_at_bucket(page, plan, pages);
 		found.is_overflow = type == LH_OVERFLOW_PAGE;
 	} else {
 		found.account = overhead_page;
@@ -159,7 +160,7 @@ void add_all(HashPacking &packing, std::vector<std::uint32_t> &hashes, bool is_s
 Prediction read_all(IndexPages &pages, const Plan &plan, std::int64_t &unused) {
 	HashPacking packing(plan.rows, plan.fillfactor, entries_of(plan));
 	std::vector<std::uint32_t> hashes; // only if their order matters
-	pages.each([&](Page page, BlockNumber) { return look_at(page, plan); },
+	pages.each([&](Page page, BlockNumber) { return look_at(page, plan, pages); },
 	           [&](const HashPage &found, std::uint32_t) {
 				   unused += found.is_unused ? 1 : 0;
 				   for (std::uint16_t i = 0; i < found.entries; ++i) {
@@ -178,7 +179,7 @@ Prediction read_all(IndexPages &pages, const Plan &plan, std::int64_t &unused) {
 Prediction read_some(IndexPages &pages, const Plan &plan, std::int64_t &unused) {
 	std::vector<double> are_overflow;
 	std::vector<double> entries;
-	pages.each([&](Page page, BlockNumber) { return look_at(page, plan); },
+	pages.each([&](Page page, BlockNumber) { return look_at(page, plan, pages); },
 	           [&](const HashPage &found, std::uint32_t block) {
 				   if (block != HASH_METAPAGE) {
 					   are_overflow.push_back(found.is_overflow && found.entries > 0 ? 1 : 0);
@@ -193,11 +194,11 @@ Prediction read_some(IndexPages &pages, const Plan &plan, std::int64_t &unused) 
 } // namespace
 
 Measurement measure_hash(Relation relation, Relation heap, Method method, const Effort &effort) {
-	if (method == Method::Statistics) {
-		return not_estimated(relation, "hash");
+	if (auto nothing = withheld(relation, heap, method)) {
+		return *std::move(nothing);
 	}
 	const Plan plan = call([&] { return plan_of(relation, heap); });
-	IndexPages pages(relation, method, effort);
+	IndexPages pages(relation, heap, method, effort);
 	const bool remembers = plan.fits || entries_of(plan) <= most_values;
 	std::int64_t unused = 0;
 	const Prediction rewritten = pages.is_whole() && remembers ? read_all(pages, plan, unused) : read_some(pages, plan, unused);

@@ -1,7 +1,7 @@
 // spgist_measure.cpp - SP-GiST indexes.
 //
 // Of its account: live are the entries of the leaves; overhead are inner pages, and dead entries that others lead to;
-// vacuum_frees are redirections; free are also places that are kept for entries to come, and pages that have none.
+// vacuum_frees are also redirections; free are also places that are kept for entries to come, and pages that have none.
 #include "bloat/subject.hpp"
 
 #include "bloat/index_pages.hpp"
@@ -21,9 +21,8 @@ struct SpGistPage {
 
 // Server code ---------------------------------------------------------------------------------------------------------
 
-void look_at_leaf(SpGistPage &found, Page page) {
-	std::int64_t live = 0;
-	std::int64_t redirections = 0;
+void look_at_leaf(SpGistPage &found, Page page, const IndexPages &pages) {
+	Entries entries;
 	std::int64_t kept_places = 0;
 	for (OffsetNumber i = FirstOffsetNumber; i <= PageGetMaxOffsetNumber(page); ++i) {
 		const char *const entry = entry_of(page, i, sizeof(SpGistDeadTupleData));
@@ -31,28 +30,27 @@ void look_at_leaf(SpGistPage &found, Page page) {
 			continue;
 		}
 		const std::int64_t length = ItemIdGetLength(PageGetItemId(page, i));
-		const auto taken = length + static_cast<std::int64_t>(sizeof(ItemIdData));
 		switch (reinterpret_cast<const SpGistLeafTupleData *>(entry)->tupstate) {
 		case SPGIST_LIVE:
-			live += length;
+			entries.add(pages.fate_of(reinterpret_cast<const SpGistLeafTupleData *>(entry)->heapPtr), length);
 			break;
 		case SPGIST_REDIRECT:
-			redirections += taken;
+			entries.add(Fate::Dead, length);
 			break;
 		case SPGIST_PLACEHOLDER:
-			kept_places += taken;
+			kept_places += length + static_cast<std::int64_t>(sizeof(ItemIdData));
 			break;
 		default:
 			break;
 		}
 	}
-	found.account = account_of_page(page, live, redirections, 0);
+	found.account = account_of_page(page, entries, 0);
 	found.account.overhead -= kept_places;
 	found.account.free += kept_places;
 	found.is_empty = PageGetMaxOffsetNumber(page) == 0;
 }
 
-SpGistPage look_at(Page page) {
+SpGistPage look_at(Page page, const IndexPages &pages) {
 	SpGistPage found{};
 	if (PageIsNew(page)) {
 		found.account = free_page;
@@ -62,20 +60,20 @@ SpGistPage look_at(Page page) {
 	found.account = overhead_page;
 	const bool is_meta = !is_sound(page, sizeof(SpGistPageOpaqueData)) || SpGistPageIsMeta(page);
 	if (!is_meta && (SpGistPageIsLeaf(page) || PageGetMaxOffsetNumber(page) == 0)) {
-		look_at_leaf(found, page);
+		look_at_leaf(found, page, pages);
 	}
 	return found;
 }
 
 } // namespace
 
-Measurement measure_spgist(Relation relation, Relation /*heap*/, Method method, const Effort &effort) {
-	if (method == Method::Statistics) {
-		return not_estimated(relation, "spgist");
+Measurement measure_spgist(Relation relation, Relation heap, Method method, const Effort &effort) {
+	if (auto nothing = withheld(relation, heap, method)) {
+		return *std::move(nothing);
 	}
-	IndexPages pages(relation, method, effort);
+	IndexPages pages(relation, heap, method, effort);
 	std::int64_t empty = 0;
-	pages.each([&](Page page, BlockNumber) { return look_at(page); },
+	pages.each([&](Page page, BlockNumber) { return look_at(page, pages); },
 	           [&](const SpGistPage &found, std::uint32_t block) {
 				   empty += found.is_empty && !SpGistBlockIsFixed(block) ? 1 : 0;
 			   });
