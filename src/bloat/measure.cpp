@@ -216,25 +216,23 @@ std::optional<int64> pages_argument(FunctionCallInfo fcinfo, int n) {
 }
 
 std::optional<int> time_argument(FunctionCallInfo fcinfo, int n) {
-	const auto milliseconds = call([&] {
+	const auto time = call([&] {
 		if (fcinfo->args[n].isnull) {
-			return NullableDatum{0, true};
+			return std::optional<double>();
 		}
 		// As the server turns an interval into seconds: 30 days are a month.
-		const Interval *const time = DatumGetIntervalP(fcinfo->args[n].value);
-		const double days = time->day + 30.0 * time->month;
-		return NullableDatum{Float8GetDatum(days * SECS_PER_DAY * 1000.0 + static_cast<double>(time->time) / 1000.0),
-		                     false};
+		const Interval *const interval = DatumGetIntervalP(fcinfo->args[n].value);
+		const double days = interval->day + 30.0 * interval->month;
+		return std::optional(days * SECS_PER_DAY * 1000.0 + static_cast<double>(interval->time) / 1000.0);
 	});
-	if (milliseconds.isnull) {
+	if (!time) {
 		return std::nullopt;
 	}
-	const double time = DatumGetFloat8(milliseconds.value);
-	if (time < 1) {
+	if (*time < 1) {
 		throw Error(ERRCODE_INVALID_PARAMETER_VALUE, "max_time must be at least a millisecond")
 			.with_hint("Use method => 'statistics' to read no page at all.");
 	}
-	return static_cast<int>(std::min(time, 2e9));
+	return static_cast<int>(std::min(*time, 2e9));
 }
 
 } // namespace
