@@ -8,6 +8,8 @@
 #include "bloat/circumstances.hpp"
 #include "bloat/horizon.hpp"
 #include "bloat/opened.hpp"
+#include "bloat/repair_settings.hpp"
+#include "bloat/snapshots.hpp"
 #include "bloat/subjects.hpp"
 #include "bloat/verdict.hpp"
 
@@ -151,7 +153,8 @@ Judgement judge(const Finding &finding, const Family &family) {
 	const auto &account = finding.measurement.account;
 	const bool is_blocked = account && account->blocked > 0;
 	return judge(finding.measurement, thresholds(), *facts,
-	             is_blocked ? find_holder(finding.is_shared, finding.is_catalog) : std::nullopt, std::nullopt);
+	             is_blocked ? find_holder(finding.is_shared, finding.is_catalog) : std::nullopt,
+	             experience_of(finding.subject.relation));
 }
 
 void add(Rows &rows, const Finding &finding, const Judgement &judgement) {
@@ -239,6 +242,7 @@ std::optional<int> time_argument(FunctionCallInfo fcinfo, int n) {
 
 void init() {
 	init_settings();
+	init_repair_settings();
 }
 
 /// bloat_measure(relation, method, max_pages, seed, max_time)
