@@ -105,7 +105,7 @@ SELECT kind, verdict, command FROM warden.bloat_measure('toasted', 'exact') WHER
 
 -- thresholds
 SET warden.bloat_min_size = '1MB';
-SELECT verdict, regexp_replace(reason, '\d+', 'N') FROM warden.bloat_measure('random_key', 'exact');
+SELECT verdict, regexp_replace(reason, '\d+', 'N', 'g') AS reason FROM warden.bloat_measure('random_key', 'exact');
 SET warden.bloat_min_size = '64kB';
 SET warden.bloat_min_ratio = 0.9;
 SELECT verdict FROM warden.bloat_measure('random_key', 'exact');
