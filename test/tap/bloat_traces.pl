@@ -78,6 +78,12 @@ for my $method ('exact', 'sample', 'auto', 'statistics')
 	is(value($pages), $before, "$method: no byte is different");
 }
 
+# Others do.
+$node->safe_psql('postgres', 'CHECKPOINT');
+value('SELECT count(v) FROM cold');
+isnt(value($pages), $before, 'a query would have left traces');
+cmp_ok(value($dirty), '>', 0, 'and dirty pages');
+
 # A sweep of all, catalogs among them, for the second time.
 value('SELECT count(*) FROM warden.bloat_measure()');
 $node->safe_psql('postgres', 'CHECKPOINT');
