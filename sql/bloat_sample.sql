@@ -35,9 +35,9 @@ DELETE FROM wide WHERE id % 4 = 0;
 CREATE TABLE rare (id int, t text) WITH (autovacuum_enabled = off);
 INSERT INTO rare SELECT g, repeat('x', 100) FROM generate_series(1, 200000) g;
 DELETE FROM rare WHERE id / 57 % 100 = 0;
-CREATE TABLE stored (id int, t text) WITH (autovacuum_enabled = off, toast.autovacuum_enabled = off);
+CREATE TABLE stored (id int, other char(300), t text) WITH (autovacuum_enabled = off, toast.autovacuum_enabled = off);
 ALTER TABLE stored ALTER COLUMN t SET STORAGE external;
-INSERT INTO stored SELECT g, repeat('x', 2100 + (hashint4(g) & 4095)) FROM generate_series(1, 6000) g;
+INSERT INTO stored SELECT g, 'other', repeat('x', 2100 + (hashint4(g) & 4095)) FROM generate_series(1, 6000) g;
 DELETE FROM stored WHERE id % 5 < 2;
 VACUUM stored;
 
