@@ -22,7 +22,7 @@ using namespace pg;
 namespace {
 
 constexpr double half_width = 0.02;         // of the file, which a sample is for if nobody says how many pages
-constexpr std::uint64_t most_pages = 2500;  // then, of any file
+constexpr std::int64_t most_pages = 2500;   // then, of any file
 constexpr std::uint64_t pilot_pages = 60;   // of each stratum
 constexpr std::uint64_t share_for_end = 50; // of the pages that may be read, one of so many for the end of the file
 constexpr std::uint64_t most_of_end = 4096; // pages
@@ -95,17 +95,16 @@ Seen look_at(Session &session, BlockNumber block, SamplePacking &packing, HeapPa
 class HeapSample {
 public:
 	/// toast_pages: of its TOAST table, if that is what is to be known.
-	HeapSample(Relation relation, const Effort &effort, std::optional<std::uint64_t> toast_pages = std::nullopt)
-		: relation_(relation), effort_(effort), toast_pages_(toast_pages),
+	HeapSample(Relation relation, const Effort &effort, std::optional<std::uint64_t> toast_pages = std::nullopt,
+	           std::uint64_t share = 1)
+		: relation_(relation), effort_(effort), toast_pages_(toast_pages), share_(share),
 		  session_(call(begin, relation, effort.cost_delay_ms)) {}
 
 	std::uint64_t blocks() const { return session_->reader.blocks; }
 
 	/// How many pages may be read.
 	std::uint64_t most() const {
-		return std::min(blocks(), effort_.max_pages
-		                              ? static_cast<std::uint64_t>(std::max<std::int64_t>(0, *effort_.max_pages))
-		                              : most_pages);
+		return std::min(blocks(), static_cast<std::uint64_t>(effort_.max_pages.value_or(most_pages)) / share_);
 	}
 	bool is_toast() const { return relation_->rd_rel->relkind == RELKIND_TOASTVALUE; }
 	bool is_limited() const { return effort_.max_pages || effort_.max_milliseconds; }
@@ -148,6 +147,7 @@ private:
 	Relation relation_;
 	const Effort &effort_;
 	const std::optional<std::uint64_t> toast_pages_;
+	const std::uint64_t share_; ///< who reads two files for one may read half of each
 	std::optional<Session> session_;
 	std::vector<Part> parts_;
 	BlockNumber with_rows_ = 0; ///< pages until the last one that was seen with a row that is kept
@@ -388,7 +388,7 @@ void predict_toast(Relation toast, const Effort &effort, Measurement &measuremen
 		measurement.withheld = of.obstacle;
 		return;
 	}
-	HeapSample sample(of.table, effort, static_cast<std::uint64_t>(measurement.bytes / BLCKSZ));
+	HeapSample sample(of.table, effort, static_cast<std::uint64_t>(measurement.bytes / BLCKSZ), 2);
 	if (sample.blocks() > 0) {
 		sample.read();
 	}
@@ -406,14 +406,16 @@ void predict_toast(Relation toast, const Effort &effort, Measurement &measuremen
 /// A TOAST table: half of the effort is for its table.
 Measurement sample_toast(Relation toast, const Effort &effort) {
 	Effort half = effort;
-	const std::int64_t pages = effort.max_pages.value_or(most_pages);
-	half.max_pages = effort.max_pages ? std::optional(pages / 2) : std::nullopt;
 	if (effort.max_milliseconds) {
 		half.max_milliseconds = *effort.max_milliseconds / 2;
 	}
-	HeapSample sample(toast, half);
+	HeapSample sample(toast, half, std::nullopt, 2);
 	Measurement measurement = sample.measure().value_or(Measurement());
-	predict_toast(toast, half, measurement);
+	if (measurement.bytes == 0) {
+		measurement.rewritten = {.bytes = 0, .low = 0, .high = 0};
+	} else {
+		predict_toast(toast, half, measurement);
+	}
 	return measurement;
 }
 
