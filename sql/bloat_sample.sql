@@ -35,9 +35,9 @@ DELETE FROM wide WHERE id % 4 = 0;
 CREATE TABLE rare (id int, t text) WITH (autovacuum_enabled = off);
 INSERT INTO rare SELECT g, repeat('x', 100) FROM generate_series(1, 200000) g;
 DELETE FROM rare WHERE id / 57 % 100 = 0;
-CREATE TABLE stored (id int, t text) WITH (autovacuum_enabled = off, toast.autovacuum_enabled = off);
+CREATE TABLE stored (id int, other char(300), t text) WITH (autovacuum_enabled = off, toast.autovacuum_enabled = off);
 ALTER TABLE stored ALTER COLUMN t SET STORAGE external;
-INSERT INTO stored SELECT g, repeat('x', 2100 + (hashint4(g) & 4095)) FROM generate_series(1, 6000) g;
+INSERT INTO stored SELECT g, 'other', repeat('x', 2100 + (hashint4(g) & 4095)) FROM generate_series(1, 6000) g;
 DELETE FROM stored WHERE id % 5 < 2;
 VACUUM stored;
 
@@ -72,5 +72,34 @@ SELECT * FROM outcomes WHERE covered < 186 OR abs(bias) > 0.3 OR abs(bias_of_dea
 SELECT count(*) AS accounts_that_do_not_sum FROM samples
 WHERE bytes <> live_bytes + overhead_bytes + reserve_bytes + vacuum_frees_bytes + blocked_bytes + free_bytes;
 SELECT bool_and(method = 'sample' AND status = 'ok') AS all_are_samples FROM samples;
+
+-- Without a number of pages: as many as two points of the file need; where that is a third of it, all.
+CREATE TABLE promised (id int, t text) WITH (autovacuum_enabled = off);
+INSERT INTO promised SELECT g, repeat('x', 100) FROM generate_series(1, 600000) g;
+DELETE FROM promised WHERE id / 1000 % 10 = 0;
+SELECT method, pages_read <= 2500 AS few_pages, (wasted_high - wasted_low) / 2.0 / bytes <= 0.022 AS as_promised,
+       wasted_ratio BETWEEN 0.08 AND 0.12 AS right
+FROM warden.bloat_measure('promised', 'sample', seed => 1) WHERE kind = 'table';
+SELECT method, pages_read * 8192 = bytes AS all_of_it FROM warden.bloat_measure('clustered', 'sample') WHERE kind = 'table';
+
+-- The same seed draws the same pages, another one others.
+SELECT count(DISTINCT (rewrite_bytes, wasted_low, wasted_high, live_bytes, free_bytes, pages_read)) AS different, min(caveats) AS caveats
+FROM generate_series(1, 5), warden.bloat_measure('promised', 'sample', max_pages => 100, seed => 42) WHERE kind = 'table';
+SELECT count(DISTINCT (rewrite_bytes, live_bytes)) AS different
+FROM generate_series(1, 5) n, warden.bloat_measure('promised', 'sample', max_pages => 100, seed => n) WHERE kind = 'table';
+
+-- Too few pages are no sample; more than there are, are all.
+SELECT status, reason FROM warden.bloat_measure('promised', 'sample', max_pages => 29) WHERE kind = 'table';
+SELECT status, reason FROM warden.bloat_measure('promised', 'sample', max_pages => -1) WHERE kind = 'table';
+SELECT method FROM warden.bloat_measure('promised', 'sample', max_pages => 1000000) WHERE kind = 'table';
+
+-- What VACUUM would cut off, as far as reading went.
+DELETE FROM promised WHERE id > 550000;
+SELECT e.truncatable_bytes = s.truncatable_bytes AS same, e.truncatable_bytes > 0 AS some, s.pages_read <= 2500 AS few_pages
+FROM warden.bloat_measure('promised', 'exact') e JOIN warden.bloat_measure('promised', 'sample') s USING (relation) WHERE e.kind = 'table';
+SELECT truncatable_bytes, pages_read <= 200 AS few_pages, regexp_replace(caveats[2], '[0-9]+', 'N') AS caveat
+FROM warden.bloat_measure('promised', 'sample', max_pages => 200) WHERE kind = 'table';
+ALTER TABLE promised SET (vacuum_truncate = off);
+SELECT truncatable_bytes FROM warden.bloat_measure('promised', 'sample') WHERE kind = 'table';
 
 DROP SCHEMA drawn CASCADE;

@@ -53,7 +53,7 @@ CREATE TABLE big_and_small (id int, t text);
 ALTER TABLE big_and_small ALTER COLUMN t SET STORAGE plain;
 INSERT INTO big_and_small SELECT g, repeat('x', CASE WHEN g % 2 = 0 THEN 5 ELSE 3000 END) FROM generate_series(1, 4000) g;
 CREATE TABLE many_types (n numeric, j jsonb, a int[], u uuid, d date, ts timestamptz, b bytea);
-INSERT INTO many_types SELECT g * 1.1, jsonb_build_object('a', g, 'b', 'text ' || g), ARRAY[g, g + 1], md5(g::text)::uuid,
+INSERT INTO many_types SELECT hashint4(g) / 100.0, jsonb_build_object('a', g, 'b', 'text ' || g), ARRAY[g, g + 1], md5(g::text)::uuid,
        '2026-01-01', '2026-01-01 00:00+00', decode(md5(g::text), 'hex') FROM generate_series(1, 20000) g;
 CREATE TABLE no_statistics (id int, t text);
 ALTER TABLE no_statistics ALTER COLUMN t SET STATISTICS 0;
@@ -78,7 +78,7 @@ CREATE COLLATION any_case (provider = icu, locale = 'und-u-ks-level2', determini
 CREATE TABLE keys (id int, random uuid, words text, ten int, five_each int, skewed int, half_null int, exact numeric,
                    folded text COLLATE any_case, called name, long text, pair int, flag bool);
 INSERT INTO keys SELECT g, md5(g::text)::uuid, 'word ' || repeat('w', g % 17) || g, g % 10, g / 5, CASE WHEN g % 2 = 0 THEN g ELSE g / 100 END,
-       CASE WHEN g % 2 = 0 THEN g END, g * 1.5, 'Folded' || g % 1000, 'name ' || g, repeat('long ', 50 + g % 100), g % 100, g % 2 = 0
+       CASE WHEN g % 2 = 0 THEN g END, hashint4(g) / 100.0, 'Folded' || g % 1000, 'name ' || g, repeat('long ', 50 + g % 100), g % 100, g % 2 = 0
 FROM generate_series(1, 25000) g;
 CREATE UNIQUE INDEX keys_unique ON keys (id);
 CREATE INDEX keys_plain ON keys (id DESC);

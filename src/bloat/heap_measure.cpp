@@ -7,7 +7,6 @@
 
 extern "C" {
 #include "storage/bufmgr.h"
-#include "storage/lmgr.h"
 }
 
 namespace warden::bloat {
@@ -61,19 +60,12 @@ Moved find_moved(Relation toast, int cost_delay_ms) {
 	if (recall(RelationGetRelid(toast), moved)) {
 		return moved;
 	}
-	const Oid oid = table_of_toast(toast);
-	if (!OidIsValid(oid)) {
-		return {.pages = 0, .obstacle = "it belongs to no table"};
+	const TableOfToast of = open_table_of_toast(toast);
+	if (of.table == nullptr) {
+		return {.pages = 0, .obstacle = of.obstacle};
 	}
-	if (!ConditionalLockRelationOid(oid, AccessShareLock)) {
-		return {.pages = 0, .obstacle = "another session has locked its table"};
-	}
-	const Relation table = try_relation_open(oid, NoLock);
-	if (table == nullptr || table->rd_rel->reltoastrelid != RelationGetRelid(toast)) {
-		return {.pages = 0, .obstacle = "its table was rewritten meanwhile"};
-	}
-	moved.pages = scan_heap(table, cost_delay_ms).moved;
-	relation_close(table, AccessShareLock);
+	moved.pages = scan_heap(of.table, cost_delay_ms).moved;
+	relation_close(of.table, AccessShareLock);
 	return moved;
 }
 

@@ -7,6 +7,7 @@ extern "C" {
 #include "access/table.h"
 #include "catalog/pg_attribute.h"
 #include "catalog/pg_class.h"
+#include "storage/lmgr.h"
 #include "utils/fmgroids.h"
 #include "utils/syscache.h"
 }
@@ -68,6 +69,25 @@ Oid table_of_toast(Relation toast) {
 	systable_endscan(scan);
 	table_close(catalog, AccessShareLock);
 	return table;
+}
+
+TableOfToast open_table_of_toast(Relation toast) {
+	const Oid oid = table_of_toast(toast);
+	if (!OidIsValid(oid)) {
+		return {.table = nullptr, .obstacle = "it belongs to no table"};
+	}
+	if (!ConditionalLockRelationOid(oid, AccessShareLock)) {
+		return {.table = nullptr, .obstacle = "another session has locked its table"};
+	}
+	const Relation table = try_relation_open(oid, NoLock);
+	if (table == nullptr || table->rd_rel->reltoastrelid != RelationGetRelid(toast)) {
+		if (table != nullptr) {
+			relation_close(table, NoLock);
+		}
+		UnlockRelationOid(oid, AccessShareLock);
+		return {.table = nullptr, .obstacle = "its table was rewritten meanwhile"};
+	}
+	return {.table = table, .obstacle = nullptr};
 }
 
 std::int64_t truncatable_bytes(Relation relation, BlockNumber blocks, BlockNumber with_rows) {

@@ -22,12 +22,12 @@ using namespace pg;
 namespace {
 
 constexpr double half_width = 0.02;         // of the file, which a sample is for if nobody says how many pages
-constexpr std::uint64_t most_pages = 2500;  // then, of any file
+constexpr std::int64_t most_pages = 2500;   // then, of any file
 constexpr std::uint64_t pilot_pages = 60;   // of each stratum
 constexpr std::uint64_t share_for_end = 50; // of the pages that may be read, one of so many for the end of the file
 constexpr std::uint64_t most_of_end = 4096; // pages
 constexpr std::uint64_t batch_pages = 128;  // between two looks at the clock
-constexpr std::uint64_t least_pages = 30;   // of a sample
+constexpr std::int64_t least_pages = 30;    // of a sample
 constexpr std::uint64_t most_of_file = 3;   // what needs a third of the file is read whole
 
 /// What reads.
@@ -94,23 +94,31 @@ Seen look_at(Session &session, BlockNumber block, SamplePacking &packing, HeapPa
 
 class HeapSample {
 public:
-	/// is_for_toast: to know what its rows take of its TOAST table.
-	HeapSample(Relation relation, const Effort &effort, bool is_for_toast)
-		: relation_(relation), effort_(effort), is_for_toast_(is_for_toast),
+	/// toast_pages: of its TOAST table, if that is what is to be known.
+	HeapSample(Relation relation, const Effort &effort, std::optional<std::uint64_t> toast_pages = std::nullopt,
+	           std::uint64_t share = 1)
+		: relation_(relation), effort_(effort), toast_pages_(toast_pages), share_(share),
 		  session_(call(begin, relation, effort.cost_delay_ms)) {}
 
 	std::uint64_t blocks() const { return session_->reader.blocks; }
 
 	/// How many pages may be read.
 	std::uint64_t most() const {
-		return std::min(blocks(), effort_.max_pages
-		                              ? static_cast<std::uint64_t>(std::max<std::int64_t>(0, *effort_.max_pages))
-		                              : most_pages);
+		return std::min(blocks(), static_cast<std::uint64_t>(effort_.max_pages.value_or(most_pages)) / share_);
 	}
+	bool is_toast() const { return relation_->rd_rel->relkind == RELKIND_TOASTVALUE; }
 	bool is_limited() const { return effort_.max_pages || effort_.max_milliseconds; }
 
 	/// False: it is better to read all.
 	bool read();
+	std::optional<Measurement> measure() {
+		std::optional<Measurement> measurement;
+		if (blocks() == 0 || read()) {
+			measurement = result();
+		}
+		end();
+		return measurement;
+	}
 	Measurement result();
 	Prediction prediction();
 	std::int64_t pages_read() const { return session_->reader.pages_read; }
@@ -128,13 +136,18 @@ private:
 	std::vector<Stratum> strata();
 	std::vector<Stratum> strata_of_toast() const;
 	std::vector<Stratum> strata_of_table();
+	/// The rest is for the end of the file.
+	std::uint64_t allowed_pages() const {
+		return toast_pages_ ? most() : most() - std::min(most() / 2, most() / share_for_end + 1);
+	}
 	std::uint64_t wanted_pages();
 	std::uint64_t drawn_pages() const;
 	void look_at_end(Measurement &measurement);
 
 	Relation relation_;
 	const Effort &effort_;
-	const bool is_for_toast_;
+	const std::optional<std::uint64_t> toast_pages_;
+	const std::uint64_t share_; ///< who reads two files for one may read half of each
 	std::optional<Session> session_;
 	std::vector<Part> parts_;
 	BlockNumber with_rows_ = 0; ///< pages until the last one that was seen with a row that is kept
@@ -194,7 +207,7 @@ void HeapSample::read_batch(const std::vector<std::uint64_t> &wanted) {
 			if (asked != nullptr) {
 				prefetch_page(session_->reader, *asked);
 			}
-			return look_at(*session_, pages[i].first, part.packing, is_for_toast_ ? &part.moving : nullptr);
+			return look_at(*session_, pages[i].first, part.packing, toast_pages_ ? &part.moving : nullptr);
 		});
 		part.account += seen.account;
 		part.needs.push_back(seen.need);
@@ -229,7 +242,7 @@ std::uint64_t HeapSample::drawn_pages() const {
 
 /// The pages after a rewrite that the rows of each page take: of the table, or of its TOAST table.
 std::vector<Stratum> HeapSample::strata() {
-	return is_for_toast_ ? strata_of_toast() : strata_of_table();
+	return toast_pages_ ? strata_of_toast() : strata_of_table();
 }
 
 std::vector<Stratum> HeapSample::strata_of_toast() const {
@@ -265,23 +278,28 @@ std::vector<Stratum> HeapSample::strata_of_table() {
 
 /// Of all strata, after the pilot.
 std::uint64_t HeapSample::wanted_pages() {
-	const std::uint64_t allowed = most() - std::min(most() / 2, most() / share_for_end + 1);
-	return effort_.max_pages ? allowed
-	                         : std::min(allowed, pages_for(half_width * static_cast<double>(blocks()), strata()));
+	const std::uint64_t allowed = allowed_pages();
+	return effort_.max_pages
+	           ? allowed
+	           : std::min(allowed,
+	                      pages_for(half_width * static_cast<double>(toast_pages_.value_or(blocks())), strata()));
 }
 
 bool HeapSample::read() {
 	draw_pages();
-	const std::uint64_t allowed = most() - std::min(most() / 2, most() / share_for_end + 1);
+	const std::uint64_t allowed = allowed_pages();
 	std::vector<std::uint64_t> pilot;
 	for (const Part &part : parts_) {
 		const std::uint64_t share = std::max<std::uint64_t>(2, allowed / 2 / parts_.size());
 		pilot.push_back(std::min({pilot_pages, part.pages, share}));
 	}
 	read_until(pilot);
-	const std::uint64_t pages = std::max(wanted_pages(), drawn_pages());
+	std::uint64_t pages = std::max(wanted_pages(), drawn_pages());
 	if (!is_limited() && pages * most_of_file >= blocks()) {
-		return false;
+		if (!is_toast() && !toast_pages_) {
+			return false;
+		}
+		pages = std::min(most(), blocks());
 	}
 	std::vector<std::uint64_t> wanted = allocate(pages, strata());
 	// What was read is read: the others have less.
@@ -323,10 +341,11 @@ void HeapSample::look_at_end(Measurement &measurement) {
 Prediction HeapSample::prediction() {
 	constexpr double lost = 1e-6; // by adding
 	const Estimate found = estimate_sum(strata());
+	const double rounded = drawn_pages() < blocks() ? 1 : 0; // by the last page, and the order of the others
 	const auto bytes_of = [](double pages) { return static_cast<std::int64_t>(pages) * BLCKSZ; };
 	return {.bytes = bytes_of(std::round(found.value)),
-	        .low = bytes_of(std::floor(found.low + lost)),
-	        .high = bytes_of(std::ceil(found.high - lost))};
+	        .low = bytes_of(std::max(0.0, std::floor(found.low + lost) - rounded)),
+	        .high = bytes_of(std::ceil(found.high - lost) + rounded)};
 }
 
 Measurement HeapSample::result() {
@@ -341,7 +360,9 @@ Measurement HeapSample::result() {
 		}
 	}
 	measurement.account = account;
-	measurement.rewritten = prediction();
+	if (!is_toast()) {
+		measurement.rewritten = prediction();
+	}
 	measurement.caveats.push_back(
 		format("estimated from %ld of %ld pages", static_cast<long>(drawn), static_cast<long>(blocks())));
 	look_at_end(measurement);
@@ -350,48 +371,71 @@ Measurement HeapSample::result() {
 	return measurement;
 }
 
-Measurement withhold(std::uint64_t blocks) {
+Measurement withhold(Relation relation) {
 	Measurement measurement;
 	measurement.method = Method::Sample;
-	measurement.bytes = static_cast<std::int64_t>(blocks) * BLCKSZ;
+	measurement.bytes = static_cast<std::int64_t>(call([&] { return RelationGetNumberOfBlocks(relation); })) * BLCKSZ;
 	measurement.withheld =
 		format("a sample of fewer than %d pages says nothing: raise max_pages", static_cast<int>(least_pages));
 	return measurement;
 }
 
-} // namespace
-
-std::optional<Prediction> sample_toast(Relation table, const Effort &effort, std::int64_t &pages_read) {
-	HeapSample sample(table, effort, true);
-	std::optional<Prediction> prediction;
-	if (sample.most() < sample.blocks() && sample.most() < least_pages) {
-		return prediction;
+/// A rewrite writes a TOAST table from the rows of its table, in their order: where its own rows are says nothing of
+/// it.
+void predict_toast(Relation toast, const Effort &effort, Measurement &measurement) {
+	const TableOfToast of = call(open_table_of_toast, toast);
+	if (of.table == nullptr) {
+		measurement.withheld = of.obstacle;
+		return;
 	}
-	if (sample.blocks() == 0 || sample.read()) {
-		prediction = sample.prediction();
+	HeapSample sample(of.table, effort, static_cast<std::uint64_t>(measurement.bytes / BLCKSZ), 2);
+	if (sample.blocks() > 0) {
+		sample.read();
 	}
-	pages_read += sample.pages_read();
+	measurement.rewritten = sample.prediction();
+	measurement.pages_read += sample.pages_read();
+	if (static_cast<std::uint64_t>(sample.pages_read()) < sample.blocks()) {
+		measurement.caveats.push_back(format("the size after a rewrite is estimated from %ld of %ld pages of its table",
+		                                     static_cast<long>(sample.pages_read()),
+		                                     static_cast<long>(sample.blocks())));
+	}
 	sample.end();
-	return prediction;
+	call([&] { relation_close(of.table, AccessShareLock); });
 }
 
+/// A TOAST table: half of the effort is for its table.
+Measurement sample_toast(Relation toast, const Effort &effort) {
+	Effort half = effort;
+	if (effort.max_milliseconds) {
+		half.max_milliseconds = *effort.max_milliseconds / 2;
+	}
+	HeapSample sample(toast, half, std::nullopt, 2);
+	Measurement measurement = sample.measure().value_or(Measurement());
+	if (measurement.bytes == 0) {
+		measurement.rewritten = {.bytes = 0, .low = 0, .high = 0};
+	} else {
+		predict_toast(toast, half, measurement);
+	}
+	return measurement;
+}
+
+} // namespace
+
 std::optional<Measurement> sample_heap(Relation relation, const Effort &effort) {
-	HeapSample sample(relation, effort, false);
+	if (effort.max_pages && *effort.max_pages < least_pages) {
+		return withhold(relation);
+	}
+	if (relation->rd_rel->relkind == RELKIND_TOASTVALUE) {
+		return sample_toast(relation, effort);
+	}
+	HeapSample sample(relation, effort);
 	if (!sample.is_limited() && sample.blocks() < 2 * most_of_file * pilot_pages) {
 		return std::nullopt;
 	}
 	if (sample.most() >= sample.blocks() && !effort.max_milliseconds) {
 		return std::nullopt;
 	}
-	if (sample.most() < least_pages) {
-		return withhold(sample.blocks());
-	}
-	std::optional<Measurement> measurement;
-	if (sample.read()) {
-		measurement = sample.result();
-	}
-	sample.end();
-	return measurement;
+	return sample.measure();
 }
 
 } // namespace warden::bloat

@@ -5,6 +5,7 @@
 //
 // There is no account of the bytes: how many of them are dead, or empty, is not in the statistics.
 #include "bloat/column_statistics.hpp"
+#include "bloat/heap_notes.hpp"
 #include "bloat/statistics_basis.hpp"
 
 #include "pg/server.hpp"
@@ -62,12 +63,16 @@ Columns read_columns(Relation table, Measurement &measurement) {
 	return columns;
 }
 
-/// Means are known without their fraction, and rows do not come in the order in which they were made up.
+/// Means are known without their fraction, and rows do not come in the order in which they were made up: what the ends
+/// of pages leave empty, half a row each, may be half of that, or as much again.
 Doubt doubt_of_means(const Columns &columns, const HeapSize &size) {
+	if (columns.variable == 0) {
+		return {0, 0, ""};
+	}
 	constexpr double fraction = 0.5;
-	constexpr double order = 0.01;
-	const double share =
-		columns.variable == 0 ? 0 : order + columns.variable * fraction / std::max(1.0, size.mean_length);
+	constexpr double others = 0.01;
+	const double order = size.mean_length / 4 / (page::size - page::header);
+	const double share = others + order + columns.variable * fraction / std::max(1.0, size.mean_length);
 	return {.below = share * size.pages,
 	        .above = share * size.pages,
 	        .reason = "the statistics have no more than the mean of each column: use method sample"};
@@ -128,10 +133,7 @@ Measurement measure_heap_by_statistics(Relation relation) {
 	doubts.push_back(doubt_of_lengths(columns, size, reserve(fillfactor)));
 	doubts.push_back(doubt_of_nulls(columns, size));
 	conclude(size.pages, doubts, measurement);
-	measurement.grows_on_rewrite = columns.has_missing;
-	if (columns.has_missing) {
-		measurement.caveats.emplace_back("a rewrite stores defaults that older rows do not have yet");
-	}
+	add_caveats(columns.has_missing, measurement);
 	if (columns.has_dropped) {
 		measurement.caveats.emplace_back("a rewrite removes columns that were dropped");
 	}

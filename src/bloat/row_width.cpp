@@ -19,11 +19,6 @@ std::uint32_t aligned_to(std::uint32_t length, std::uint32_t alignment) {
 	return (length + alignment - 1) / alignment * alignment;
 }
 
-/// A number from 0 to less than 1.
-double fraction(std::mt19937 &numbers) {
-	return numbers() / 4294967296.0;
-}
-
 double mean_of(const KnownLengths &known) {
 	double sum = 0;
 	double shares = 0;
@@ -93,7 +88,7 @@ std::uint32_t Rows::next() {
 	std::uint32_t data = 0;
 	bool has_null = false;
 	for (const ColumnWidth &column : columns_) {
-		if (column.null_fraction > 0 && fraction(numbers_) < column.null_fraction) {
+		if (column.null_fraction > 0 && numbers_.fraction() < column.null_fraction) {
 			has_null = true;
 			continue;
 		}

@@ -7,10 +7,10 @@
 
 #include "bloat/btree_packing.hpp"
 #include "bloat/heap_packing.hpp"
+#include "bloat/random_numbers.hpp"
 
 #include <cstdint>
 #include <optional>
-#include <random>
 #include <vector>
 
 namespace warden::bloat {
@@ -56,7 +56,7 @@ public:
 private:
 	RowHeader header_;
 	std::vector<ColumnWidth> columns_;
-	std::mt19937 numbers_{1};
+	RandomNumbers numbers_{1};
 };
 
 struct HeapSize {

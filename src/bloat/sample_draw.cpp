@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <numeric>
-#include <unordered_set>
 
 namespace warden::bloat {
 
@@ -18,10 +17,12 @@ std::vector<std::uint32_t> draw(RandomNumbers &numbers, std::uint32_t population
 		drawn.resize(wanted);
 		return drawn;
 	}
-	std::unordered_set<std::uint32_t> taken;
+	std::vector<std::uint32_t> taken; // in order
 	while (drawn.size() < wanted) {
 		const auto number = static_cast<std::uint32_t>(numbers() % population);
-		if (taken.insert(number).second) {
+		const auto place = std::lower_bound(taken.begin(), taken.end(), number);
+		if (place == taken.end() || *place != number) {
+			taken.insert(place, number);
 			drawn.push_back(number);
 		}
 	}

@@ -4,13 +4,12 @@
 // random too: what is drawn first is a sample by itself.
 #pragma once
 
+#include "bloat/random_numbers.hpp"
+
 #include <cstdint>
-#include <random>
 #include <vector>
 
 namespace warden::bloat {
-
-using RandomNumbers = std::mt19937_64;
 
 /// So many of the numbers from 0 to less than population, or all of them.
 std::vector<std::uint32_t> draw(RandomNumbers &numbers, std::uint32_t population, std::uint64_t count);
