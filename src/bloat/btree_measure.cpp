@@ -78,11 +78,12 @@ private:
 		account_.overhead += BLCKSZ;
 	}
 
+	static Fate fate_of(void *dead, const ItemPointerData &row) {
+		return static_cast<const DeadRoots *>(dead)->of(row);
+	}
+
 	void look(BlockNumber block) {
-		const RowJudge judge{
-			.fate = [](void *self,
-		               const ItemPointerData &row) { return static_cast<const DeadRoots *>(self)->of(row); },
-			.self = &dead_};
+		const RowJudge judge{.fate = dead_.is_empty() ? nullptr : &fate_of, .self = &dead_};
 		call([&] { look_at_page(shape_, read_page(reader_, block), block, judge, page_); });
 		seen_.add(block);
 		// What the file has grown by meanwhile is not part of what is accounted for.
