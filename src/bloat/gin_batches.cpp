@@ -26,8 +26,8 @@ struct Rows {
 
 	/// The part of them that is in the tree after a batch; 0 if there is none yet.
 	double part_of(const PostingRun &rows, std::uint64_t batch) const {
-		const double until = static_cast<double>(first) +
-		                     static_cast<double>(batch + 1) / batches * static_cast<double>(end - first);
+		const double until =
+			static_cast<double>(first) + static_cast<double>(batch + 1) / batches * static_cast<double>(end - first);
 		const double from_first = until - static_cast<double>(rows.first);
 		const auto all = static_cast<double>(rows.last - rows.first);
 		if (from_first <= 0) {

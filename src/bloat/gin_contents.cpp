@@ -95,9 +95,8 @@ std::vector<GinKey> GinContents::in_order() const {
 }
 
 const GinContents::ListPage *GinContents::find_list(std::uint32_t block) const {
-	const auto found =
-		std::lower_bound(lists_.begin(), lists_.end(), block,
-	                     [](const ListPage &page, std::uint32_t wanted) { return page.block < wanted; });
+	const auto found = std::lower_bound(lists_.begin(), lists_.end(), block,
+	                                    [](const ListPage &page, std::uint32_t wanted) { return page.block < wanted; });
 	return found != lists_.end() && found->block == block ? &*found : nullptr;
 }
 
@@ -115,8 +114,8 @@ PostingRun GinContents::rows_of_tree(std::uint32_t root) const {
 	return rows;
 }
 
-// Those that are there already get more rows; the others come at the end, as it does not matter where.  Returns how many
-// rows came to such that had some.
+// Those that are there already get more rows; the others come at the end, as it does not matter where.  Returns how
+// many rows came to such that had some.
 std::size_t GinContents::merge_pending(std::vector<GinKey> &keys) {
 	std::sort(pending_.begin(), pending_.end(), before);
 	std::vector<bool> is_known(pending_.size());
@@ -188,7 +187,8 @@ GinSize GinContents::rebuilt(const GinBuild &build, const Times &times_keys, con
 		lists = pages_of_lists(trees);
 		last_pages = static_cast<double>(trees) * times_keys.value * stride / 2;
 	}
-	const double error = (sizes.batches > 1 ? batches_error : model_error) + (is_whole && stride_ == 1 ? 0 : sample_error);
+	const double error =
+		(sizes.batches > 1 ? batches_error : model_error) + (is_whole && stride_ == 1 ? 0 : sample_error);
 	const double middle = sizes.pages * stride * times_keys.value + lists * times_lists.value + last_pages + waiting;
 	const double low = sizes.low * stride * times_keys.low + lists * times_lists.low - merged / KeyTree::room;
 	const double high = sizes.high * stride * times_keys.high + times_keys.unseen + lists * times_lists.high +

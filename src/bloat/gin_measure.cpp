@@ -181,15 +181,13 @@ void look_at_list(GinPage &found, Page page, const IndexPages &pages) {
 	} else {
 		// As before PostgreSQL 9.4: the page does not say where its list ends.
 		const auto room = static_cast<std::int64_t>(GinDataPageMaxDataSize);
-		const std::size_t count =
-			Min(static_cast<std::size_t>(GinPageGetOpaque(page)->maxoff), GinDataPageMaxDataSize / sizeof(ItemPointerData));
+		const std::size_t count = Min(static_cast<std::size_t>(GinPageGetOpaque(page)->maxoff),
+		                              GinDataPageMaxDataSize / sizeof(ItemPointerData));
 		read_places(reading, from, page + BLCKSZ, count);
 		const auto size = static_cast<std::int64_t>(count * sizeof(ItemPointerData));
 		entries.dead = reading.dead_of(size);
-		found.account = {.live = size - entries.dead,
-		                 .overhead = BLCKSZ - room,
-		                 .vacuum_frees = entries.dead,
-		                 .free = room - size};
+		found.account = {
+			.live = size - entries.dead, .overhead = BLCKSZ - room, .vacuum_frees = entries.dead, .free = room - size};
 	}
 	found.rows = reading.rows;
 }

@@ -1,8 +1,8 @@
 // gist_measure.cpp - GiST indexes.
 //
-// Of its account: live are the entries of the leaves; overhead are the inner pages; vacuum_frees are entries that a scan
-// has found dead; free and blocked are also deleted pages, by whether they can be used again yet; reserve is what the
-// fill factor leaves of a leaf, if a rebuild would.
+// Of its account: live are the entries of the leaves; overhead are the inner pages; vacuum_frees are entries that a
+// scan has found dead; free and blocked are also deleted pages, by whether they can be used again yet; reserve is what
+// the fill factor leaves of a leaf, if a rebuild would.
 #include "bloat/subject.hpp"
 
 #include "bloat/gist_packing.hpp"

@@ -128,10 +128,8 @@ struct Overflows {
 // Without the values: what chance gives, and in addition what there is more of now than chance gives, because many
 // entries have the same value.
 Prediction roughly(const Plan &plan, const Overflows &now) {
-	const auto needed =
-		static_cast<std::uint64_t>(std::ceil(plan.entries / HashPacking::target(plan.fillfactor)));
-	const std::uint64_t buckets =
-		std::max<std::uint64_t>(needed, HashPacking::buckets_for(plan.rows, plan.fillfactor));
+	const auto needed = static_cast<std::uint64_t>(std::ceil(plan.entries / HashPacking::target(plan.fillfactor)));
+	const std::uint64_t buckets = std::max<std::uint64_t>(needed, HashPacking::buckets_for(plan.rows, plan.fillfactor));
 	const auto base = static_cast<double>(HashPacking::phase_of(buckets)) + 2;
 	const auto by_chance = HashPacking::by_chance(plan.entries, static_cast<double>(buckets));
 	const auto chance_now = HashPacking::by_chance(plan.entries, plan.buckets);
@@ -201,7 +199,8 @@ Measurement measure_hash(Relation relation, Relation heap, Method method, const 
 	IndexPages pages(relation, heap, method, effort);
 	const bool remembers = plan.fits || entries_of(plan) <= most_values;
 	std::int64_t unused = 0;
-	const Prediction rewritten = pages.is_whole() && remembers ? read_all(pages, plan, unused) : read_some(pages, plan, unused);
+	const Prediction rewritten =
+		pages.is_whole() && remembers ? read_all(pages, plan, unused) : read_some(pages, plan, unused);
 	Measurement measurement = pages.measurement();
 	measurement.deleted_pages = unused;
 	measurement.rewritten = rewritten;
