@@ -27,6 +27,7 @@ struct GinSize {
 	double pages;
 	double low;
 	double high;
+	bool takes_batches; ///< it depends on how much memory there is
 };
 
 /// Pages there are for each one that was read; and pages that there may be though none was.

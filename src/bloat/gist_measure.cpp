@@ -49,7 +49,8 @@ Plan plan_of(Relation relation) {
 
 void look_at_entries(GistPage &found, Page page, const Plan &plan, const IndexPages &pages) {
 	Entries entries;
-	for (OffsetNumber i = FirstOffsetNumber; i <= PageGetMaxOffsetNumber(page); ++i) {
+	const OffsetNumber last = PageGetMaxOffsetNumber(page);
+	for (OffsetNumber i = FirstOffsetNumber; i <= last; ++i) {
 		const char *const entry = entry_of(page, i, sizeof(IndexTupleData));
 		if (entry == nullptr) {
 			continue;

@@ -8,12 +8,12 @@
 #include "bloat/hash_packing.hpp"
 #include "bloat/heap_packing.hpp"
 #include "bloat/index_pages.hpp"
+#include "bloat/sample_draw.hpp"
 
 #include "pg/hash_pages.hpp"
 
 #include <algorithm>
 #include <cmath>
-#include <random>
 
 namespace warden::bloat {
 
@@ -69,7 +69,8 @@ HashPage look_at_bucket(Page page, const Plan &plan, const IndexPages &pages) {
 	HashPage found{};
 	const HashPageOpaque own = HashPageGetOpaque(page);
 	Entries entries;
-	for (OffsetNumber i = FirstOffsetNumber; i <= PageGetMaxOffsetNumber(page); ++i) {
+	const OffsetNumber last = PageGetMaxOffsetNumber(page);
+	for (OffsetNumber i = FirstOffsetNumber; i <= last; ++i) {
 		const char *const entry = entry_of(page, i, sizeof(IndexTupleData) + sizeof(std::uint32_t));
 		if (entry == nullptr || found.entries == HashPacking::entries_of_page) {
 			continue;
@@ -144,14 +145,18 @@ Prediction roughly(const Plan &plan, const Overflows &now) {
 // In the order of a build: sorted by bucket, or as the rows come, in which values are as if thrown.
 void add_all(HashPacking &packing, std::vector<std::uint32_t> &hashes, bool is_sorted) {
 	if (is_sorted) {
-		std::sort(hashes.begin(), hashes.end(), [&](std::uint32_t a, std::uint32_t b) {
+		std::ranges::sort(hashes, [&](std::uint32_t a, std::uint32_t b) {
 			return std::pair(packing.bucket_of(a), a) < std::pair(packing.bucket_of(b), b);
 		});
-	} else {
-		std::shuffle(hashes.begin(), hashes.end(), std::mt19937(0)); // NOLINT: the same each time
+		for (const std::uint32_t hash : hashes) {
+			packing.add(hash);
+		}
+		return;
 	}
-	for (const std::uint32_t hash : hashes) {
-		packing.add(hash);
+	RandomNumbers numbers(0);
+	const auto count = static_cast<std::uint32_t>(hashes.size());
+	for (const std::uint32_t i : draw(numbers, count, count)) {
+		packing.add(hashes[i]);
 	}
 }
 

@@ -3,12 +3,9 @@
 #include "bloat/gin_batches.hpp"
 #include "bloat/gist_packing.hpp"
 #include "bloat/hash_packing.hpp"
-#include "bloat/page_draw.hpp"
 
-#include <algorithm>
 #include <gtest/gtest.h>
 #include <random>
-#include <set>
 
 namespace warden::bloat {
 
@@ -234,36 +231,6 @@ TEST(BrinPacking, ASummaryForEachRange) {
 		packing.add(24);
 	}
 	EXPECT_EQ(packing.pages(), 9u); // a server made as many, with two pages of the map
-}
-
-TEST(PageDraw, EachPageOnceAndAllAlike) {
-	std::vector<int> drawn(101);
-	for (std::uint32_t seed = 0; seed < 2000; ++seed) {
-		const auto pages = draw_pages(1, 101, 10, seed);
-		EXPECT_EQ(std::set(pages.begin(), pages.end()).size(), 10u);
-		for (const std::uint32_t page : pages) {
-			++drawn.at(page);
-		}
-	}
-	EXPECT_EQ(drawn[0], 0);
-	EXPECT_GT(*std::min_element(drawn.begin() + 1, drawn.end()), 140);
-	EXPECT_LT(*std::max_element(drawn.begin() + 1, drawn.end()), 260);
-	EXPECT_EQ(draw_pages(1, 101, 10, 5), draw_pages(1, 101, 10, 5));
-	EXPECT_NE(draw_pages(1, 101, 10, 5), draw_pages(1, 101, 10, 6));
-	EXPECT_EQ(draw_pages(1, 4, 10, 5).size(), 3u);
-	EXPECT_TRUE(draw_pages(1, 1, 10, 5).empty());
-	EXPECT_TRUE(draw_pages(1, 0, 10, 5).empty());
-}
-
-// What was read when the time is over: the first half, where an index in order would have been half of the file.
-TEST(PageDraw, TheBeginningIsASampleToo) {
-	auto pages = draw_pages(0, 100'000, 2000, 1);
-	pages.resize(1000);
-	double sum = 0;
-	for (const std::uint32_t page : pages) {
-		sum += page;
-	}
-	EXPECT_NEAR(sum / 1000, 50'000, 3000);
 }
 
 } // namespace
