@@ -72,6 +72,9 @@ FROM generate_series(1, 20) seed, warden.bloat_measure('subject_note', 'sample',
 SELECT pages_read <= 10 AS few_pages, method, status FROM warden.bloat_measure('subject_note', 'sample', 10, 1);
 SELECT status, reason FROM warden.bloat_measure('subject_note', 'sample', 1, 1);
 SELECT method, wasted_low = wasted_high AS is_exact FROM warden.bloat_measure('subject_kind', 'sample');
+CREATE TABLE empty (id int PRIMARY KEY);
+SELECT bytes, rewrite_bytes, method FROM warden.bloat_measure('empty_pkey', 'sample');
+SELECT bytes, rewrite_bytes, method, status, reason FROM warden.bloat_measure('empty_pkey', 'sample', 0);
 SELECT pages_read <= 2500 AS few_pages FROM warden.bloat_measure('subject_note', 'sample');
 
 DROP SCHEMA bloat_btree_sample CASCADE;

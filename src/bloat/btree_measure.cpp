@@ -9,6 +9,7 @@
 #include "bloat/btree_page.hpp"
 #include "bloat/btree_sample.hpp"
 #include "bloat/dead_roots.hpp"
+#include "bloat/statistics_basis.hpp"
 
 #include <algorithm>
 #include <vector>
@@ -45,7 +46,7 @@ private:
 /// A tree that is read as a whole.
 class ExactBtree {
 public:
-	ExactBtree(Relation index, Relation heap, const DeadRoots &dead, int cost_delay_ms)
+	ExactBtree(Relation index, Relation heap, DeadRoots &dead, int cost_delay_ms)
 		: dead_(dead), reader_(call(begin_reading, index, cost_delay_ms)),
 		  shape_(call([&] { return begin_btree(index, heap, reader_); })), ahead_(call(prefetch_distance, reader_)),
 		  seen_(reader_.blocks), packing_(BTGetFillFactor(index), shape_.deduplicates) {}
@@ -77,11 +78,12 @@ private:
 		account_.overhead += BLCKSZ;
 	}
 
+	static Fate fate_of(void *dead, const ItemPointerData &row) {
+		return static_cast<const DeadRoots *>(dead)->of(row);
+	}
+
 	void look(BlockNumber block) {
-		const RowJudge judge{
-			.fate = [](void *self,
-		               const ItemPointerData &row) { return static_cast<const DeadRoots *>(self)->of(row); },
-			.self = const_cast<DeadRoots *>(&dead_)};
+		const RowJudge judge{.fate = dead_.is_empty() ? nullptr : &fate_of, .self = &dead_};
 		call([&] { look_at_page(shape_, read_page(reader_, block), block, judge, page_); });
 		seen_.add(block);
 		// What the file has grown by meanwhile is not part of what is accounted for.
@@ -175,7 +177,7 @@ private:
 		}
 	}
 
-	const DeadRoots &dead_;
+	DeadRoots &dead_;
 	PageReader reader_;
 	BtreeShape shape_;
 	int ahead_;
@@ -210,7 +212,7 @@ Measurement measure_btree(Relation index, Relation heap, Method method, const Ef
 		return withhold(index, method, "the access method of its table is none of the server's own");
 	}
 	if (method == Method::Statistics) {
-		return withhold(index, method, "not built yet");
+		return measure_btree_by_statistics(index, heap);
 	}
 	if (method == Method::Sample) {
 		if (auto sampled = sample_btree(index, heap, effort, true)) {
@@ -218,7 +220,7 @@ Measurement measure_btree(Relation index, Relation heap, Method method, const Ef
 		}
 	}
 	// First: what is dead now stays so, while new rows get entries.
-	const DeadRoots dead(heap, effort.cost_delay_ms);
+	DeadRoots dead(heap, effort.cost_delay_ms);
 	if (dead.is_complete()) {
 		return ExactBtree(index, heap, dead, effort.cost_delay_ms).measure();
 	}

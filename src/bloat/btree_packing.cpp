@@ -124,8 +124,8 @@ double BtreePacking::mean_pivot() const {
 
 double pages_of_tree(double leaves, double pivot) {
 	constexpr double room = room_of_page - reserve(fillfactor_of_inner_pages) - minus_infinity - 2 * page::line_pointer;
-	// The first item is shorter; it takes one beyond the fill factor to end a page, and that one begins the next page: so
-	// the last page has one more.
+	// The first item is shorter; it takes one beyond the fill factor to end a page, and that one begins the next page:
+	// so the last page has one more.
 	const double fanout = std::max(2.0, std::floor(room / (pivot + page::line_pointer)) + 1);
 	double pages = 1;
 	for (double level = std::ceil(leaves); level > 0; level = std::ceil((level - 1) / fanout)) {

@@ -88,6 +88,9 @@ struct RowCounts {
 RowCounts count_rows(IndexTuple entry, RowJudge judge) {
 	const bool is_list = BTreeTupleIsPosting(entry);
 	const int rows = is_list ? BTreeTupleGetNPosting(entry) : 1;
+	if (judge.fate == nullptr) {
+		return {.kept = static_cast<std::uint32_t>(rows), .blocked = 0};
+	}
 	const ItemPointerData *const row = is_list ? BTreeTupleGetPosting(entry) : &entry->t_tid;
 	RowCounts counts{};
 	for (int i = 0; i < rows; ++i) {

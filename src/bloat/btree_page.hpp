@@ -36,7 +36,7 @@ struct BtreeShape {
 
 /// Says what becomes of the row that an entry is of.
 struct RowJudge {
-	Fate (*fate)(void *self, const ItemPointerData &row);
+	Fate (*fate)(void *self, const ItemPointerData &row); ///< null: all rows are kept
 	void *self;
 };
 

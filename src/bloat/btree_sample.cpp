@@ -12,16 +12,17 @@
 #include "bloat/btree_page.hpp"
 #include "bloat/dead_roots.hpp"
 #include "bloat/heap_packing.hpp"
+#include "bloat/sample_draw.hpp"
 #include "bloat/sample_estimate.hpp"
 
 #include <algorithm>
 #include <chrono>
 #include <cmath>
-#include <random>
 #include <vector>
 
 extern "C" {
 #include "access/visibilitymap.h"
+#include "catalog/pg_index.h"
 #include "storage/procarray.h"
 }
 
@@ -35,8 +36,7 @@ constexpr std::int64_t most_pages = 2500;  // if nothing else is said
 constexpr std::int64_t cheap_pages = 1000; // which are better read all
 constexpr std::size_t batch_pages = 32;
 constexpr std::size_t pilot_pages = 64;
-constexpr double half_width = 0.02;  // of the file
-constexpr double most_yield = 32768; // bytes that a leaf can become: one that is full of lists, without lists
+constexpr double half_width = 0.02; // of the file
 
 /// Where rows of a leaf are that nothing is known of: one page of the heap, drawn at random.
 struct Probe {
@@ -63,7 +63,7 @@ struct Drawn {
 // Server code from here, up to the class.
 
 /// Chooses one of the rows that the visibility map does not vouch for, each with the same chance.
-void choose_probe(Relation heap, Buffer &map, Drawn &drawn, std::mt19937_64 &random) {
+void choose_probe(Relation heap, Buffer &map, Drawn &drawn, RandomNumbers &numbers) {
 	Probe &probe = drawn.probe;
 	probe.block = InvalidBlockNumber;
 	probe.count = 0;
@@ -78,7 +78,7 @@ void choose_probe(Relation heap, Buffer &map, Drawn &drawn, std::mt19937_64 &ran
 		const BlockNumber block = ItemPointerGetBlockNumberNoCheck(&row);
 		if ((visibilitymap_get_status(heap, block, &map) & VISIBILITYMAP_ALL_VISIBLE) == 0) {
 			++unknown;
-			probe.block = random() % unknown == 0 ? block : probe.block;
+			probe.block = numbers() % unknown == 0 ? block : probe.block;
 		}
 	});
 	if (unknown == 0) {
@@ -141,29 +141,30 @@ std::int64_t count_unknown(Relation heap) {
 class BtreeSample {
 public:
 	BtreeSample(Relation index, Relation heap, const Effort &effort)
-		: effort_(effort), budget_(effort.max_pages.value_or(most_pages)), random_(effort.seed),
-		  reader_(call(begin_reading, index, effort.cost_delay_ms)),
+		: effort_(effort), budget_(std::max<std::int64_t>(0, effort.max_pages.value_or(most_pages))),
+		  numbers_(effort.seed), reader_(call(begin_reading, index, effort.cost_delay_ms)),
 		  heap_(call(begin_reading, heap, effort.cost_delay_ms)),
 		  fates_(call(GetOldestNonRemovableTransactionId, heap)),
 		  shape_(call([&] { return begin_btree(index, heap, reader_); })),
-		  packing_(BTGetFillFactor(index), shape_.deduplicates), is_drawn_(reader_.blocks),
-		  others_(static_cast<std::int64_t>(reader_.blocks) - 1), unknown_(call(count_unknown, heap)) {}
+		  packing_(BTGetFillFactor(index), shape_.deduplicates), others_(static_cast<std::int64_t>(reader_.blocks) - 1),
+		  unknown_(call(count_unknown, heap)),
+		  order_(draw(numbers_, static_cast<std::uint32_t>(others_), static_cast<std::uint64_t>(budget_))) {}
 
 	/// Draws until it is enough.  False if all is to be read instead.
-	bool draw(bool may_decline) {
+	bool read(bool may_decline) {
 		std::int64_t wanted = effort_.max_pages ? others_ : std::min<std::int64_t>(others_, pilot_pages);
-		while (drawn() < wanted && !is_over()) {
+		while (true) {
 			if (may_decline && is_better_read_all(wanted)) {
 				return false;
 			}
-			if (!draw_batch(std::min<std::int64_t>(wanted - drawn(), batch_pages))) {
-				break;
+			const std::int64_t next = std::min<std::int64_t>(wanted - drawn(), batch_pages);
+			if (next <= 0 || is_over() || !draw_batch(next)) {
+				return true;
 			}
 			if (drawn() == wanted) {
 				wanted = std::max(wanted, pages_wanted());
 			}
 		}
-		return true;
 	}
 
 	Measurement measure() {
@@ -217,7 +218,7 @@ private:
 		}
 		const double pages = static_cast<double>(reader_.blocks) * half_width;
 		const double bytes = packing_.leaves() > 0 ? pages * total_yield_ / packing_.leaves() : pages;
-		return std::min<std::int64_t>(others_, static_cast<std::int64_t>(pages_for(bytes, {stratum()})));
+		return static_cast<std::int64_t>(pages_for(bytes, {stratum()}));
 	}
 
 	/// False, and as if it had not been tried, if there are not enough pages left.
@@ -225,16 +226,16 @@ private:
 		const std::int64_t most = unknown_ > 0 ? pages_left() / 2 : pages_left();
 		batch_.resize(static_cast<std::size_t>(std::clamp<std::int64_t>(most, 0, wanted)));
 		for (Drawn &drawn : batch_) {
-			drawn.block = draw_block();
+			drawn.block = order_[next_++] + 1;
 		}
-		std::sort(batch_.begin(), batch_.end(), [](const Drawn &a, const Drawn &b) { return a.block < b.block; });
+		std::ranges::sort(batch_, {}, &Drawn::block);
 		for (const Drawn &drawn : batch_) {
 			call(prefetch_page, reader_, drawn.block);
 		}
 		for (Drawn &drawn : batch_) {
 			call([&] {
 				memcpy(drawn.page.data, read_page(reader_, drawn.block), BLCKSZ);
-				choose_probe(heap_.relation, map_, drawn, random_);
+				choose_probe(heap_.relation, map_, drawn, numbers_);
 			});
 		}
 		if (!ask_heap_of_batch()) {
@@ -244,17 +245,6 @@ private:
 			add(drawn);
 		}
 		return !batch_.empty();
-	}
-
-	BlockNumber draw_block() {
-		while (true) {
-			const auto block =
-				static_cast<BlockNumber>(std::uniform_int_distribution<std::int64_t>(1, others_)(random_));
-			if (!is_drawn_[block]) {
-				is_drawn_[block] = true;
-				return block;
-			}
-		}
 	}
 
 	bool ask_heap_of_batch() {
@@ -269,8 +259,7 @@ private:
 		if (static_cast<std::int64_t>(asked.size()) > pages_left()) {
 			return false;
 		}
-		std::sort(asked.begin(), asked.end(),
-		          [](const Drawn *a, const Drawn *b) { return a->probe.block < b->probe.block; });
+		std::ranges::sort(asked, {}, [](const Drawn *drawn) { return drawn->probe.block; });
 		for (const Drawn *const drawn : asked) {
 			if (drawn->probe.block < heap_.blocks) {
 				call(prefetch_page, heap_, drawn->probe.block);
@@ -296,8 +285,15 @@ private:
 		total_yield_ = bytes;
 	}
 
+	// A leaf that is full of lists becomes several, if a rebuild makes none.
 	Stratum stratum() const {
-		return {.pages = static_cast<std::uint64_t>(others_), .values = yields_, .least = 0, .most = most_yield};
+		const bool has_lists = shape_.is_deduplicated && !shape_.index->rd_index->indisunique;
+		constexpr double most_rows = BLCKSZ / sizeof(ItemPointerData);
+		constexpr double least_entry = 20;
+		return {.pages = static_cast<std::uint64_t>(others_),
+		        .values = yields_,
+		        .least = 0,
+		        .most = has_lists && !shape_.deduplicates ? most_rows * least_entry : BLCKSZ};
 	}
 
 	// A leaf's doubt about its rows does not become less when more of the leaves are drawn: so the leaves are taken for
@@ -329,16 +325,17 @@ private:
 	const Effort &effort_;
 	const std::chrono::steady_clock::time_point begin_ = std::chrono::steady_clock::now();
 	const std::int64_t budget_;
-	std::mt19937_64 random_;
+	RandomNumbers numbers_;
 	PageReader reader_;
 	PageReader heap_;
 	Buffer map_ = InvalidBuffer;
 	Fates fates_;
 	BtreeShape shape_;
 	BtreePacking packing_;
-	std::vector<bool> is_drawn_;
-	std::int64_t others_;  ///< pages but for the first one
-	std::int64_t unknown_; ///< pages of the heap that the visibility map does not vouch for
+	std::int64_t others_;              ///< pages but for the first one
+	std::int64_t unknown_;             ///< pages of the heap that the visibility map does not vouch for
+	std::vector<std::uint32_t> order_; ///< that the others are drawn in, from 0
+	std::size_t next_ = 0;
 	std::vector<Drawn> batch_;
 	BtreePage page_{};
 	std::vector<double> yields_; ///< bytes that each page that was drawn becomes
@@ -353,7 +350,7 @@ private:
 
 std::optional<Measurement> sample_btree(Relation index, Relation heap, const Effort &effort, bool may_decline) {
 	BtreeSample sample(index, heap, effort);
-	if (!sample.draw(may_decline)) {
+	if (!sample.read(may_decline)) {
 		sample.end();
 		return std::nullopt;
 	}

@@ -91,8 +91,7 @@ std::vector<GinKey> GinContents::in_order() const {
 }
 
 const GinContents::ListPage *GinContents::find_list(std::uint32_t block) const {
-	const auto found = std::lower_bound(lists_.begin(), lists_.end(), block,
-	                                    [](const ListPage &page, std::uint32_t wanted) { return page.block < wanted; });
+	const auto found = std::ranges::lower_bound(lists_, block, {}, &ListPage::block);
 	return found != lists_.end() && found->block == block ? &*found : nullptr;
 }
 
@@ -152,8 +151,7 @@ double GinContents::pages_of_lists(std::uint64_t &trees) const {
 		all.items += list.rows.items;
 		all.bytes += list.rows.bytes;
 	}
-	trees = static_cast<std::uint64_t>(
-		std::ranges::count_if(keys_, [](const GinKey &key) { return key.tree != 0; }));
+	trees = static_cast<std::uint64_t>(std::ranges::count_if(keys_, [](const GinKey &key) { return key.tree != 0; }));
 	return all.items == 0 ? 0 : static_cast<double>(posting_tree_pages(all));
 }
 

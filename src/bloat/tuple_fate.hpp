@@ -27,13 +27,20 @@ public:
 	/// The horizon is that of the relation: who is older sees what was deleted since.
 	explicit Fates(TransactionId horizon) : horizon_(horizon) {}
 
+	TransactionId horizon() const { return horizon_; }
+
 	/// The page that it is on must be pinned: its transactions are remembered by the server as long as it cannot be
 	/// frozen.
-	Fate of(HeapTupleHeader tuple);
+	Fate of(HeapTupleHeader tuple) {
+		constexpr int settled = HEAP_XMIN_COMMITTED | HEAP_XMAX_INVALID;
+		return (tuple->t_infomask & settled) == settled ? Fate::Kept : find(tuple);
+	}
 
 private:
 	enum class State : std::uint8_t { InProgress, Committed, Aborted };
 
+	Fate find(HeapTupleHeader tuple);
+	State state_of_insertion(HeapTupleHeader tuple);
 	State state_of(TransactionId transaction);
 
 	struct Known {

@@ -1,0 +1,18 @@
+// sample_draw.hpp - Which pages a sample is made of.
+//
+// Plain C++.  The invariant: each number is drawn once at most, each as likely as the others, and in an order that is
+// random too: what is drawn first is a sample by itself.
+#pragma once
+
+#include <cstdint>
+#include <random>
+#include <vector>
+
+namespace warden::bloat {
+
+using RandomNumbers = std::mt19937_64;
+
+/// So many of the numbers from 0 to less than population, or all of them.
+std::vector<std::uint32_t> draw(RandomNumbers &numbers, std::uint32_t population, std::uint64_t count);
+
+} // namespace warden::bloat
