@@ -29,7 +29,8 @@ struct BrinPage {
 
 void look_at_summaries(BrinPage &found, Page page) {
 	Entries entries;
-	for (OffsetNumber i = FirstOffsetNumber; i <= PageGetMaxOffsetNumber(page); ++i) {
+	const OffsetNumber last = PageGetMaxOffsetNumber(page);
+	for (OffsetNumber i = FirstOffsetNumber; i <= last; ++i) {
 		if (entry_of(page, i, SizeOfBrinTuple) == nullptr || found.summaries == MaxIndexTuplesPerPage) {
 			continue;
 		}

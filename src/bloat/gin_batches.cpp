@@ -10,7 +10,7 @@ namespace warden::bloat {
 namespace {
 
 // After so many, more of them change little: pages are as full as those of a tree that was filled at random.
-constexpr double most_batches = 32;
+constexpr double most_batches = 24;
 
 /// Where the rows are, and so which are in which batch.  The last batch is what is left, so that the number of batches
 /// is a fraction.
@@ -26,8 +26,8 @@ struct Rows {
 
 	/// The part of them that is in the tree after a batch; 0 if there is none yet.
 	double part_of(const PostingRun &rows, std::uint64_t batch) const {
-		const double until = static_cast<double>(first) +
-		                     static_cast<double>(batch + 1) / batches * static_cast<double>(end - first);
+		const double until =
+			static_cast<double>(first) + static_cast<double>(batch + 1) / batches * static_cast<double>(end - first);
 		const double from_first = until - static_cast<double>(rows.first);
 		const auto all = static_cast<double>(rows.last - rows.first);
 		if (from_first <= 0) {
@@ -184,17 +184,21 @@ double pages_after(const std::vector<GinKey> &keys, const GinBuild &build, doubl
 	return leaves.pages();
 }
 
-// How many batches there are is known to a tenth.
+// How many batches there are is known to a tenth, and a build takes memory in pieces.  Pages fill and split at about
+// the same time, so that the size goes up and down with the number of batches, and what is between is tried too.
 void pack_batches(KeySizes &sizes, const std::vector<GinKey> &keys, const GinBuild &build, double batches) {
-	constexpr double error = 0.1;
+	const double error = 0.1 + 2048 * 64 / static_cast<double>(build.memory);
 	const double one_batch = sizes.pages;
 	const auto pages = [&](double count) { return count <= 1 ? one_batch : pages_after(keys, build, count); };
-	const double fewer = pages(batches * (1 - error));
-	const double more = pages(batches * (1 + error));
 	sizes.batches = batches;
 	sizes.pages = pages(batches);
-	sizes.low = std::min({fewer, sizes.pages, more});
-	sizes.high = std::max({fewer, sizes.pages, more});
+	sizes.low = sizes.pages;
+	sizes.high = sizes.pages;
+	for (const double part : {-1.0, -0.5, 0.5, 1.0}) {
+		const double other = pages(batches * (1 + part * error));
+		sizes.low = std::min(sizes.low, other);
+		sizes.high = std::max(sizes.high, other);
+	}
 }
 
 } // namespace

@@ -13,7 +13,7 @@ struct KeySizes {
 	double low = 0;   ///< where it is not certain how it will be built
 	double high = 0;
 	double tree_pages = 0; ///< of trees of lists
-	double batches = 0; ///< the last one may be a part
+	double batches = 0;    ///< the last one may be a part
 };
 
 /// Keys in their order, which stand for so many times as many.

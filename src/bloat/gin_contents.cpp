@@ -11,16 +11,12 @@ namespace warden::bloat {
 namespace {
 
 constexpr double model_error = 0.02;   // of one batch; measured: a page or two of some hundred
-constexpr double batches_error = 0.15; // of several: where one ends is known roughly
+constexpr double batches_error = 0.12; // of several: where one ends is known roughly
 constexpr double sample_error = 0.05;  // besides what the sample's own doubt is
 constexpr double page_error = 2;
 
 bool before(const GinKey &a, const GinKey &b) {
 	return a.hash != b.hash ? a.hash < b.hash : a.rows.first < b.rows.first;
-}
-
-bool has_smaller_hash(const GinKey &key, std::uint64_t hash) {
-	return key.hash < hash;
 }
 
 } // namespace
@@ -95,9 +91,7 @@ std::vector<GinKey> GinContents::in_order() const {
 }
 
 const GinContents::ListPage *GinContents::find_list(std::uint32_t block) const {
-	const auto found =
-		std::lower_bound(lists_.begin(), lists_.end(), block,
-	                     [](const ListPage &page, std::uint32_t wanted) { return page.block < wanted; });
+	const auto found = std::ranges::lower_bound(lists_, block, {}, &ListPage::block);
 	return found != lists_.end() && found->block == block ? &*found : nullptr;
 }
 
@@ -115,14 +109,14 @@ PostingRun GinContents::rows_of_tree(std::uint32_t root) const {
 	return rows;
 }
 
-// Those that are there already get more rows; the others come at the end, as it does not matter where.  Returns how many
-// rows came to such that had some.
+// Those that are there already get more rows; the others come at the end, as it does not matter where.  Returns how
+// many rows came to such that had some.
 std::size_t GinContents::merge_pending(std::vector<GinKey> &keys) {
-	std::sort(pending_.begin(), pending_.end(), before);
+	std::ranges::sort(pending_, before);
 	std::vector<bool> is_known(pending_.size());
 	std::size_t known = 0;
 	for (GinKey &key : keys) {
-		auto waiting = std::lower_bound(pending_.begin(), pending_.end(), key.hash, has_smaller_hash);
+		auto waiting = std::ranges::lower_bound(pending_, key.hash, {}, &GinKey::hash);
 		for (; waiting != pending_.end() && waiting->hash == key.hash; ++waiting) {
 			key.rows.add(waiting->rows);
 			is_known[static_cast<std::size_t>(waiting - pending_.begin())] = true;
@@ -157,8 +151,7 @@ double GinContents::pages_of_lists(std::uint64_t &trees) const {
 		all.items += list.rows.items;
 		all.bytes += list.rows.bytes;
 	}
-	trees = static_cast<std::uint64_t>(
-		std::count_if(keys_.begin(), keys_.end(), [](const GinKey &key) { return key.tree != 0; }));
+	trees = static_cast<std::uint64_t>(std::ranges::count_if(keys_, [](const GinKey &key) { return key.tree != 0; }));
 	return all.items == 0 ? 0 : static_cast<double>(posting_tree_pages(all));
 }
 
@@ -188,12 +181,16 @@ GinSize GinContents::rebuilt(const GinBuild &build, const Times &times_keys, con
 		lists = pages_of_lists(trees);
 		last_pages = static_cast<double>(trees) * times_keys.value * stride / 2;
 	}
-	const double error = (sizes.batches > 1 ? batches_error : model_error) + (is_whole && stride_ == 1 ? 0 : sample_error);
+	const double error =
+		(sizes.batches > 1 ? batches_error : model_error) + (is_whole && stride_ == 1 ? 0 : sample_error);
 	const double middle = sizes.pages * stride * times_keys.value + lists * times_lists.value + last_pages + waiting;
 	const double low = sizes.low * stride * times_keys.low + lists * times_lists.low - merged / KeyTree::room;
 	const double high = sizes.high * stride * times_keys.high + times_keys.unseen + lists * times_lists.high +
 	                    times_lists.unseen + 2 * (last_pages + waiting);
-	return {1 + middle, std::max(2.0, low * (1 - error) - page_error), 1 + high * (1 + error) + page_error};
+	return {.pages = 1 + middle,
+	        .low = std::max(2.0, low * (1 - error) - page_error),
+	        .high = 1 + high * (1 + error) + page_error,
+	        .takes_batches = sizes.batches > 1};
 }
 
 } // namespace warden::bloat

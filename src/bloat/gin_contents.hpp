@@ -27,6 +27,7 @@ struct GinSize {
 	double pages;
 	double low;
 	double high;
+	bool takes_batches; ///< it depends on how much memory there is
 };
 
 /// Pages there are for each one that was read; and pages that there may be though none was.
@@ -43,8 +44,8 @@ inline constexpr Times once{1, 1, 1, 0};
 struct GinBuild {
 	std::uint64_t memory; ///< of a batch
 	bool keys_are_values; ///< and no pointers to them
-	bool sorts;            ///< in several processes, which merge what they have gathered: as with one batch
-	void (*pause)();       ///< called now and then: it may throw
+	bool sorts;           ///< in several processes, which merge what they have gathered: as with one batch
+	void (*pause)();      ///< called now and then: it may throw
 };
 
 class GinContents {

@@ -147,7 +147,8 @@ GinKey read_key(const char *entry, std::size_t length, bool is_pending, Reading 
 
 void look_at_keys(GinPage &found, Page page, GinKey *keys, const IndexPages &pages) {
 	Entries entries;
-	for (OffsetNumber i = FirstOffsetNumber; i <= PageGetMaxOffsetNumber(page) && found.keys < most_keys; ++i) {
+	const OffsetNumber last = PageGetMaxOffsetNumber(page);
+	for (OffsetNumber i = FirstOffsetNumber; i <= last && found.keys < most_keys; ++i) {
 		const char *const entry = entry_of(page, i, sizeof(IndexTupleData));
 		if (entry == nullptr) {
 			continue;
@@ -181,15 +182,13 @@ void look_at_list(GinPage &found, Page page, const IndexPages &pages) {
 	} else {
 		// As before PostgreSQL 9.4: the page does not say where its list ends.
 		const auto room = static_cast<std::int64_t>(GinDataPageMaxDataSize);
-		const std::size_t count =
-			Min(static_cast<std::size_t>(GinPageGetOpaque(page)->maxoff), GinDataPageMaxDataSize / sizeof(ItemPointerData));
+		const std::size_t count = Min(static_cast<std::size_t>(GinPageGetOpaque(page)->maxoff),
+		                              GinDataPageMaxDataSize / sizeof(ItemPointerData));
 		read_places(reading, from, page + BLCKSZ, count);
 		const auto size = static_cast<std::int64_t>(count * sizeof(ItemPointerData));
 		entries.dead = reading.dead_of(size);
-		found.account = {.live = size - entries.dead,
-		                 .overhead = BLCKSZ - room,
-		                 .vacuum_frees = entries.dead,
-		                 .free = room - size};
+		found.account = {
+			.live = size - entries.dead, .overhead = BLCKSZ - room, .vacuum_frees = entries.dead, .free = room - size};
 	}
 	found.rows = reading.rows;
 }
@@ -320,7 +319,12 @@ Measurement measure_gin(Relation relation, Relation heap, Method method, const E
 	Measurement measurement = pages.measurement();
 	measurement.deleted_pages = pages.scale(values.deleted);
 	measurement.pending_pages = pending.pages;
-	measurement.rewritten = in_bytes(predict(pages, contents, build, values));
+	const GinSize size = predict(pages, contents, build, values);
+	measurement.rewritten = in_bytes(size);
+	if (size.takes_batches) {
+		measurement.caveats.emplace_back(
+			"its size after REINDEX depends on maintenance_work_mem, which is taken as it is");
+	}
 	return measurement;
 }
 

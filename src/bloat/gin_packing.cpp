@@ -83,7 +83,8 @@ std::uint64_t posting_tree_pages(const PostingRun &run) {
 	}
 	const Cut other = cut_into(segment, mean);
 	const double rest = (bytes - on_first * first.distances) / other.distances;
-	const std::uint64_t leaves = 1 + std::max<std::uint64_t>(1, round_up(rest / std::floor(room_of_lists / other.size)));
+	const std::uint64_t leaves =
+		1 + std::max<std::uint64_t>(1, round_up(rest / std::floor(room_of_lists / other.size)));
 	std::uint64_t pages = leaves;
 	for (std::uint64_t level = leaves; level > 1;) {
 		level = (level + children - 1) / children;

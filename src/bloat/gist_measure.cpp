@@ -1,8 +1,8 @@
 // gist_measure.cpp - GiST indexes.
 //
-// Of its account: live are the entries of the leaves; overhead are the inner pages; vacuum_frees are entries that a scan
-// has found dead; free and blocked are also deleted pages, by whether they can be used again yet; reserve is what the
-// fill factor leaves of a leaf, if a rebuild would.
+// Of its account: live are the entries of the leaves; overhead are the inner pages; vacuum_frees are entries that a
+// scan has found dead; free and blocked are also deleted pages, by whether they can be used again yet; reserve is what
+// the fill factor leaves of a leaf, if a rebuild would.
 #include "bloat/subject.hpp"
 
 #include "bloat/gist_packing.hpp"
@@ -49,7 +49,8 @@ Plan plan_of(Relation relation) {
 
 void look_at_entries(GistPage &found, Page page, const Plan &plan, const IndexPages &pages) {
 	Entries entries;
-	for (OffsetNumber i = FirstOffsetNumber; i <= PageGetMaxOffsetNumber(page); ++i) {
+	const OffsetNumber last = PageGetMaxOffsetNumber(page);
+	for (OffsetNumber i = FirstOffsetNumber; i <= last; ++i) {
 		const char *const entry = entry_of(page, i, sizeof(IndexTupleData));
 		if (entry == nullptr) {
 			continue;

@@ -8,12 +8,12 @@
 #include "bloat/hash_packing.hpp"
 #include "bloat/heap_packing.hpp"
 #include "bloat/index_pages.hpp"
+#include "bloat/sample_draw.hpp"
 
 #include "pg/hash_pages.hpp"
 
 #include <algorithm>
 #include <cmath>
-#include <random>
 
 namespace warden::bloat {
 
@@ -69,7 +69,8 @@ HashPage look_at_bucket(Page page, const Plan &plan, const IndexPages &pages) {
 	HashPage found{};
 	const HashPageOpaque own = HashPageGetOpaque(page);
 	Entries entries;
-	for (OffsetNumber i = FirstOffsetNumber; i <= PageGetMaxOffsetNumber(page); ++i) {
+	const OffsetNumber last = PageGetMaxOffsetNumber(page);
+	for (OffsetNumber i = FirstOffsetNumber; i <= last; ++i) {
 		const char *const entry = entry_of(page, i, sizeof(IndexTupleData) + sizeof(std::uint32_t));
 		if (entry == nullptr || found.entries == HashPacking::entries_of_page) {
 			continue;
@@ -128,10 +129,8 @@ struct Overflows {
 // Without the values: what chance gives, and in addition what there is more of now than chance gives, because many
 // entries have the same value.
 Prediction roughly(const Plan &plan, const Overflows &now) {
-	const auto needed =
-		static_cast<std::uint64_t>(std::ceil(plan.entries / HashPacking::target(plan.fillfactor)));
-	const std::uint64_t buckets =
-		std::max<std::uint64_t>(needed, HashPacking::buckets_for(plan.rows, plan.fillfactor));
+	const auto needed = static_cast<std::uint64_t>(std::ceil(plan.entries / HashPacking::target(plan.fillfactor)));
+	const std::uint64_t buckets = std::max<std::uint64_t>(needed, HashPacking::buckets_for(plan.rows, plan.fillfactor));
 	const auto base = static_cast<double>(HashPacking::phase_of(buckets)) + 2;
 	const auto by_chance = HashPacking::by_chance(plan.entries, static_cast<double>(buckets));
 	const auto chance_now = HashPacking::by_chance(plan.entries, plan.buckets);
@@ -146,14 +145,18 @@ Prediction roughly(const Plan &plan, const Overflows &now) {
 // In the order of a build: sorted by bucket, or as the rows come, in which values are as if thrown.
 void add_all(HashPacking &packing, std::vector<std::uint32_t> &hashes, bool is_sorted) {
 	if (is_sorted) {
-		std::sort(hashes.begin(), hashes.end(), [&](std::uint32_t a, std::uint32_t b) {
+		std::ranges::sort(hashes, [&](std::uint32_t a, std::uint32_t b) {
 			return std::pair(packing.bucket_of(a), a) < std::pair(packing.bucket_of(b), b);
 		});
-	} else {
-		std::shuffle(hashes.begin(), hashes.end(), std::mt19937(0)); // NOLINT: the same each time
+		for (const std::uint32_t hash : hashes) {
+			packing.add(hash);
+		}
+		return;
 	}
-	for (const std::uint32_t hash : hashes) {
-		packing.add(hash);
+	RandomNumbers numbers(0);
+	const auto count = static_cast<std::uint32_t>(hashes.size());
+	for (const std::uint32_t i : draw(numbers, count, count)) {
+		packing.add(hashes[i]);
 	}
 }
 
@@ -201,7 +204,8 @@ Measurement measure_hash(Relation relation, Relation heap, Method method, const 
 	IndexPages pages(relation, heap, method, effort);
 	const bool remembers = plan.fits || entries_of(plan) <= most_values;
 	std::int64_t unused = 0;
-	const Prediction rewritten = pages.is_whole() && remembers ? read_all(pages, plan, unused) : read_some(pages, plan, unused);
+	const Prediction rewritten =
+		pages.is_whole() && remembers ? read_all(pages, plan, unused) : read_some(pages, plan, unused);
 	Measurement measurement = pages.measurement();
 	measurement.deleted_pages = unused;
 	measurement.rewritten = rewritten;

@@ -1,6 +1,6 @@
 #include "bloat/index_pages.hpp"
 
-#include "bloat/page_draw.hpp"
+#include "bloat/sample_draw.hpp"
 
 #include <algorithm>
 #include <cmath>
@@ -69,10 +69,25 @@ IndexPages::~IndexPages() {
 
 void IndexPages::start() {
 	if (!is_whole()) {
-		sample_ = draw_pages(1, pages_, drawn_, effort_.seed);
+		draw_sample();
 	}
 	position_ = 0;
 	end_ = std::chrono::steady_clock::now() + std::chrono::milliseconds(effort_.max_milliseconds.value_or(0));
+}
+
+// In an order at random, so that what has been read when the time is over is a sample too; but in that of the file
+// within each stretch, for the sake of who reads it.
+void IndexPages::draw_sample() {
+	constexpr std::size_t stretch = 64;
+	RandomNumbers numbers(effort_.seed);
+	sample_ = draw(numbers, pages_ - 1, drawn_);
+	for (std::uint32_t &page : sample_) {
+		++page; // the first page of the file is read anyway
+	}
+	for (std::size_t i = 0; i < sample_.size(); i += stretch) {
+		const auto end = std::min(sample_.size(), i + stretch);
+		std::sort(sample_.begin() + static_cast<std::ptrdiff_t>(i), sample_.begin() + static_cast<std::ptrdiff_t>(end));
+	}
 }
 
 // Two pages at least are read, however little time there is: of one nothing follows.

@@ -82,7 +82,7 @@ public:
 private:
 	void start();
 	bool next();
-	void draw();
+	void draw_sample();
 	Page read(std::uint32_t block);
 
 	std::optional<DeadRoots> dead_;

@@ -24,7 +24,8 @@ struct SpGistPage {
 void look_at_leaf(SpGistPage &found, Page page, const IndexPages &pages) {
 	Entries entries;
 	std::int64_t kept_places = 0;
-	for (OffsetNumber i = FirstOffsetNumber; i <= PageGetMaxOffsetNumber(page); ++i) {
+	const OffsetNumber last = PageGetMaxOffsetNumber(page);
+	for (OffsetNumber i = FirstOffsetNumber; i <= last; ++i) {
 		const char *const entry = entry_of(page, i, sizeof(SpGistDeadTupleData));
 		if (entry == nullptr) {
 			continue;

@@ -6,7 +6,7 @@
 extern "C" {
 #include "access/gin_private.h"
 #include "common/hashfn.h"
-#include "optimizer/planner.h"
+#include "optimizer/optimizer.h"
 }
 
 namespace warden::pg {
