@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numbers>
 #include <span>
 
 namespace warden::bloat {
@@ -55,11 +56,13 @@ std::optional<double> growth_of(Life life) {
 /// The waste that was saved comes back as 1 - exp(-k t) of it: the line of least squares through the origin of
 /// -log(1 - part), whose slope k is.  Waste and not size, because rows that were added since are none.
 std::optional<double> half_life_of(Life before, Life after) {
-	if (!before.back().wasted || !after.front().wasted || span_of(after) < least_span) {
+	const std::optional<double> wasted = before.back().wasted;
+	const std::optional<double> kept = after.front().wasted;
+	if (!wasted || !kept || span_of(after) < least_span) {
 		return std::nullopt;
 	}
-	const double left = *after.front().wasted;
-	const double saved = *before.back().wasted - left;
+	const double left = *kept;
+	const double saved = *wasted - left;
 	if (saved <= 0) {
 		return std::nullopt;
 	}
@@ -77,7 +80,7 @@ std::optional<double> half_life_of(Life before, Life after) {
 		return std::nullopt;
 	}
 	const double longest = longest_of_span * span_of(after);
-	return products > 0 ? std::min(std::log(2) * squares / products, longest) : longest;
+	return products > 0 ? std::min(std::numbers::ln2 * squares / products, longest) : longest;
 }
 
 bool is_steady(Life life) {

@@ -57,10 +57,12 @@ public:
 		std::vector<Text> gates;
 		for (const Proposal &proposal : proposals) {
 			check_for_interrupts();
-			gates.push_back(is_possible(proposal)
-			                    ? find_closed_gate(*proposal.action, proposal.relation, proposal.table,
-			                                       proposal.predicted.value_or(proposal.bytes))
-			                    : std::nullopt);
+			Text gate;
+			if (const auto action = proposal.action; action && is_possible(proposal)) {
+				gate = find_closed_gate(*action, proposal.relation, proposal.table,
+				                        proposal.predicted.value_or(proposal.bytes));
+			}
+			gates.push_back(gate);
 		}
 		std::vector<bool> was_there(proposals.size());
 		for (std::size_t i = 0; queues && i < proposals.size(); ++i) {

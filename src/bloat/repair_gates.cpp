@@ -51,8 +51,10 @@ SELECT who FROM (
     WHERE datname = current_database() AND pid <> pg_backend_pid() AND backend_type <> 'autovacuum worker'
       AND (backend_xmin IS NOT NULL OR pid IN (SELECT pid FROM holder))
     UNION ALL
-    SELECT prepared, format('prepared transaction "%s"', gid) FROM pg_prepared_xacts
-    WHERE '-1/' || transaction IN (SELECT virtualtransaction FROM holder)) open (since, who)
+    SELECT prepared, format('prepared transaction "%s"', gid)
+    FROM pg_prepared_xacts p JOIN pg_locks l ON l.locktype = 'transactionid' AND l.transactionid = p.transaction
+    WHERE l.pid IS NULL AND l.virtualtransaction IN (SELECT virtualtransaction FROM holder WHERE pid IS NULL))
+    open (since, who)
 WHERE since < clock_timestamp() - make_interval(secs => $2 / 1000.0)
 ORDER BY since, who LIMIT 1)"};
 

@@ -2,14 +2,9 @@
 
 #include "bloat/repair_settings.hpp"
 
-#include "pg/lock.hpp"
 #include "pg/names.hpp"
 #include "pg/security.hpp"
 #include "pg/spi.hpp"
-
-extern "C" {
-#include "utils/elog.h"
-}
 
 namespace warden::bloat {
 
@@ -106,8 +101,8 @@ bool enqueue(const Proposal &proposal, bool forced, Oid role) {
 	const AsExtension owner;
 	Spi spi;
 	return !spi.query<int64>(insert_repair, proposal.relation, proposal.table, name,
-	                         std::string_view(name_of(*proposal.action)), proposal.command, proposal.reason, forced,
-	                         role, proposal.filenode, proposal.predicted)
+	                         std::string_view(name_of(proposal.action.value_or(Action::Vacuum))), proposal.command,
+	                         proposal.reason, forced, role, proposal.filenode, proposal.predicted)
 	            .empty();
 }
 
