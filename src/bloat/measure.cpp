@@ -89,7 +89,7 @@ void look(Finding &finding, const Options &options) {
 	const ScratchMemory memory;
 	finding.measurement =
 		measure_of(finding.subject)(opened.relation, opened.heap, method_for(opened, options), options.effort);
-	if (finding.measurement.method == Method::Sample) {
+	if (finding.measurement.method == Method::Sample && finding.measurement.pages_read > 0) {
 		finding.measurement.caveats.push_back(
 			format("the pages were drawn with seed %d", static_cast<int>(options.effort.seed)));
 	}
