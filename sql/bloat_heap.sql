@@ -20,6 +20,10 @@ CREATE TABLE traps AS SELECT true AS a, g::int8 AS b, true AS c, g::int2 AS d, '
 FROM generate_series(1, 20000) g;
 CREATE TABLE no_columns ();
 INSERT INTO no_columns SELECT FROM generate_series(1, 5000);
+CREATE TABLE unpacked (a int, b text, c text);
+ALTER TABLE unpacked ALTER b SET STORAGE PLAIN;
+INSERT INTO unpacked SELECT g, repeat('p', g % 40), 'c' FROM generate_series(1, 10000) g;
+ALTER TABLE unpacked ALTER b SET STORAGE EXTENDED;
 
 -- fill factors
 CREATE TABLE half (a int, b text) WITH (fillfactor = 50);
@@ -36,7 +40,7 @@ CREATE TABLE external (id int, body text);
 ALTER TABLE external ALTER body SET STORAGE EXTERNAL;
 INSERT INTO external SELECT g, repeat('e', 2100 + g * 37 % 9000) FROM generate_series(1, 800) g;
 DELETE FROM external WHERE id % 3 = 0;
-CREATE TABLE compressed AS SELECT g AS id, repeat(noise(g, 300), 20 + g % 60) AS body FROM generate_series(1, 1500) g;
+CREATE TABLE compressed AS SELECT g AS id, repeat(noise(g, 3000), 2 + g % 5) AS body FROM generate_series(1, 1500) g;
 DELETE FROM compressed WHERE id % 4 = 1;
 CREATE TABLE incompressible AS SELECT g AS id, noise(g, 1000 + g * 31 % 5000) AS body FROM generate_series(1, 800) g;
 UPDATE incompressible SET body = noise(id, 2500) WHERE id % 5 = 0;
@@ -49,7 +53,7 @@ UPDATE back_inside SET b = '';
 UPDATE back_inside SET a = '' WHERE id % 2 = 0;
 CREATE TABLE stays (id int, a text, b text) WITH (toast_tuple_target = 512);
 ALTER TABLE stays ALTER a SET STORAGE MAIN;
-INSERT INTO stays SELECT g, noise(g, 300 + g), noise(-g, 700) FROM generate_series(1, 800) g;
+INSERT INTO stays SELECT g, noise(g, 300 + 2 * g), noise(-g, 1000) FROM generate_series(1, 800) g;
 CREATE TABLE retargeted AS SELECT g AS id, noise(g, 900) AS a, noise(-g, 1300) AS b FROM generate_series(1, 500) g;
 ALTER TABLE retargeted SET (toast_tuple_target = 256);
 
@@ -137,6 +141,8 @@ DELETE FROM temporary WHERE a % 2 = 0;
 CREATE TABLE empty (a int, b text);
 CREATE TABLE emptied AS SELECT g AS a, 'b' AS b FROM generate_series(1, 20000) g;
 DELETE FROM emptied;
+CREATE TABLE no_truncation WITH (vacuum_truncate = off) AS SELECT g AS a FROM generate_series(1, 10000) g;
+DELETE FROM no_truncation WHERE a > 2000;
 CREATE TABLE dead_toast AS SELECT g AS id, noise(g, 5000) AS body FROM generate_series(1, 200) g;
 DELETE FROM dead_toast;
 
@@ -158,6 +164,13 @@ CALL wait_for_horizon();
 
 CREATE TABLE before AS
 SELECT f.name, m.* FROM fixtures f, warden.bloat_measure(f.oid, 'exact') m WHERE m.kind IN ('table', 'toast');
+-- VACUUM cuts off what it was said to, and no more.
+SELECT format('VACUUM %s', oid::regclass) FROM fixtures
+WHERE name IN ('tail_deleted', 'emptied', 'aborted_insert', 'aborted_update', 'range_vacuumed', 'randomly_deleted', 'no_truncation') ORDER BY name \gexec
+SELECT name, truncatable_bytes > 0 AS some, bytes - pg_relation_size(oid) = truncatable_bytes AS right
+FROM before JOIN fixtures USING (name)
+WHERE kind = 'table' AND name IN ('tail_deleted', 'emptied', 'aborted_insert', 'aborted_update', 'range_vacuumed', 'randomly_deleted', 'no_truncation') ORDER BY name;
+
 SELECT format('VACUUM FULL %s', oid::regclass) FROM fixtures ORDER BY name \gexec
 CREATE VIEW compared AS
 SELECT b.*, truth, abs(rewrite_bytes - truth) <= greatest(8192, truth * 0.0005) AS within,
@@ -169,3 +182,29 @@ FROM compared ORDER BY name, kind;
 SELECT count(*) FILTER (WHERE kind = 'table') AS tables, count(*) FILTER (WHERE kind = 'toast' AND truth > 0) AS toast_tables,
        count(*) FILTER (WHERE bytes > rewrite_bytes) > 20 AS many_shrink, count(*) FILTER (WHERE bytes < rewrite_bytes) AS grow
 FROM compared;
+
+-- catalogs, mapped ones and others
+DO $$
+BEGIN
+    FOR i IN 1..300 LOOP
+        EXECUTE format('CREATE FUNCTION heaps.f%s() RETURNS text LANGUAGE sql AS %L', i, 'SELECT ' || quote_literal(repeat(md5(i::text), 30)));
+        EXECUTE format('CREATE TABLE heaps.t%s (a int, b text)', i);
+    END LOOP;
+    FOR i IN 1..300 LOOP
+        IF i % 3 <> 0 THEN
+            EXECUTE format('DROP FUNCTION heaps.f%s()', i);
+            EXECUTE format('DROP TABLE heaps.t%s', i);
+        END IF;
+    END LOOP;
+END $$;
+CREATE TABLE catalogs (name text, sums boolean, rewritten bigint, status text, truth bigint);
+SELECT format(command, name) FROM unnest('{pg_proc,pg_attribute,pg_rewrite,pg_description}'::text[]) WITH ORDINALITY catalog (name, n),
+    unnest(ARRAY[$$INSERT INTO heaps.catalogs SELECT %1$L, bytes = live_bytes + overhead_bytes + reserve_bytes + vacuum_frees_bytes + blocked_bytes + free_bytes,
+    rewrite_bytes, status FROM warden.bloat_measure(%1$L, 'exact') WHERE kind = 'table'$$,
+    $$VACUUM FULL %1$I$$, $$UPDATE heaps.catalogs SET truth = pg_relation_size(name::regclass) WHERE name = %1$L$$]) WITH ORDINALITY step (command, m)
+ORDER BY n, m \gexec
+SELECT name, status, sums, abs(rewritten - truth) <= greatest(8192, truth * 0.0005) AS within,
+       CASE WHEN NOT abs(rewritten - truth) <= greatest(8192, truth * 0.0005) THEN to_jsonb(catalogs) END AS figures
+FROM catalogs;
+SET client_min_messages = error;
+DROP SCHEMA heaps CASCADE;

@@ -9,9 +9,15 @@
 #include "bloat/btree_page.hpp"
 #include "bloat/btree_sample.hpp"
 #include "bloat/dead_roots.hpp"
+#include "bloat/statistics_basis.hpp"
 
 #include <algorithm>
 #include <vector>
+
+extern "C" {
+#include "catalog/pg_am_d.h"
+#include "catalog/pg_index.h"
+}
 
 namespace warden::bloat {
 
@@ -40,8 +46,8 @@ private:
 /// A tree that is read as a whole.
 class ExactBtree {
 public:
-	ExactBtree(Relation index, Relation heap, int cost_delay_ms)
-		: dead_(heap, cost_delay_ms), reader_(call(begin_reading, index, cost_delay_ms)),
+	ExactBtree(Relation index, Relation heap, DeadRoots &dead, int cost_delay_ms)
+		: dead_(dead), reader_(call(begin_reading, index, cost_delay_ms)),
 		  shape_(call([&] { return begin_btree(index, heap, reader_); })), ahead_(call(prefetch_distance, reader_)),
 		  seen_(reader_.blocks), packing_(BTGetFillFactor(index), shape_.deduplicates) {}
 
@@ -59,12 +65,9 @@ public:
 		measurement.rewritten = Prediction{.bytes = rewritten, .low = rewritten, .high = rewritten};
 		measurement.deleted_pages = deleted_pages_;
 		measurement.would_deduplicate = shape_.deduplicates && !shape_.is_deduplicated;
-		if (!dead_.is_complete()) {
-			measurement.caveats.emplace_back(
-				"there are more dead rows than maintenance_work_mem has room for; the entries of the others were taken for live");
-		}
 		if (is_broken_) {
-			measurement.caveats.emplace_back("its pages changed places while it was read; not all entries were counted");
+			measurement.caveats.emplace_back(
+				"its pages changed places while it was read; not all entries were counted");
 		}
 		return measurement;
 	}
@@ -75,18 +78,18 @@ private:
 		account_.overhead += BLCKSZ;
 	}
 
+	static Fate fate_of(void *dead, const ItemPointerData &row) {
+		return static_cast<const DeadRoots *>(dead)->of(row);
+	}
+
 	void look(BlockNumber block) {
-		const RowJudge judge{.fate = [](void *self, const ItemPointerData &row) {
-								 return static_cast<const DeadRoots *>(self)->of(row);
-							 },
-		                     .self = &dead_};
+		const RowJudge judge{.fate = dead_.is_empty() ? nullptr : &fate_of, .self = &dead_};
 		call([&] { look_at_page(shape_, read_page(reader_, block), block, judge, page_); });
 		seen_.add(block);
 		// What the file has grown by meanwhile is not part of what is accounted for.
 		if (block < reader_.blocks) {
 			account_ += page_.account;
-			deleted_pages_ +=
-				page_.kind == BtreePageKind::Deleted || page_.kind == BtreePageKind::HalfDead ? 1 : 0;
+			deleted_pages_ += page_.kind == BtreePageKind::Deleted || page_.kind == BtreePageKind::HalfDead ? 1 : 0;
 		}
 	}
 
@@ -100,7 +103,7 @@ private:
 			if (page_.kind == BtreePageKind::New || page_.level != 0) {
 				break;
 			}
-			pack();
+			add_leaf(packing_, page_);
 			block = page_.next;
 		}
 		is_broken_ = block != P_NONE;
@@ -120,7 +123,7 @@ private:
 				}
 				break;
 			case BtreePageKind::Leaf:
-				pack();
+				add_leaf(packing_, page_);
 				return page_.next;
 			case BtreePageKind::HalfDead:
 			case BtreePageKind::Deleted:
@@ -157,16 +160,6 @@ private:
 		}
 	}
 
-	void pack() {
-		for (std::uint16_t i = 0; i < page_.entry_count; ++i) {
-			const LeafEntry &entry = page_.entries[i];
-			packing_.add({.size = entry.size, .pivot = entry.pivot, .is_repeated = entry.is_repeated});
-			for (std::uint16_t row = 1; row < entry.rows; ++row) {
-				packing_.add({.size = entry.size, .pivot = entry.size + 8U, .is_repeated = true});
-			}
-		}
-	}
-
 	// Inner pages and those without entries.  A leaf among them was split off from one after that had been read.
 	void read_rest() {
 		BlockNumber asked = 0;
@@ -184,7 +177,7 @@ private:
 		}
 	}
 
-	DeadRoots dead_; // read first: what is dead stays so
+	DeadRoots &dead_;
 	PageReader reader_;
 	BtreeShape shape_;
 	int ahead_;
@@ -215,15 +208,27 @@ Measurement measure_btree(Relation index, Relation heap, Method method, const Ef
 	if (!index->rd_index->indisvalid) {
 		return withhold(index, method, "the index is not valid: it may not have entries of all rows");
 	}
+	if (heap->rd_rel->relam != HEAP_TABLE_AM_OID) {
+		return withhold(index, method, "the access method of its table is none of the server's own");
+	}
 	if (method == Method::Statistics) {
-		return withhold(index, method, "not built yet");
+		return measure_btree_by_statistics(index, heap);
 	}
 	if (method == Method::Sample) {
-		if (auto sampled = sample_btree(index, heap, effort)) {
+		if (auto sampled = sample_btree(index, heap, effort, true)) {
 			return *std::move(sampled);
 		}
 	}
-	return ExactBtree(index, heap, effort.cost_delay_ms).measure();
+	// First: what is dead now stays so, while new rows get entries.
+	DeadRoots dead(heap, effort.cost_delay_ms);
+	if (dead.is_complete()) {
+		return ExactBtree(index, heap, dead, effort.cost_delay_ms).measure();
+	}
+	Measurement measurement = *sample_btree(index, heap, effort, false);
+	measurement.pages_read += dead.pages_read();
+	measurement.caveats.emplace_back(
+		"there are more dead rows than maintenance_work_mem has room for, so it was sampled");
+	return measurement;
 }
 
 } // namespace warden::bloat

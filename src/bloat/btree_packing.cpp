@@ -116,18 +116,19 @@ double BtreePacking::leaves() const {
 }
 
 double BtreePacking::mean_pivot() const {
+	constexpr double usual = 16;
 	return levels_.empty() || levels_.front().pages < 2
-	           ? 0
+	           ? usual
 	           : static_cast<double>(pivot_bytes_) / static_cast<double>(levels_.front().pages - 1);
 }
 
 double pages_of_tree(double leaves, double pivot) {
-	const double room = room_of_page - reserve(fillfactor_of_inner_pages);
-	const double each = std::max(pivot, double{minus_infinity}) + page::line_pointer;
-	// The first item is shorter; the one that goes beyond the fill factor stays, and the one after it ends the page.
-	const double fanout = std::max(2.0, std::ceil((room - minus_infinity) / each));
+	constexpr double room = room_of_page - reserve(fillfactor_of_inner_pages) - minus_infinity - 2 * page::line_pointer;
+	// The first item is shorter; it takes one beyond the fill factor to end a page, and that one begins the next page:
+	// so the last page has one more.
+	const double fanout = std::max(2.0, std::floor(room / (pivot + page::line_pointer)) + 1);
 	double pages = 1;
-	for (double level = std::ceil(leaves); level > 0; level = level > 1 ? std::ceil(level / fanout) : 0) {
+	for (double level = std::ceil(leaves); level > 0; level = std::ceil((level - 1) / fanout)) {
 		pages += level;
 	}
 	return pages;

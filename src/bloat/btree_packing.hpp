@@ -36,7 +36,7 @@ public:
 	/// Leaves, and the part of the last one that is full.
 	double leaves() const;
 
-	/// The mean length of the high keys of the leaves; 0 if there is one leaf only.
+	/// The mean length of the high keys of the leaves; that of a short key if there is none.
 	double mean_pivot() const;
 
 private:
@@ -61,7 +61,7 @@ private:
 	std::vector<Level> levels_; ///< from the leaves up
 	std::uint64_t leaf_bytes_ = 0;
 	std::uint64_t pivot_bytes_ = 0; ///< of the leaves that are full
-	BtreeEntry pending_{};      ///< whose repetitions are being counted
+	BtreeEntry pending_{};          ///< whose repetitions are being counted
 	std::uint32_t repetitions_ = 0;
 };
 

@@ -45,9 +45,8 @@ int equal_columns(const BtreeShape &shape, IndexTuple entry, std::uint32_t size)
 		return 0;
 	}
 	// Padding is zero.
-	const bool has_nulls = IndexTupleHasNulls(entry);
-	if (!shape.is_included && has_nulls == IndexTupleHasNulls(shape.previous) && size == key_size(shape.previous) &&
-	    memcmp(entry + 1, shape.previous + 1, size - sizeof(IndexTupleData)) == 0) {
+	if (!shape.is_included && IndexTupleHasNulls(entry) == IndexTupleHasNulls(shape.previous) &&
+	    size == key_size(shape.previous) && memcmp(entry + 1, shape.previous + 1, size - sizeof(IndexTupleData)) == 0) {
 		return shape.keys;
 	}
 	return shape.is_fixed ? 0 : _bt_keep_natts_fast(shape.index, shape.previous, entry) - 1;
@@ -89,6 +88,9 @@ struct RowCounts {
 RowCounts count_rows(IndexTuple entry, RowJudge judge) {
 	const bool is_list = BTreeTupleIsPosting(entry);
 	const int rows = is_list ? BTreeTupleGetNPosting(entry) : 1;
+	if (judge.fate == nullptr) {
+		return {.kept = static_cast<std::uint32_t>(rows), .blocked = 0};
+	}
 	const ItemPointerData *const row = is_list ? BTreeTupleGetPosting(entry) : &entry->t_tid;
 	RowCounts counts{};
 	for (int i = 0; i < rows; ++i) {
@@ -160,6 +162,17 @@ void check_page(Relation index, Page page, BlockNumber block) {
 }
 
 } // namespace
+
+void add_leaf(BtreePacking &packing, const BtreePage &leaf) {
+	for (std::uint16_t i = 0; i < leaf.entry_count; ++i) {
+		const LeafEntry &entry = leaf.entries[i];
+		packing.add({.size = entry.size, .pivot = entry.pivot, .is_repeated = entry.is_repeated});
+		const std::uint32_t place = align(sizeof(ItemPointerData));
+		for (std::uint16_t row = 1; row < entry.rows; ++row) {
+			packing.add({.size = entry.size, .pivot = entry.size + place, .is_repeated = true});
+		}
+	}
+}
 
 BtreeShape begin_btree(Relation index, Relation heap, PageReader &reader) {
 	const Page page = read_page(reader, BTREE_METAPAGE);

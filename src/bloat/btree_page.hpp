@@ -6,6 +6,7 @@
 // equal without being the same, as 1.0 and 1.00, make some of those 8 bytes longer than they are taken for here.)
 #pragma once
 
+#include "bloat/btree_packing.hpp"
 #include "bloat/byte_account.hpp"
 #include "bloat/page_reader.hpp"
 #include "bloat/tuple_fate.hpp"
@@ -25,17 +26,17 @@ struct BtreeShape {
 	bool is_fixed;    ///< of one column, of a fixed length
 	bool is_included; ///< it has other columns than those
 	std::uint32_t reserve;
-	bool deduplicates;              ///< a rebuild would do so
-	bool is_deduplicated;           ///< this one may be so
-	BlockNumber root;               ///< or P_NONE
+	bool deduplicates;                      ///< a rebuild would do so
+	bool is_deduplicated;                   ///< this one may be so
+	BlockNumber root;                       ///< or P_NONE
 	TupleDesc prefixes[INDEX_MAX_KEYS + 1]; ///< of the first n columns
-	IndexTuple previous;            ///< the entry that was kept last, or null: the next one does not follow it
-	char *memory;                   ///< for that
+	IndexTuple previous;                    ///< the entry that was kept last, or null: the next one does not follow it
+	char *memory;                           ///< for that
 };
 
 /// Says what becomes of the row that an entry is of.
 struct RowJudge {
-	Fate (*fate)(void *self, const ItemPointerData &row);
+	Fate (*fate)(void *self, const ItemPointerData &row); ///< null: all rows are kept
 	void *self;
 };
 
@@ -71,6 +72,9 @@ BtreeShape begin_btree(Relation index, Relation heap, PageReader &reader);
 
 void look_at_page(BtreeShape &shape, Page page, BlockNumber block, RowJudge judge, BtreePage &found);
 
+/// The entries of a leaf, one for each row.
+void add_leaf(BtreePacking &packing, const BtreePage &leaf);
+
 /// Calls visit(row) for each row of a leaf, but for those whose entries are marked as dead.
 template <class Visit>
 void visit_rows(Page page, Visit &&visit) {
@@ -82,8 +86,7 @@ void visit_rows(Page page, Visit &&visit) {
 		}
 		const auto tuple = reinterpret_cast<IndexTuple>(PageGetItem(page, item));
 		const int rows = BTreeTupleIsPosting(tuple) ? BTreeTupleGetNPosting(tuple) : 1;
-		const ItemPointerData *const row =
-			BTreeTupleIsPosting(tuple) ? BTreeTupleGetPosting(tuple) : &tuple->t_tid;
+		const ItemPointerData *const row = BTreeTupleIsPosting(tuple) ? BTreeTupleGetPosting(tuple) : &tuple->t_tid;
 		for (int i = 0; i < rows; ++i) {
 			visit(row[i]);
 		}

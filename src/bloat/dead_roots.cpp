@@ -142,7 +142,8 @@ Fate fate_of_root(Page page, OffsetNumber root, Fates &fates) {
 }
 
 DeadRoots::DeadRoots(Relation heap, int cost_delay_ms) {
-	const auto most = static_cast<std::size_t>(maintenance_work_mem) * 1024 / sizeof(std::uint64_t);
+	// When a vector grows, the old one and one of twice its size are there.
+	const auto most = static_cast<std::size_t>(maintenance_work_mem) * 1024 / sizeof(std::uint64_t) / 3;
 	Pass pass{.reader = call(begin_reading, heap, cost_delay_ms),
 	          .next = 0,
 	          .asked = 0,

@@ -30,6 +30,9 @@ public:
 	/// Server code.
 	Fate of(const ItemPointerData &row) const;
 
+	bool is_empty() const { return roots_.empty(); }
+
+	/// Or else it has ended before all of the heap was read.
 	bool is_complete() const { return is_complete_; }
 	std::int64_t pages_read() const { return pages_read_; }
 

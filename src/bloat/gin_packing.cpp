@@ -25,9 +25,6 @@ std::uint32_t length_of(std::uint64_t distance) {
 	return length;
 }
 
-// What is read of a list is the page's word: it may be any bytes.
-constexpr std::uint32_t most_bits = 49;
-
 /// How lists are cut: each segment has a header, and its first row needs no distance.
 struct Cut {
 	double distances; ///< bytes of distances that a segment takes along
@@ -70,23 +67,6 @@ void PostingRun::add(const PostingRun &next) {
 	last = next.last;
 }
 
-void read_posting_list(PostingRun &run, std::uint64_t first, const unsigned char *bytes, std::size_t size) {
-	run.add(first);
-	std::uint64_t place = first;
-	std::uint64_t distance = 0;
-	std::uint32_t shift = 0;
-	for (std::size_t i = 0; i < size; ++i) {
-		distance |= static_cast<std::uint64_t>(bytes[i] & 0x7fU) << shift;
-		shift = std::min(shift + 7, most_bits);
-		if ((bytes[i] & 0x80U) == 0) {
-			place += distance;
-			run.add(place);
-			distance = 0;
-			shift = 0;
-		}
-	}
-}
-
 std::uint32_t tuple_size(std::uint32_t key_size, const PostingRun &run) {
 	const std::uint64_t size = key_size + list_header + (run.bytes + 1) / 2 * 2;
 	return size <= largest_tuple ? align(static_cast<std::uint32_t>(size)) : 0;
@@ -103,7 +83,8 @@ std::uint64_t posting_tree_pages(const PostingRun &run) {
 	}
 	const Cut other = cut_into(segment, mean);
 	const double rest = (bytes - on_first * first.distances) / other.distances;
-	const std::uint64_t leaves = 1 + std::max<std::uint64_t>(1, round_up(rest / std::floor(room_of_lists / other.size)));
+	const std::uint64_t leaves =
+		1 + std::max<std::uint64_t>(1, round_up(rest / std::floor(room_of_lists / other.size)));
 	std::uint64_t pages = leaves;
 	for (std::uint64_t level = leaves; level > 1;) {
 		level = (level + children - 1) / children;
@@ -113,15 +94,16 @@ std::uint64_t posting_tree_pages(const PostingRun &run) {
 }
 
 // A node of its tree, a copy of the key, and room for five places that is doubled when it is full.
-std::uint64_t build_memory(std::uint32_t key_size, std::uint64_t items) {
-	constexpr std::uint64_t node = 72;
+std::uint64_t build_memory(std::uint32_t key_size, bool is_by_value, std::uint64_t items) {
+	constexpr std::uint64_t node = 64;
+	constexpr std::uint64_t tuple_header = 8;
 	constexpr std::uint64_t first_places = 5;
 	constexpr std::uint64_t place = 6;
 	std::uint64_t places = first_places;
 	while (places < items) {
 		places *= 2;
 	}
-	return node + chunk(key_size) + chunk(places * place);
+	return node + (is_by_value ? 0 : chunk(key_size - tuple_header)) + chunk(places * place);
 }
 
 void KeyTree::add(std::uint32_t size, std::uint32_t inner_size) {

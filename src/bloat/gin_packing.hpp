@@ -30,8 +30,25 @@ constexpr std::uint64_t place_of(std::uint32_t block, std::uint16_t line) {
 	return (static_cast<std::uint64_t>(block) << 11U) | line;
 }
 
-/// Adds the rows of a list that is written so: its first place, and the bytes of the distances.
-void read_posting_list(PostingRun &run, std::uint64_t first, const unsigned char *bytes, std::size_t size);
+/// The places of a list that is written so: its first place, and the bytes of the distances, which may be any.
+template <class Visit>
+void each_place(std::uint64_t first, const unsigned char *bytes, std::size_t size, Visit visit) {
+	constexpr std::uint32_t most_bits = 49;
+	std::uint64_t place = first;
+	std::uint64_t distance = 0;
+	std::uint32_t shift = 0;
+	visit(place);
+	for (std::size_t i = 0; i < size; ++i) {
+		distance |= static_cast<std::uint64_t>(bytes[i] & 0x7fU) << shift;
+		shift = shift < most_bits ? shift + 7 : shift;
+		if ((bytes[i] & 0x80U) == 0) {
+			place += distance;
+			visit(place);
+			distance = 0;
+			shift = 0;
+		}
+	}
+}
 
 /// Of a key with its list in a tuple: its size; 0 if that is too large, and the list becomes a tree.
 std::uint32_t tuple_size(std::uint32_t key_size, const PostingRun &run);
@@ -39,8 +56,8 @@ std::uint32_t tuple_size(std::uint32_t key_size, const PostingRun &run);
 /// Pages of a tree for this list.
 std::uint64_t posting_tree_pages(const PostingRun &run);
 
-/// What a build remembers of a key until it writes it, in bytes of memory.
-std::uint64_t build_memory(std::uint32_t key_size, std::uint64_t items);
+/// What a build remembers of a key until it writes it, in bytes of memory.  A key that is no pointer is not copied.
+std::uint64_t build_memory(std::uint32_t key_size, bool is_by_value, std::uint64_t items);
 
 /// The tree of the keys.
 class KeyTree {

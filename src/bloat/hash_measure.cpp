@@ -8,12 +8,12 @@
 #include "bloat/hash_packing.hpp"
 #include "bloat/heap_packing.hpp"
 #include "bloat/index_pages.hpp"
+#include "bloat/sample_draw.hpp"
 
 #include "pg/hash_pages.hpp"
 
 #include <algorithm>
 #include <cmath>
-#include <random>
 
 namespace warden::bloat {
 
@@ -65,11 +65,12 @@ Plan plan_of(Relation relation, Relation table) {
 	return plan;
 }
 
-HashPage look_at_bucket(Page page, const Plan &plan) {
+HashPage look_at_bucket(Page page, const Plan &plan, const IndexPages &pages) {
 	HashPage found{};
 	const HashPageOpaque own = HashPageGetOpaque(page);
-	std::int64_t dead = 0;
-	for (OffsetNumber i = FirstOffsetNumber; i <= PageGetMaxOffsetNumber(page); ++i) {
+	Entries entries;
+	const OffsetNumber last = PageGetMaxOffsetNumber(page);
+	for (OffsetNumber i = FirstOffsetNumber; i <= last; ++i) {
 		const char *const entry = entry_of(page, i, sizeof(IndexTupleData) + sizeof(std::uint32_t));
 		if (entry == nullptr || found.entries == HashPacking::entries_of_page) {
 			continue;
@@ -79,17 +80,18 @@ HashPage look_at_bucket(Page page, const Plan &plan) {
 		const bool is_copy =
 			own->hasho_bucket != _hash_hashkey2bucket(hash, plan.buckets - 1, plan.high_mask, plan.low_mask) &&
 			(own->hasho_flag & LH_BUCKET_NEEDS_SPLIT_CLEANUP) != 0;
-		if (is_copy || ItemIdIsDead(PageGetItemId(page, i))) {
-			dead += ItemIdGetLength(PageGetItemId(page, i)) + static_cast<std::int64_t>(sizeof(ItemIdData));
-		} else {
+		const bool is_dead = is_copy || ItemIdIsDead(PageGetItemId(page, i));
+		const Fate fate = is_dead ? Fate::Dead : pages.fate_of(reinterpret_cast<const IndexTupleData *>(entry)->t_tid);
+		entries.add(fate, ItemIdGetLength(PageGetItemId(page, i)));
+		if (fate != Fate::Dead) {
 			found.hashes[found.entries++] = hash;
 		}
 	}
-	found.account = account_of_page(page, std::int64_t{found.entries} * 16, dead, reserve(plan.fillfactor));
+	found.account = account_of_page(page, entries, reserve(plan.fillfactor));
 	return found;
 }
 
-HashPage look_at(Page page, const Plan &plan) {
+HashPage look_at(Page page, const Plan &plan, const IndexPages &pages) {
 	HashPage found{};
 	if (PageIsNew(page)) {
 		found.account = free_page;
@@ -104,7 +106,7 @@ HashPage look_at(Page page, const Plan &plan) {
 		found.account = free_page;
 		found.is_unused = true;
 	} else if (type == LH_BUCKET_PAGE || type == LH_OVERFLOW_PAGE) {
-		found = look_at_bucket(page, plan);
+		found = look_at_bucket(page, plan, pages);
 		found.is_overflow = type == LH_OVERFLOW_PAGE;
 	} else {
 		found.account = overhead_page;
@@ -127,10 +129,8 @@ struct Overflows {
 // Without the values: what chance gives, and in addition what there is more of now than chance gives, because many
 // entries have the same value.
 Prediction roughly(const Plan &plan, const Overflows &now) {
-	const auto needed =
-		static_cast<std::uint64_t>(std::ceil(plan.entries / HashPacking::target(plan.fillfactor)));
-	const std::uint64_t buckets =
-		std::max<std::uint64_t>(needed, HashPacking::buckets_for(plan.rows, plan.fillfactor));
+	const auto needed = static_cast<std::uint64_t>(std::ceil(plan.entries / HashPacking::target(plan.fillfactor)));
+	const std::uint64_t buckets = std::max<std::uint64_t>(needed, HashPacking::buckets_for(plan.rows, plan.fillfactor));
 	const auto base = static_cast<double>(HashPacking::phase_of(buckets)) + 2;
 	const auto by_chance = HashPacking::by_chance(plan.entries, static_cast<double>(buckets));
 	const auto chance_now = HashPacking::by_chance(plan.entries, plan.buckets);
@@ -145,21 +145,25 @@ Prediction roughly(const Plan &plan, const Overflows &now) {
 // In the order of a build: sorted by bucket, or as the rows come, in which values are as if thrown.
 void add_all(HashPacking &packing, std::vector<std::uint32_t> &hashes, bool is_sorted) {
 	if (is_sorted) {
-		std::sort(hashes.begin(), hashes.end(), [&](std::uint32_t a, std::uint32_t b) {
+		std::ranges::sort(hashes, [&](std::uint32_t a, std::uint32_t b) {
 			return std::pair(packing.bucket_of(a), a) < std::pair(packing.bucket_of(b), b);
 		});
-	} else {
-		std::shuffle(hashes.begin(), hashes.end(), std::mt19937(0)); // NOLINT: the same each time
+		for (const std::uint32_t hash : hashes) {
+			packing.add(hash);
+		}
+		return;
 	}
-	for (const std::uint32_t hash : hashes) {
-		packing.add(hash);
+	RandomNumbers numbers(0);
+	const auto count = static_cast<std::uint32_t>(hashes.size());
+	for (const std::uint32_t i : draw(numbers, count, count)) {
+		packing.add(hashes[i]);
 	}
 }
 
 Prediction read_all(IndexPages &pages, const Plan &plan, std::int64_t &unused) {
 	HashPacking packing(plan.rows, plan.fillfactor, entries_of(plan));
 	std::vector<std::uint32_t> hashes; // only if their order matters
-	pages.each([&](Page page, BlockNumber) { return look_at(page, plan); },
+	pages.each([&](Page page, BlockNumber) { return look_at(page, plan, pages); },
 	           [&](const HashPage &found, std::uint32_t) {
 				   unused += found.is_unused ? 1 : 0;
 				   for (std::uint16_t i = 0; i < found.entries; ++i) {
@@ -178,7 +182,7 @@ Prediction read_all(IndexPages &pages, const Plan &plan, std::int64_t &unused) {
 Prediction read_some(IndexPages &pages, const Plan &plan, std::int64_t &unused) {
 	std::vector<double> are_overflow;
 	std::vector<double> entries;
-	pages.each([&](Page page, BlockNumber) { return look_at(page, plan); },
+	pages.each([&](Page page, BlockNumber) { return look_at(page, plan, pages); },
 	           [&](const HashPage &found, std::uint32_t block) {
 				   if (block != HASH_METAPAGE) {
 					   are_overflow.push_back(found.is_overflow && found.entries > 0 ? 1 : 0);
@@ -186,21 +190,22 @@ Prediction read_some(IndexPages &pages, const Plan &plan, std::int64_t &unused) 
 					   unused += found.is_unused ? 1 : 0;
 				   }
 			   });
-	unused = unused * pages.pages() / static_cast<std::int64_t>(std::max<std::size_t>(entries.size(), 1));
+	unused = pages.scale(unused);
 	return roughly(plan, {pages.sum(are_overflow, 1), pages.sum(entries, HashPacking::entries_of_page)});
 }
 
 } // namespace
 
 Measurement measure_hash(Relation relation, Relation heap, Method method, const Effort &effort) {
-	if (method == Method::Statistics) {
-		return not_estimated(relation, "hash");
+	if (auto nothing = withheld(relation, heap, method)) {
+		return *std::move(nothing);
 	}
 	const Plan plan = call([&] { return plan_of(relation, heap); });
-	IndexPages pages(relation, method, effort);
+	IndexPages pages(relation, heap, method, effort);
 	const bool remembers = plan.fits || entries_of(plan) <= most_values;
 	std::int64_t unused = 0;
-	const Prediction rewritten = pages.is_whole() && remembers ? read_all(pages, plan, unused) : read_some(pages, plan, unused);
+	const Prediction rewritten =
+		pages.is_whole() && remembers ? read_all(pages, plan, unused) : read_some(pages, plan, unused);
 	Measurement measurement = pages.measurement();
 	measurement.deleted_pages = unused;
 	measurement.rewritten = rewritten;

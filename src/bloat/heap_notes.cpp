@@ -5,9 +5,11 @@
 extern "C" {
 #include "access/genam.h"
 #include "access/table.h"
-#include "catalog/dependency.h"
-#include "catalog/pg_depend.h"
+#include "catalog/pg_attribute.h"
+#include "catalog/pg_class.h"
+#include "storage/lmgr.h"
 #include "utils/fmgroids.h"
+#include "utils/syscache.h"
 }
 
 namespace warden::bloat {
@@ -18,24 +20,15 @@ namespace {
 constexpr BlockNumber least_pages = 1000;
 constexpr BlockNumber least_share = 16;
 
-// Server code.  InvalidOid for the TOAST table of a catalog of before the first CREATE.
-Oid table_of_toast(Oid toast) {
-	ScanKeyData keys[2];
-	ScanKeyInit(&keys[0], Anum_pg_depend_classid, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(RelationRelationId));
-	ScanKeyInit(&keys[1], Anum_pg_depend_objid, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(toast));
-	const Relation catalog = table_open(DependRelationId, AccessShareLock);
-	const SysScanDesc scan = systable_beginscan(catalog, DependDependerIndexId, true, nullptr, 2, keys);
-	Oid table = InvalidOid;
-	HeapTuple tuple = nullptr;
-	while (!OidIsValid(table) && HeapTupleIsValid(tuple = systable_getnext(scan))) {
-		const auto depend = reinterpret_cast<Form_pg_depend>(GETSTRUCT(tuple));
-		if (depend->refclassid == RelationRelationId && depend->deptype == DEPENDENCY_INTERNAL) {
-			table = depend->refobjid;
-		}
+// Server code.
+Oid toast_of(Oid table) {
+	const HeapTuple tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(table));
+	if (!HeapTupleIsValid(tuple)) {
+		return InvalidOid;
 	}
-	systable_endscan(scan);
-	table_close(catalog, AccessShareLock);
-	return table;
+	const Oid toast = reinterpret_cast<Form_pg_class>(GETSTRUCT(tuple))->reltoastrelid;
+	ReleaseSysCache(tuple);
+	return toast;
 }
 
 // Server code.  The table is not locked, nor need it be: a wrong answer is one caveat more or less.
@@ -57,6 +50,46 @@ bool has_dropped_columns(Oid table) {
 
 } // namespace
 
+Oid table_of_toast(Relation toast) {
+	// Its name says so, if nobody has renamed it.
+	const Oid named = static_cast<Oid>(strtoul(RelationGetRelationName(toast) + strlen("pg_toast_"), nullptr, 10));
+	if (toast_of(named) == RelationGetRelid(toast)) {
+		return named;
+	}
+	const Relation catalog = table_open(RelationRelationId, AccessShareLock);
+	const SysScanDesc scan = systable_beginscan(catalog, InvalidOid, false, nullptr, 0, nullptr);
+	Oid table = InvalidOid;
+	HeapTuple tuple = nullptr;
+	while (!OidIsValid(table) && HeapTupleIsValid(tuple = systable_getnext(scan))) {
+		const auto entry = reinterpret_cast<Form_pg_class>(GETSTRUCT(tuple));
+		if (entry->reltoastrelid == RelationGetRelid(toast)) {
+			table = entry->oid;
+		}
+	}
+	systable_endscan(scan);
+	table_close(catalog, AccessShareLock);
+	return table;
+}
+
+TableOfToast open_table_of_toast(Relation toast) {
+	const Oid oid = table_of_toast(toast);
+	if (!OidIsValid(oid)) {
+		return {.table = nullptr, .obstacle = "it belongs to no table"};
+	}
+	if (!ConditionalLockRelationOid(oid, AccessShareLock)) {
+		return {.table = nullptr, .obstacle = "another session has locked its table"};
+	}
+	const Relation table = try_relation_open(oid, NoLock);
+	if (table == nullptr || table->rd_rel->reltoastrelid != RelationGetRelid(toast)) {
+		if (table != nullptr) {
+			relation_close(table, NoLock);
+		}
+		UnlockRelationOid(oid, AccessShareLock);
+		return {.table = nullptr, .obstacle = "its table was rewritten meanwhile"};
+	}
+	return {.table = table, .obstacle = nullptr};
+}
+
 std::int64_t truncatable_bytes(Relation relation, BlockNumber blocks, BlockNumber with_rows) {
 	const BlockNumber empty = blocks - with_rows;
 	if (empty == 0 || (empty < least_pages && empty < blocks / least_share) || !pg::may_truncate(relation)) {
@@ -65,14 +98,16 @@ std::int64_t truncatable_bytes(Relation relation, BlockNumber blocks, BlockNumbe
 	return static_cast<std::int64_t>(empty) * BLCKSZ;
 }
 
-void add_caveats(Relation relation, bool lacks_defaults, Measurement &measurement) {
+void add_caveats(bool lacks_defaults, Measurement &measurement) {
 	if (lacks_defaults) {
 		measurement.grows_on_rewrite = true;
 		measurement.caveats.emplace_back("a column was added with a default that older rows do not hold: a rewrite "
 		                                 "writes it into each of them");
 	}
-	const bool is_toast = relation->rd_rel->relkind == RELKIND_TOASTVALUE;
-	if (is_toast && pg::call([&] { return has_dropped_columns(table_of_toast(RelationGetRelid(relation))); })) {
+}
+
+void add_toast_caveats(Relation toast, Measurement &measurement) {
+	if (pg::call([&] { return has_dropped_columns(table_of_toast(toast)); })) {
 		measurement.caveats.emplace_back("a column of its table was dropped: what is stored for it counts as rows "
 		                                 "here, but a rewrite of the table leaves it out");
 	}

@@ -20,7 +20,8 @@ namespace {
 }
 
 /// Adds a tuple to what was found; returns what it takes on the page.
-std::uint32_t add(HeapExaminer &examiner, HeapTupleHeader tuple, std::uint32_t length, HeapPage &found) {
+std::uint32_t add(HeapExaminer &examiner, HeapTupleHeader tuple, std::uint32_t length, OffsetNumber item,
+                  HeapPage &found) {
 	const std::uint32_t aligned = align(length);
 	const Fate fate = examiner.fates.of(tuple);
 	switch (fate) {
@@ -37,7 +38,14 @@ std::uint32_t add(HeapExaminer &examiner, HeapTupleHeader tuple, std::uint32_t l
 		found.account.overhead += aligned - length + page::line_pointer;
 		break;
 	}
-	found.lengths[found.kept++] = length_after_rewrite(examiner.reform, tuple, length);
+	const bool is_blocked = fate == Fate::Blocked;
+	found.recent += is_blocked || is_recent_version(tuple, examiner.fates.horizon()) ? 1 : 0;
+	if (found.kept == 0) {
+		notice_unpacked(examiner.reform, tuple, length);
+	}
+	found.lengths[found.kept] = length_after_rewrite(examiner.reform, tuple, length);
+	found.items[found.kept] = item;
+	found.is_blocked[found.kept++] = is_blocked;
 	return aligned;
 }
 
@@ -46,6 +54,7 @@ void reset(HeapPage &found) {
 	found.kept = 0;
 	found.dead = 0;
 	found.blocked = 0;
+	found.recent = 0;
 }
 
 } // namespace
@@ -57,7 +66,7 @@ TransactionId horizon_of(Relation relation) {
 HeapExaminer begin_examining(Relation relation, TransactionId horizon) {
 	return {.reserve = static_cast<std::uint32_t>(RelationGetTargetPageFreeSpace(relation, HEAP_DEFAULT_FILLFACTOR)),
 	        .fates = Fates(horizon),
-	        .reform = begin_reforming(relation)};
+	        .reform = begin_reforming(relation, horizon)};
 }
 
 void examine(HeapExaminer &examiner, Page page, BlockNumber block, HeapPage &found) {
@@ -82,7 +91,7 @@ void examine(HeapExaminer &examiner, Page page, BlockNumber block, HeapPage &fou
 			if (length < SizeofHeapTupleHeader || ItemIdGetOffset(item) + length > header->pd_special) {
 				report_corruption(examiner, block, i);
 			}
-			taken += add(examiner, reinterpret_cast<HeapTupleHeader>(PageGetItem(page, item)), length, found);
+			taken += add(examiner, reinterpret_cast<HeapTupleHeader>(PageGetItem(page, item)), length, i, found);
 		} else if (ItemIdIsRedirected(item)) {
 			found.account.overhead += page::line_pointer;
 		} else if (ItemIdIsDead(item)) {

@@ -22,7 +22,10 @@ struct HeapPage {
 	std::uint16_t kept;                       ///< tuples that a rewrite keeps, those that are blocked among them
 	std::uint16_t dead;                       ///< that VACUUM removes
 	std::uint16_t blocked;                    ///< that it must leave
+	std::uint16_t recent;                     ///< of those that are kept: blocked, or recent versions
 	std::uint16_t lengths[page::most_tuples]; ///< of those that are kept, as a rewrite stores them, in their order
+	OffsetNumber items[page::most_tuples];    ///< of the same
+	bool is_blocked[page::most_tuples];       ///< of the same
 };
 
 /// What is made once for all pages of a relation.

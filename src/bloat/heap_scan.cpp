@@ -1,5 +1,6 @@
 #include "bloat/heap_scan.hpp"
 
+#include "bloat/heap_order.hpp"
 #include "bloat/page_reader.hpp"
 
 #include <cmath>
@@ -53,6 +54,11 @@ HeapPacking packing_of(const Scan &scan) {
 	return HeapPacking(RelationGetFillFactor(scan.reader.relation, HEAP_DEFAULT_FILLFACTOR));
 }
 
+// Always full; its fill factor cannot be set.
+HeapPacking packing_of_toast() {
+	return HeapPacking(HEAP_DEFAULT_FILLFACTOR);
+}
+
 void finish(Scan &scan) {
 	scan.totals.pages_read = scan.reader.pages_read;
 	scan.totals.filled = scan.examiner.reform.filled;
@@ -61,25 +67,29 @@ void finish(Scan &scan) {
 
 void scan_pages(Scan &scan, BlockNumber from, BlockNumber until, HeapPacking &packing) {
 	HeapPage found;
+	HeapOrder order = begin_order(scan.examiner.fates.horizon(), packing);
 	for (BlockNumber block = from; block < until; ++block) {
-		examine(scan.examiner, read_next_page(scan.reader, block), block, found);
+		const Page page = read_next_page(scan.reader, block);
+		examine(scan.examiner, page, block, found);
+		add_in_order(order, page, block, found);
 		scan.totals.account += found.account;
-		for (int i = 0; i < found.kept; ++i) {
-			packing.add(found.lengths[i]);
-		}
 		if (found.kept > 0) {
 			scan.totals.with_rows = block + 1;
 		}
 	}
+	finish_order(order);
 }
 
 HeapTotals scan_alone(Relation relation, int cost_delay_ms) {
 	Scan scan = begin_scan(relation, horizon_of(relation), cost_delay_ms);
 	HeapPacking packing = packing_of(scan);
+	HeapPacking moved = packing_of_toast();
+	scan.examiner.reform.moved = &moved;
 	scan_pages(scan, 0, scan.reader.blocks, packing);
 	finish(scan);
 	scan.totals.blocks = scan.reader.blocks;
 	scan.totals.packed = static_cast<double>(packing.pages());
+	scan.totals.moved = static_cast<double>(moved.pages());
 	return scan.totals;
 }
 
@@ -92,12 +102,20 @@ HeapTotals scan_parts(Relation relation, SharedScan &shared) {
 			break;
 		}
 		HeapPacking packing = packing_of(scan);
+		HeapPacking moved = packing_of_toast();
+		scan.examiner.reform.moved = &moved;
 		const uint64 until = Min(from + part_pages, static_cast<uint64>(shared.blocks));
 		scan_pages(scan, static_cast<BlockNumber>(from), static_cast<BlockNumber>(until), packing);
 		scan.totals.packed += packing.pages_filled();
+		scan.totals.moved += moved.pages_filled();
 	}
 	finish(scan);
 	return scan.totals;
+}
+
+double whole_pages(double pages) {
+	constexpr double lost_by_adding = 1e-6;
+	return ceil(pages - lost_by_adding);
 }
 
 HeapTotals sum_of(const SharedScan &shared) {
@@ -108,9 +126,11 @@ HeapTotals sum_of(const SharedScan &shared) {
 		sum.filled += totals.filled;
 		sum.with_rows = Max(sum.with_rows, totals.with_rows);
 		sum.packed += totals.packed;
+		sum.moved += totals.moved;
 	}
 	sum.blocks = shared.blocks;
-	sum.packed = ceil(sum.packed - 1e-6); // which is what was lost by adding
+	sum.packed = whole_pages(sum.packed);
+	sum.moved = whole_pages(sum.moved);
 	return sum;
 }
 
@@ -120,7 +140,9 @@ int workers_for(Relation relation, BlockNumber blocks, int cost_delay_ms) {
 		return 0;
 	}
 	const auto processes = static_cast<int>(Min(blocks / pages_per_process, static_cast<BlockNumber>(most_workers)));
-	return Min(processes - 1, RelationGetParallelWorkers(relation, max_parallel_workers_per_gather));
+	const int wished = RelationGetParallelWorkers(relation, -1); // by the table's parallel_workers
+	const int most = wished < 0 ? max_parallel_workers_per_gather : Min(wished, max_parallel_workers_per_gather);
+	return Min(processes - 1, most);
 }
 
 HeapTotals scan_together(Relation relation, BlockNumber blocks, int workers) {

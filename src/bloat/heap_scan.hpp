@@ -18,6 +18,7 @@ struct HeapTotals {
 	BlockNumber blocks;    ///< of the file
 	BlockNumber with_rows; ///< pages until the last one with a row that is kept
 	double packed;         ///< pages after a rewrite; whole ones unless several processes have read
+	double moved;          ///< pages of its TOAST table after a rewrite
 };
 
 /// cost_delay_ms: as in Effort; who is to be gentle is not helped by other processes.

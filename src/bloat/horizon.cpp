@@ -3,6 +3,10 @@
 #include "pg/security.hpp"
 #include "pg/spi.hpp"
 
+extern "C" {
+#include "utils/backend_status.h"
+}
+
 namespace warden::bloat {
 
 using namespace pg;
@@ -21,6 +25,7 @@ LIMIT 1)"};
 } // namespace
 
 std::optional<Holder> find_holder(bool is_shared, bool is_catalog) {
+	call(pgstat_clear_backend_activity_snapshot); // what this transaction has seen before may be long ago
 	const AsExtension owner;
 	Spi spi;
 	for (const auto &[who, command, is_self] :

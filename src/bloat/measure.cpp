@@ -70,8 +70,8 @@ const char *name_of(Method method) {
 }
 
 Method method_for(const Opened &opened, const Options &options) {
-	// What is dead in an index is seen in its table only.
-	const bool is_small = std::uint64_t{opened.pages} + opened.heap_pages <= most_pages_exact;
+	// What is dead in an index, and what a TOAST table would be, is seen in the table only.
+	const bool is_small = std::uint64_t{opened.pages} + opened.table_pages <= most_pages_exact;
 	return options.method.value_or(is_small ? Method::Exact : Method::Sample);
 }
 
@@ -89,7 +89,7 @@ void look(Finding &finding, const Options &options) {
 	const ScratchMemory memory;
 	finding.measurement =
 		measure_of(finding.subject)(opened.relation, opened.heap, method_for(opened, options), options.effort);
-	if (finding.measurement.method == Method::Sample) {
+	if (finding.measurement.method == Method::Sample && finding.measurement.pages_read > 0) {
 		finding.measurement.caveats.push_back(
 			format("the pages were drawn with seed %d", static_cast<int>(options.effort.seed)));
 	}
@@ -219,25 +219,23 @@ std::optional<int64> pages_argument(FunctionCallInfo fcinfo, int n) {
 }
 
 std::optional<int> time_argument(FunctionCallInfo fcinfo, int n) {
-	const auto milliseconds = call([&] {
+	const auto time = call([&] {
 		if (fcinfo->args[n].isnull) {
-			return NullableDatum{0, true};
+			return std::optional<double>();
 		}
 		// As the server turns an interval into seconds: 30 days are a month.
-		const Interval *const time = DatumGetIntervalP(fcinfo->args[n].value);
-		const double days = time->day + 30.0 * time->month;
-		return NullableDatum{Float8GetDatum(days * SECS_PER_DAY * 1000.0 + static_cast<double>(time->time) / 1000.0),
-		                     false};
+		const Interval *const interval = DatumGetIntervalP(fcinfo->args[n].value);
+		const double days = interval->day + 30.0 * interval->month;
+		return std::optional(days * SECS_PER_DAY * 1000.0 + static_cast<double>(interval->time) / 1000.0);
 	});
-	if (milliseconds.isnull) {
+	if (!time) {
 		return std::nullopt;
 	}
-	const double time = DatumGetFloat8(milliseconds.value);
-	if (time < 1) {
+	if (*time < 1) {
 		throw Error(ERRCODE_INVALID_PARAMETER_VALUE, "max_time must be at least a millisecond")
 			.with_hint("Use method => 'statistics' to read no page at all.");
 	}
-	return static_cast<int>(std::min(time, 2e9));
+	return static_cast<int>(std::min(*time, 2e9));
 }
 
 } // namespace

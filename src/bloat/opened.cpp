@@ -6,6 +6,7 @@ extern "C" {
 #include "access/xlog.h"
 #include "catalog/catalog.h"
 #include "catalog/pg_am_d.h"
+#include "catalog/pg_class_d.h"
 #include "storage/bufmgr.h"
 #include "storage/lmgr.h"
 }
@@ -27,7 +28,11 @@ const char *obstacle_in(Relation relation) {
 } // namespace
 
 void Opened::open(const Subject &subject) {
-	// The table before the index, as everybody does.
+	// The table before what belongs to it, as everybody does.
+	if (subject.kind == RELKIND_TOASTVALUE && subject.table != subject.relation) {
+		toasted = open(subject.table);
+		obstacle = nullptr;
+	}
 	heap = OidIsValid(subject.index_of) ? open(subject.index_of) : nullptr;
 	if (obstacle == nullptr) {
 		relation = open(subject.relation);
@@ -56,7 +61,8 @@ Relation Opened::open(Oid oid) {
 void Opened::look() {
 	const Relation table = heap != nullptr ? heap : relation;
 	pages = RelationGetNumberOfBlocks(relation);
-	heap_pages = heap != nullptr ? RelationGetNumberOfBlocks(heap) : 0;
+	table_pages = (heap != nullptr ? RelationGetNumberOfBlocks(heap) : 0) +
+	              (toasted != nullptr ? RelationGetNumberOfBlocks(toasted) : 0);
 	is_catalog = IsCatalogRelation(table);
 	is_shared = relation->rd_rel->relisshared;
 	if (relation->rd_index != nullptr) {

@@ -18,17 +18,19 @@ public:
 		release([this] {
 			close(relation);
 			close(heap);
+			close(toasted);
 		});
 	}
 
 	Relation relation = nullptr;
-	Relation heap = nullptr;
+	Relation heap = nullptr;        ///< of an index
+	Relation toasted = nullptr;     ///< of a TOAST table, unless somebody has locked it
 	const char *obstacle = nullptr; ///< why it cannot be measured
 
 	// Of the relation, if it can.
 	BlockNumber pages = 0;
-	BlockNumber heap_pages = 0; ///< of an index, those of its table
-	bool is_valid = true;       ///< an index that queries use
+	BlockNumber table_pages = 0; ///< of an index or a TOAST table, those of its table
+	bool is_valid = true;        ///< an index that queries use
 	bool is_catalog = false;
 	bool is_shared = false;
 	std::int64_t pending_limit = 0; ///< of a GIN index, in bytes

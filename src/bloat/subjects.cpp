@@ -79,7 +79,6 @@ const char *kind_of(const Subject &subject) {
 const char *obstacle_in(const Subject &subject) {
 	switch (subject.kind) {
 	case RELKIND_PARTITIONED_TABLE:
-		return "it has no partitions, and no file of its own";
 	case RELKIND_PARTITIONED_INDEX:
 		return "it has no partitions, and no file of its own";
 	case RELKIND_SEQUENCE:

@@ -11,6 +11,7 @@
 
 extern "C" {
 #include "access/htup_details.h"
+#include "access/transam.h"
 }
 
 namespace warden::bloat {
@@ -20,6 +21,12 @@ enum class Fate : std::uint8_t {
 	Blocked, ///< it is dead, and somebody may see it still
 	Dead     ///< VACUUM removes it
 };
+
+/// Whether it comes from an update of a tuple that may not be dead for all yet.
+inline bool is_recent_version(HeapTupleHeader tuple, TransactionId horizon) {
+	return (tuple->t_infomask & HEAP_UPDATED) != 0 && !HeapTupleHeaderXminFrozen(tuple) &&
+	       !TransactionIdPrecedes(HeapTupleHeaderGetRawXmin(tuple), horizon);
+}
 
 /// What is known of transactions, of one relation at a time.
 class Fates {

@@ -30,9 +30,9 @@ struct Waste {
 	std::int64_t vacuum_frees;
 	std::int64_t blocked;
 
-	explicit Waste(const Measurement &m)
-		: bytes(m.bytes), point(m.bytes - m.rewritten->bytes), low(m.bytes - m.rewritten->high),
-		  high(m.bytes - m.rewritten->low), vacuum_frees(m.account ? m.account->vacuum_frees : 0),
+	Waste(const Measurement &m, const Prediction &rewritten)
+		: bytes(m.bytes), point(m.bytes - rewritten.bytes), low(m.bytes - rewritten.high),
+		  high(m.bytes - rewritten.low), vacuum_frees(m.account ? m.account->vacuum_frees : 0),
 		  blocked(m.account ? m.account->blocked : 0) {}
 
 	bool is_considerable(std::int64_t part) const {
@@ -117,9 +117,9 @@ Judgement judge_blocked(const Waste &waste, const Facts &facts, const std::optio
 	return {Verdict::Blocked, dead + "may still be seen by " + holder->who, just_run(holder->command), std::nullopt};
 }
 
-bool pays_back(const Experience &experience, std::int64_t gain, const Remedy &remedy) {
+bool pays_back(double half_life_days, std::int64_t gain, const Remedy &remedy) {
 	const auto cost = static_cast<double>(remedy.disk_bytes.value_or(0) + remedy.wal_bytes.value_or(0));
-	return static_cast<double>(gain) * *experience.half_life_days >= pay_back_days * cost;
+	return static_cast<double>(gain) * half_life_days >= pay_back_days * cost;
 }
 
 bool is_of_random_inserts(const Waste &waste, const Measurement &measurement, const Facts &facts) {
@@ -139,10 +139,10 @@ std::string cause_text(const Facts &facts) {
 
 Judgement judge_rewrite(const Waste &waste, const Measurement &measurement, const Facts &facts,
                         const std::optional<Experience> &experience) {
-	Remedy remedy = facts.is_index ? rebuild(facts, measurement.rewritten->bytes) : rewrite(facts);
+	Remedy remedy = facts.is_index ? rebuild(facts, waste.bytes - waste.point) : rewrite(facts);
 	const std::string gain = gain_text(waste);
 	const auto half_life = experience ? experience->half_life_days : std::nullopt;
-	if (half_life && !pays_back(*experience, waste.low, remedy)) {
+	if (half_life && !pays_back(*half_life, waste.low, remedy)) {
 		Judgement judgement =
 			nothing_to_do(Verdict::WillRegrow,
 		                  format("%s, but half of what the last one gave back was taken again within %.1f days: %s",
@@ -209,7 +209,7 @@ std::optional<Judgement> judge_by_pages(const Measurement &measurement, const Th
 	if (!measurement.rewritten) {
 		return nothing_to_do(Verdict::Unknown, measurement.withheld);
 	}
-	const Waste waste(measurement);
+	const Waste waste(measurement, *measurement.rewritten);
 	if (waste.bytes < thresholds.min_size) {
 		return nothing_to_do(Verdict::TooSmall, "the file has only " + size_text(waste.bytes));
 	}
@@ -233,11 +233,16 @@ Judgement judge(const Measurement &measurement, const Thresholds &thresholds, co
                 const std::optional<Holder> &holder, const std::optional<Experience> &experience) {
 	if (measurement.pending_pages * page::size > facts.pending_limit) {
 		const std::string pending = size_text(measurement.pending_pages * page::size);
+		Remedy remedy = just_run("SELECT gin_clean_pending_list(" + facts.constant + ")");
+		remedy.lock = "ROW EXCLUSIVE";
 		return {Verdict::PendingList,
-		        pending + " of entries are not in the tree yet, and each search reads all of them",
-		        just_run("SELECT gin_clean_pending_list(" + facts.constant + ")"), std::nullopt};
+		        pending + " of entries are not in the tree yet, and each search reads all of them", std::move(remedy),
+		        std::nullopt};
 	}
-	const Waste waste(measurement);
+	if (!measurement.rewritten) {
+		return nothing_to_do(Verdict::Unknown, measurement.withheld);
+	}
+	const Waste waste(measurement, *measurement.rewritten);
 	if (waste.is_considerable(waste.blocked)) {
 		return judge_blocked(waste, facts, holder);
 	}
