@@ -88,18 +88,6 @@ BackgroundWorker describe_freeze() {
 	return worker;
 }
 
-// Server code.  It is in nobody's way more than autovacuum is, nor faster.
-void be_gentle() {
-	const char *const delay = GetConfigOption("autovacuum_vacuum_cost_delay", false, false);
-	if (strcmp(delay, "-1") != 0) {
-		SetConfigOption("vacuum_cost_delay", delay, PGC_USERSET, PGC_S_SESSION);
-	}
-	const char *const limit = GetConfigOption("autovacuum_vacuum_cost_limit", false, false);
-	if (strcmp(limit, "-1") != 0) {
-		SetConfigOption("vacuum_cost_limit", limit, PGC_USERSET, PGC_S_SESSION);
-	}
-}
-
 std::optional<Error> freeze(const Order &order) {
 	call(be_gentle);
 	Command(order.statement).run(0, [](uint64) {});

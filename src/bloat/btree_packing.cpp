@@ -2,6 +2,9 @@
 
 #include "bloat/heap_packing.hpp"
 
+#include <algorithm>
+#include <cmath>
+
 namespace warden::bloat {
 
 namespace {
@@ -37,6 +40,7 @@ void BtreePacking::add_pending() {
 	}
 	const std::uint32_t size = repetitions_ == 1 ? pending_.size : align(pending_.size + repetitions_ * place);
 	put(0, size, size - pending_.size, pending_.pivot);
+	leaf_bytes_ += size + page::line_pointer;
 }
 
 void BtreePacking::put(std::size_t level, std::uint32_t size, std::uint32_t extra, std::uint32_t pivot) {
@@ -72,6 +76,7 @@ void BtreePacking::finish_page(std::size_t level) {
 	const std::uint32_t low_key = levels_[level].low_key;
 	put(level + 1, low_key, 0, low_key);
 	Level &page = levels_[level];
+	pivot_bytes_ += level == 0 ? page.last_pivot : 0;
 	page.low_key = page.last_pivot;
 	++page.pages;
 	page.items = 1;
@@ -88,6 +93,43 @@ std::uint64_t BtreePacking::finish() {
 			const std::uint32_t low_key = levels_[level].low_key;
 			put(level + 1, low_key, 0, low_key);
 		}
+	}
+	return pages;
+}
+
+std::uint64_t BtreePacking::end_list() {
+	add_pending();
+	repetitions_ = 0;
+	return leaf_bytes_;
+}
+
+double BtreePacking::leaves() const {
+	if (levels_.empty()) {
+		return 0;
+	}
+	const Level &leaf = levels_.front();
+	const double last = room_of_page - leaf.free;
+	const auto full = static_cast<double>(leaf.pages - 1);
+	const double usual = leaf.pages > 1 ? (static_cast<double>(leaf_bytes_) - last) / full
+	                                    : static_cast<double>(room_of_page - leaf.reserve);
+	return full + std::min(1.0, last / usual);
+}
+
+double BtreePacking::mean_pivot() const {
+	constexpr double usual = 16;
+	return levels_.empty() || levels_.front().pages < 2
+	           ? usual
+	           : static_cast<double>(pivot_bytes_) / static_cast<double>(levels_.front().pages - 1);
+}
+
+double pages_of_tree(double leaves, double pivot) {
+	constexpr double room = room_of_page - reserve(fillfactor_of_inner_pages) - minus_infinity - 2 * page::line_pointer;
+	// The first item is shorter; it takes one beyond the fill factor to end a page, and that one begins the next page:
+	// so the last page has one more.
+	const double fanout = std::max(2.0, std::floor(room / (pivot + page::line_pointer)) + 1);
+	double pages = 1;
+	for (double level = std::ceil(leaves); level > 0; level = std::ceil((level - 1) / fanout)) {
+		pages += level;
 	}
 	return pages;
 }

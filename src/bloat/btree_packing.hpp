@@ -28,6 +28,17 @@ public:
 	/// Pages of all levels, and the first page, which says where the root is.  There is nothing to be added after it.
 	std::uint64_t finish();
 
+	// Of who adds some of the leaves only, and wants to know what all of them would come to:
+
+	/// The next entry is not one of the same list.  Returns the bytes of the leaves so far, with line pointers.
+	std::uint64_t end_list();
+
+	/// Leaves, and the part of the last one that is full.
+	double leaves() const;
+
+	/// The mean length of the high keys of the leaves; that of a short key if there is none.
+	double mean_pivot() const;
+
 private:
 	/// The page of a level that is being filled.
 	struct Level {
@@ -48,8 +59,13 @@ private:
 	int fillfactor_;
 	bool deduplicates_;
 	std::vector<Level> levels_; ///< from the leaves up
-	BtreeEntry pending_{};      ///< whose repetitions are being counted
+	std::uint64_t leaf_bytes_ = 0;
+	std::uint64_t pivot_bytes_ = 0; ///< of the leaves that are full
+	BtreeEntry pending_{};          ///< whose repetitions are being counted
 	std::uint32_t repetitions_ = 0;
 };
+
+/// The size of a tree with so many leaves, whose high keys have that length: pages of all levels, and the first page.
+double pages_of_tree(double leaves, double pivot);
 
 } // namespace warden::bloat

@@ -33,6 +33,7 @@ public:
 	void add(std::uint32_t length) {
 		const std::uint32_t aligned = align(length);
 		if (pages_ == 0 || aligned + reserve_ > room()) {
+			filled_ += used();
 			++pages_;
 			free_ = page::size - page::header;
 			tuples_ = 0;
@@ -43,13 +44,26 @@ public:
 
 	std::uint64_t pages() const { return pages_; }
 
+	/// The same with the last page in proportion: parts of a file, packed each by itself, add up to all of it.
+	double pages_filled() const {
+		if (pages_ == 0) {
+			return 0;
+		}
+		const auto others = static_cast<double>(pages_ - 1);
+		const double full = pages_ > 1 ? static_cast<double>(filled_) / others : page::size - page::header - reserve_;
+		return others + (used() < full ? used() / full : 1);
+	}
+
 private:
+	std::uint32_t used() const { return pages_ == 0 ? 0 : page::size - page::header - free_; }
+
 	std::uint32_t room() const {
 		return tuples_ >= page::most_tuples || free_ < page::line_pointer ? 0 : free_ - page::line_pointer;
 	}
 
 	std::uint32_t reserve_;
 	std::uint64_t pages_ = 0;
+	std::uint64_t filled_ = 0; ///< bytes, of all pages but the last
 	std::uint32_t free_ = 0;
 	std::uint32_t tuples_ = 0; ///< of the last page
 };

@@ -1,23 +1,26 @@
 // measure.cpp - bloat_measure(): one relation and what belongs to it, or all of the database.
 //
 // The invariants: every relation has a row, and none stops the others: what cannot be measured says so in `status`.
-// Nothing is waited for.
+// Nothing is waited for, and the locks of a relation last as long as it is looked at.
 #include "bloat/bloat.hpp"
 
-#include "bloat/subject.hpp"
+#include "bloat/bloat_settings.hpp"
+#include "bloat/circumstances.hpp"
+#include "bloat/horizon.hpp"
+#include "bloat/opened.hpp"
+#include "bloat/repair_settings.hpp"
+#include "bloat/snapshots.hpp"
+#include "bloat/subjects.hpp"
+#include "bloat/verdict.hpp"
 
-#include "pg/names.hpp"
 #include "pg/result_set.hpp"
-#include "pg/security.hpp"
-#include "pg/spi.hpp"
 #include "pg/transaction.hpp"
+
+#include <algorithm>
 
 extern "C" {
 #include "access/xlog.h"
-#include "catalog/pg_am_d.h"
-#include "catalog/pg_class_d.h"
-#include "storage/bufmgr.h"
-#include "storage/lmgr.h"
+#include "common/pg_prng.h"
 }
 
 namespace warden::bloat {
@@ -26,170 +29,34 @@ using namespace pg;
 
 namespace {
 
-// $1 a relation, or null for all: it, its partitions, their TOAST tables, and the indexes of all of them.
-constinit Statement select_subjects{R"(
-WITH RECURSIVE wanted (oid) AS (
-    SELECT oid FROM pg_class WHERE oid = coalesce($1, oid) AND relkind IN ('r', 'p', 'm', 't', 'i', 'I')
-    UNION
-    SELECT i.inhrelid FROM wanted w JOIN pg_inherits i ON i.inhparent = w.oid
-    JOIN pg_class c ON c.oid = i.inhrelid WHERE c.relispartition),
-tables (oid) AS (
-    SELECT oid FROM wanted
-    UNION
-    SELECT reltoastrelid FROM wanted JOIN pg_class c USING (oid) WHERE reltoastrelid <> 0),
-files (oid) AS (
-    SELECT oid FROM tables
-    UNION
-    SELECT indexrelid FROM tables JOIN pg_index ON indrelid = tables.oid)
-SELECT c.oid, coalesce(t.oid, h.oid, c.oid), c.relkind::text, coalesce(x.indrelid, 0::oid), c.relam, coalesce(a.amname::text, '')
-FROM files JOIN pg_class c USING (oid)
-LEFT JOIN pg_am a ON a.oid = c.relam
-LEFT JOIN pg_index x ON x.indexrelid = c.oid
-LEFT JOIN pg_class h ON h.oid = coalesce(x.indrelid, c.oid)
-LEFT JOIN pg_class t ON t.reltoastrelid = h.oid AND h.relkind = 't'
-WHERE c.relkind IN ('r', 'm', 't', 'i')
-ORDER BY coalesce(t.oid, h.oid, c.oid), h.relkind = 't', c.relkind = 'i', c.oid)"};
+using Bytes = std::optional<int64>;
+using Text = std::optional<std::string>;
+using Rows =
+	ResultSet<Oid, Oid, std::string, std::string, Text, Bytes, Bytes, Bytes, Bytes, Bytes, Bytes, Bytes, Bytes, Bytes,
+              Bytes, Bytes, Bytes, std::optional<double>, std::string, std::string, Text, std::string,
+              std::vector<std::string>, int64, Text, Bytes, Bytes, std::optional<double>, std::optional<double>>;
 
-using Rows = ResultSet<Oid, Oid, std::string, std::string, std::string, int64, std::optional<int64>,
-                       std::optional<int64>, std::optional<int64>, std::optional<int64>, std::optional<int64>,
-                       std::optional<int64>, std::optional<int64>, std::optional<int64>, std::optional<int64>,
-                       std::optional<int64>, std::optional<int64>, std::optional<double>, std::string, std::string,
-                       std::optional<std::string>, std::string, std::vector<std::string>, int64>;
-
-Measure *measure_of(const Subject &subject) {
-	switch (subject.access_method) {
-	case HEAP_TABLE_AM_OID:
-		return measure_heap;
-	case BTREE_AM_OID:
-		return measure_btree;
-	case HASH_AM_OID:
-		return measure_hash;
-	case GIST_AM_OID:
-		return measure_gist;
-	case GIN_AM_OID:
-		return measure_gin;
-	case SPGIST_AM_OID:
-		return measure_spgist;
-	case BRIN_AM_OID:
-		return measure_brin;
-	default:
-		return nullptr;
-	}
-}
-
-// Above so many pages a sample is cheaper than to read them all, and as good.
-constexpr BlockNumber most_pages_exact = 1000;
+// A sample reads about as many pages, whatever the size is; so up to here it would save nothing.
+constexpr BlockNumber most_pages_exact = 2500;
 
 struct Options {
 	std::optional<Method> method; ///< none: auto
 	Effort effort;
 };
 
-/// A relation that nobody had locked, with its table if it is an index: in ACCESS SHARE mode until the end of the
-/// scope.
-class Opened : Scoped {
-public:
-	explicit Opened(const Subject &subject) {
-		call([&] { open(subject); });
-	}
-	~Opened() {
-		release([this] {
-			close(relation, AccessShareLock);
-			close(heap, AccessShareLock);
-		});
-	}
-
-	Relation relation = nullptr;
-	Relation heap = nullptr;
-	const char *obstacle = nullptr; ///< why it cannot be measured
-
-private:
-	// The rest is server code.
-
-	static void close(Relation relation, LOCKMODE lock) {
-		if (relation != nullptr) {
-			relation_close(relation, lock);
-		}
-	}
-
-	void open(const Subject &subject) {
-		heap = OidIsValid(subject.index_of) ? open(subject.index_of) : nullptr;
-		if (obstacle == nullptr) {
-			relation = open(subject.relation);
-		}
-		if (obstacle == nullptr) {
-			obstacle = obstacle_in(relation);
-		}
-	}
-
-	Relation open(Oid oid) {
-		if (!ConditionalLockRelationOid(oid, AccessShareLock)) {
-			obstacle = "another session has locked it";
-			return nullptr;
-		}
-		const Relation opened = try_relation_open(oid, NoLock);
-		if (opened == nullptr) {
-			UnlockRelationOid(oid, AccessShareLock);
-			obstacle = "it was dropped meanwhile";
-		}
-		return opened;
-	}
-
-	static const char *obstacle_in(Relation relation) {
-		if (RELATION_IS_OTHER_TEMP(relation)) {
-			return "it is a temporary table of another session";
-		}
-		if (RecoveryInProgress() && !RelationIsPermanent(relation)) {
-			return "it is unlogged, and this is a standby";
-		}
-		return nullptr;
-	}
-};
-
 /// What is said of a relation.
 struct Finding {
+	Subject subject;
 	Measurement measurement;
-	std::string status; ///< ok, withheld, skipped or error
-	std::string reason;
+	std::string status;   ///< ok, withheld, skipped or error
+	std::string obstacle; ///< of the last two
+	bool is_valid = true;
+	bool is_catalog = false;
+	bool is_shared = false;
+	std::int64_t pending_limit = 0;
+
+	bool is_measured() const { return obstacle.empty(); }
 };
-
-Finding look(const Subject &subject, const Options &options) {
-	const Opened opened(subject);
-	if (opened.obstacle != nullptr) {
-		return {{}, "skipped", opened.obstacle};
-	}
-	Measure *const measure = measure_of(subject);
-	if (measure == nullptr) {
-		return {{}, "skipped", "its access method is none of the server's own"};
-	}
-	const ScratchMemory memory;
-	const BlockNumber pages = call([&] { return RelationGetNumberOfBlocks(opened.relation); });
-	const Method method = options.method.value_or(pages <= most_pages_exact ? Method::Exact : Method::Sample);
-	Measurement measurement = measure(opened.relation, opened.heap, method, options.effort);
-	const std::string status = measurement.rewritten ? "ok" : "withheld";
-	std::string reason = measurement.withheld;
-	return {std::move(measurement), status, std::move(reason)};
-}
-
-/// The same for one that may fail.
-Finding find(const Subject &subject, const Options &options) {
-	Finding finding;
-	if (const auto error = attempt([&] { finding = look(subject, options); })) {
-		return {{}, "error", error->message};
-	}
-	return finding;
-}
-
-const char *kind_of(const Subject &subject) {
-	switch (subject.kind) {
-	case RELKIND_TOASTVALUE:
-		return "toast";
-	case RELKIND_INDEX:
-		return "index";
-	default:
-		return "table";
-	}
-}
 
 const char *name_of(Method method) {
 	switch (method) {
@@ -202,37 +69,130 @@ const char *name_of(Method method) {
 	}
 }
 
-void add(Rows &rows, const Subject &subject, const Finding &finding) {
-	const Measurement &found = finding.measurement;
-	const std::optional<Account> &account = found.account;
-	const std::optional<Prediction> &rewritten = found.rewritten;
-	const auto part = [&](std::int64_t Account::*of) {
-		return account ? std::optional<int64>((*account).*of) : std::nullopt;
-	};
-	const auto wasted = [&](std::int64_t Prediction::*of) {
-		return rewritten ? std::optional<int64>(found.bytes - (*rewritten).*of) : std::nullopt;
-	};
-	const auto waste = wasted(&Prediction::bytes);
-	rows.add(subject.relation, subject.table, kind_of(subject), subject.access_method_name, name_of(found.method),
-	         found.bytes, part(&Account::live), part(&Account::overhead), part(&Account::reserve),
-	         part(&Account::vacuum_frees), part(&Account::blocked), part(&Account::free),
-	         account ? std::optional(found.truncatable) : std::nullopt,
-	         rewritten ? std::optional(rewritten->bytes) : std::nullopt, waste, wasted(&Prediction::high),
-	         wasted(&Prediction::low),
-	         waste && found.bytes > 0 ? std::optional(static_cast<double>(*waste) / static_cast<double>(found.bytes))
-	                                  : std::nullopt,
-	         "unknown", finding.reason, std::nullopt, finding.status, found.caveats, found.pages_read);
+Method method_for(const Opened &opened, const Options &options) {
+	// What is dead in an index, and what a TOAST table would be, is seen in the table only.
+	const bool is_small = std::uint64_t{opened.pages} + opened.table_pages <= most_pages_exact;
+	return options.method.value_or(is_small ? Method::Exact : Method::Sample);
 }
 
-std::vector<Subject> find_subjects(std::optional<Oid> relation) {
-	const AsExtension owner;
-	Spi spi;
-	std::vector<Subject> subjects;
-	for (const auto &[oid, table, kind, index_of, method, method_name] :
-	     spi.query_latest<Oid, Oid, std::string_view, Oid, Oid, std::string_view>(select_subjects, relation)) {
-		subjects.push_back({oid, table, kind.front(), index_of, method, std::string(method_name)});
+void skip(Finding &finding, const char *obstacle) {
+	finding.status = "skipped";
+	finding.obstacle = obstacle;
+}
+
+void look(Finding &finding, const Options &options) {
+	const Opened opened(finding.subject);
+	if (opened.obstacle != nullptr) {
+		skip(finding, opened.obstacle);
+		return;
 	}
-	return subjects;
+	const ScratchMemory memory;
+	finding.measurement =
+		measure_of(finding.subject)(opened.relation, opened.heap, method_for(opened, options), options.effort);
+	if (finding.measurement.method == Method::Sample && finding.measurement.pages_read > 0) {
+		finding.measurement.caveats.push_back(
+			format("the pages were drawn with seed %d", static_cast<int>(options.effort.seed)));
+	}
+	finding.status = finding.measurement.rewritten ? "ok" : "withheld";
+	finding.is_valid = opened.is_valid;
+	finding.is_catalog = opened.is_catalog;
+	finding.is_shared = opened.is_shared;
+	finding.pending_limit = opened.pending_limit;
+}
+
+/// The same of one that may fail.
+Finding find(const Subject &subject, const Options &options) {
+	Finding finding{};
+	finding.subject = subject;
+	if (const char *const obstacle = obstacle_in(subject)) {
+		skip(finding, obstacle);
+		return finding;
+	}
+	if (const auto error = attempt([&] { look(finding, options); })) {
+		const char *const state = call([&] { return const_cast<const char *>(unpack_sql_state(error->sqlstate)); });
+		finding.status = "error";
+		finding.obstacle = format("%s: %s", state, error->message.c_str());
+	}
+	return finding;
+}
+
+/// What belongs to the same table.
+using Family = std::vector<Finding>;
+
+void add_family_size(Facts &facts, const Family &family) {
+	std::int64_t bytes = 0;
+	std::int64_t gain = 0;
+	for (const Finding &finding : family) {
+		bytes += finding.measurement.bytes;
+		if (finding.is_measured() && finding.measurement.rewritten) {
+			gain += finding.measurement.bytes - finding.measurement.rewritten->bytes;
+		}
+	}
+	facts.family_bytes = std::max(facts.family_bytes, bytes);
+	facts.family_rewritten = facts.family_bytes - gain;
+}
+
+Judgement judge(const Finding &finding, const Family &family) {
+	if (!finding.is_measured()) {
+		return {Verdict::Unknown, finding.obstacle, no_remedy(), std::nullopt};
+	}
+	if (finding.is_valid) {
+		if (auto judgement = judge_by_pages(finding.measurement, thresholds(), finding.pending_limit)) {
+			return std::move(*judgement);
+		}
+	}
+	std::optional<Facts> facts = find_facts(finding.subject, finding.is_catalog);
+	if (!facts) {
+		return {Verdict::Unknown, "it was dropped meanwhile", no_remedy(), std::nullopt};
+	}
+	add_family_size(*facts, family);
+	facts->pending_limit = finding.pending_limit;
+	if (!finding.is_valid) {
+		return judge_invalid(finding.measurement, *facts);
+	}
+	const auto &account = finding.measurement.account;
+	const bool is_blocked = account && account->blocked > 0;
+	return judge(finding.measurement, thresholds(), *facts,
+	             is_blocked ? find_holder(finding.is_shared, finding.is_catalog) : std::nullopt,
+	             experience_of(finding.subject.relation));
+}
+
+void add(Rows &rows, const Finding &finding, const Judgement &judgement) {
+	const Measurement &found = finding.measurement;
+	const Remedy &remedy = judgement.remedy;
+	const auto of = [](bool is_known, std::int64_t bytes) { return is_known ? Bytes(bytes) : std::nullopt; };
+	const auto part = [&](std::int64_t Account::*kind) {
+		return found.account ? Bytes((*found.account).*kind) : std::nullopt;
+	};
+	const auto wasted = [&](std::int64_t Prediction::*end) {
+		return found.rewritten ? Bytes(found.bytes - (*found.rewritten).*end) : std::nullopt;
+	};
+	const Bytes waste = wasted(&Prediction::bytes);
+	rows.add(
+		finding.subject.relation, finding.subject.table, kind_of(finding.subject), finding.subject.access_method_name,
+		finding.is_measured() ? Text(name_of(found.method)) : std::nullopt, of(finding.is_measured(), found.bytes),
+		part(&Account::live), part(&Account::overhead), part(&Account::reserve), part(&Account::vacuum_frees),
+		part(&Account::blocked), part(&Account::free), of(found.account.has_value(), found.truncatable),
+		found.rewritten ? Bytes(found.rewritten->bytes) : std::nullopt, waste, wasted(&Prediction::high),
+		wasted(&Prediction::low),
+		waste && found.bytes > 0 ? std::optional(static_cast<double>(*waste) / static_cast<double>(found.bytes))
+								 : std::nullopt,
+		name_of(judgement.verdict), judgement.reason, remedy.command, finding.status, found.caveats, found.pages_read,
+		remedy.lock, remedy.disk_bytes, remedy.wal_bytes, remedy.seconds, judgement.returns_in_days);
+}
+
+void add(Rows &rows, Family &family) {
+	for (Finding &finding : family) {
+		const Judgement judgement = judge(finding, family);
+		if (finding.is_shared) {
+			finding.measurement.caveats.emplace_back("it is shared by all databases");
+		}
+		if (judgement.remedy.command && judgement.verdict != Verdict::Blocked && call(RecoveryInProgress)) {
+			finding.measurement.caveats.emplace_back("this server is a standby: the command is for its primary");
+		}
+		add(rows, finding, judgement);
+	}
+	family.clear();
 }
 
 std::optional<Method> method_argument(FunctionCallInfo fcinfo, int n) {
@@ -245,29 +205,66 @@ std::optional<Method> method_argument(FunctionCallInfo fcinfo, int n) {
 			return method;
 		}
 	}
-	throw Error(ERRCODE_INVALID_PARAMETER_VALUE, format("\"%s\" is no method of measuring", text.c_str()))
+	throw Error(ERRCODE_INVALID_PARAMETER_VALUE, format("\"%s\" is not a method of measuring", text.c_str()))
 		.with_hint("Use auto, statistics, sample or exact.");
+}
+
+std::optional<int64> pages_argument(FunctionCallInfo fcinfo, int n) {
+	const auto pages = argument<std::optional<int64>>(fcinfo, n);
+	if (pages && *pages < 1) {
+		throw Error(ERRCODE_INVALID_PARAMETER_VALUE, "max_pages must be at least 1")
+			.with_hint("Use method => 'statistics' to read no page at all.");
+	}
+	return pages;
+}
+
+std::optional<int> time_argument(FunctionCallInfo fcinfo, int n) {
+	const auto time = call([&] {
+		if (fcinfo->args[n].isnull) {
+			return std::optional<double>();
+		}
+		// As the server turns an interval into seconds: 30 days are a month.
+		const Interval *const interval = DatumGetIntervalP(fcinfo->args[n].value);
+		const double days = interval->day + 30.0 * interval->month;
+		return std::optional(days * SECS_PER_DAY * 1000.0 + static_cast<double>(interval->time) / 1000.0);
+	});
+	if (!time) {
+		return std::nullopt;
+	}
+	if (*time < 1) {
+		throw Error(ERRCODE_INVALID_PARAMETER_VALUE, "max_time must be at least a millisecond")
+			.with_hint("Use method => 'statistics' to read no page at all.");
+	}
+	return static_cast<int>(std::min(*time, 2e9));
 }
 
 } // namespace
 
-void init() {}
+void init() {
+	init_settings();
+	init_repair_settings();
+}
 
 /// bloat_measure(relation, method, max_pages, seed, max_time)
 PG_FUNCTION(bloat_measure) {
 	const auto relation = argument<std::optional<Oid>>(fcinfo, 0);
-	const auto max_pages = argument<std::optional<int64>>(fcinfo, 2);
 	const auto seed = argument<std::optional<int32>>(fcinfo, 3);
+	const std::uint32_t drawn = call([] { return pg_prng_uint32(&pg_global_prng_state); });
 	const Options options{.method = method_argument(fcinfo, 1),
-	                      .effort = {.max_pages = max_pages,
-	                                 .max_milliseconds = std::nullopt,
-	                                 .seed = static_cast<std::uint32_t>(seed.value_or(0)),
-	                                 .cost_delay_ms = 0}};
+	                      .effort = {.max_pages = pages_argument(fcinfo, 2),
+	                                 .max_milliseconds = time_argument(fcinfo, 4),
+	                                 .seed = seed ? static_cast<std::uint32_t>(*seed) : drawn,
+	                                 .cost_delay_ms = cost_delay_ms()}};
 	Rows rows(fcinfo);
+	Family family;
 	for (const Subject &subject : find_subjects(relation)) {
 		check_for_interrupts();
-		add(rows, subject, find(subject, options));
+		if (!family.empty() && family.front().subject.table != subject.table) {
+			add(rows, family);
+		}
+		family.push_back(find(subject, options));
 	}
+	add(rows, family);
 	PG_RETURN_NULL();
 }
 

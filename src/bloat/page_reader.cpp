@@ -3,6 +3,7 @@
 extern "C" {
 #include "executor/instrument.h"
 #include "storage/latch.h"
+#include "utils/timestamp.h"
 #include "utils/spccache.h"
 #include "utils/wait_event.h"
 }
@@ -14,14 +15,24 @@ namespace {
 constexpr int cost_of_hit = 1;
 constexpr int cost_of_miss = 2;
 constexpr int cost_limit = 200; // as VACUUM's
+constexpr int cold_for = 256;
 
+// The latch may be set for another reason, and then it is waited for again.
 void rest(PageReader &reader) {
 	if (reader.cost < cost_limit || reader.cost_delay_ms <= 0) {
 		return;
 	}
 	reader.cost = 0;
-	WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, reader.cost_delay_ms, PG_WAIT_EXTENSION);
-	ResetLatch(MyLatch);
+	const TimestampTz end = TimestampTzPlusMilliseconds(GetCurrentTimestamp(), reader.cost_delay_ms);
+	for (;;) {
+		const long left = TimestampDifferenceMilliseconds(GetCurrentTimestamp(), end);
+		if (left <= 0) {
+			return;
+		}
+		WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, left, PG_WAIT_EXTENSION);
+		ResetLatch(MyLatch);
+		CHECK_FOR_INTERRUPTS();
+	}
 }
 
 void unpin(PageReader &reader) {
@@ -50,7 +61,9 @@ Page read_page(PageReader &reader, BlockNumber block) {
 	rest(reader);
 	const int64 misses = pgBufferUsage.shared_blks_read;
 	reader.pinned = ReadBufferExtended(reader.relation, MAIN_FORKNUM, block, RBM_NORMAL, reader.ring);
-	reader.cost += pgBufferUsage.shared_blks_read > misses ? cost_of_miss : cost_of_hit;
+	const bool missed = pgBufferUsage.shared_blks_read > misses;
+	reader.cost += missed ? cost_of_miss : cost_of_hit;
+	reader.cold = missed ? cold_for : Max(reader.cold - 1, 0);
 	LockBuffer(reader.pinned, BUFFER_LOCK_SHARE);
 	memcpy(reader.copy, BufferGetPage(reader.pinned), BLCKSZ);
 	LockBuffer(reader.pinned, BUFFER_LOCK_UNLOCK);
@@ -59,7 +72,7 @@ Page read_page(PageReader &reader, BlockNumber block) {
 }
 
 Page read_next_page(PageReader &reader, BlockNumber block) {
-	const auto ahead = static_cast<BlockNumber>(prefetch_distance(reader));
+	const auto ahead = reader.cold > 0 ? static_cast<BlockNumber>(prefetch_distance(reader)) : 0;
 	for (reader.prefetched = Max(reader.prefetched, block + 1);
 	     reader.prefetched < reader.blocks && reader.prefetched <= block + ahead; ++reader.prefetched) {
 		prefetch_page(reader, reader.prefetched);

@@ -22,6 +22,7 @@ struct PageReader {
 		pinned; ///< the page that was read last: what is on it is neither frozen nor removed until the next one is read
 	char *copy;
 	BlockNumber prefetched; ///< of a sequential reading: all before it were asked for
+	int cold;               ///< the same: for so many pages more it is worth to ask, since one was not in memory
 	int cost_delay_ms;
 	int cost;
 	int64 pages_read;
@@ -33,7 +34,8 @@ PageReader begin_reading(Relation relation, int cost_delay_ms);
 /// A copy of a page, which lasts until the next one is read.
 Page read_page(PageReader &reader, BlockNumber block);
 
-/// The same for who reads all pages in their order.
+/// The same for who reads all pages in their order.  Pages that are in memory are not asked for ahead: to look for one
+/// costs as much as to find it.
 Page read_next_page(PageReader &reader, BlockNumber block);
 
 /// Asks for a page that will be read, if it is worth it.

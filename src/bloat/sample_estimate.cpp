@@ -48,16 +48,23 @@ bool is_whole(const Stratum &stratum) {
 	return stratum.values.size() >= stratum.pages;
 }
 
-/// Where all pages that were drawn are alike, others may still differ: three of as many as were drawn, at most.
-struct Unseen {
-	double below;
-	double above;
+/// What a sum may be wrong by, to each side, squared: so that the doubts of strata add up.
+struct Doubt {
+	double below = 0;
+	double above = 0;
 };
 
-Unseen unseen(const Stratum &stratum) {
-	const auto drawn = static_cast<double>(stratum.values.size());
+/// Pages that are unlike all that were drawn are three of as many as were drawn, at most.
+Doubt unseen(const Stratum &stratum, double drawn) {
 	const double pages = std::min(size(stratum) - drawn, size(stratum) * 3 / drawn);
-	return {pages * (stratum.values.front() - stratum.least), pages * (stratum.most - stratum.values.front())};
+	const double below = pages * (mean(stratum.values) - stratum.least);
+	const double above = pages * (stratum.most - mean(stratum.values));
+	return {below * below, above * above};
+}
+
+/// The variance of a sum over all pages.
+double variance_of_sum(const Stratum &stratum, double drawn) {
+	return size(stratum) * (size(stratum) - drawn) * variance(stratum.values) / drawn;
 }
 
 } // namespace
@@ -66,7 +73,7 @@ Estimate estimate_sum(const std::vector<Stratum> &strata) {
 	double sum = 0;
 	double doubt = 0;   // the variance of the sum
 	double degrees = 0; // the denominator of Satterthwaite's approximation
-	Unseen rest{0, 0};
+	Doubt rest;
 	double least = 0;
 	double most = 0;
 	for (const Stratum &stratum : strata) {
@@ -81,51 +88,95 @@ Estimate estimate_sum(const std::vector<Stratum> &strata) {
 		if (is_whole(stratum) || drawn == 0) {
 			continue;
 		}
-		const double own = variance(stratum.values);
-		if (own == 0) {
-			const Unseen more = unseen(stratum);
-			rest.below += more.below;
-			rest.above += more.above;
-			continue;
-		}
-		const double part = size(stratum) * (size(stratum) - drawn) * own / drawn;
+		const Doubt more = unseen(stratum, drawn);
+		rest.below += more.below;
+		rest.above += more.above;
+		const double part = variance_of_sum(stratum, drawn);
 		doubt += part;
-		degrees += part * part / (drawn - 1);
+		degrees += part * part / std::max(1.0, drawn - 1);
 	}
-	const double width = doubt == 0 ? 0 : student_quantile(doubt * doubt / degrees) * std::sqrt(doubt);
-	return {sum, std::max(least, sum - width - rest.below), std::min(most, sum + width + rest.above)};
+	const double width = doubt == 0 ? 0 : student_quantile(doubt * doubt / degrees);
+	const double seen = width * width * doubt;
+	return {sum, std::max(least, sum - std::sqrt(seen + rest.below)),
+	        std::min(most, sum + std::sqrt(seen + rest.above))};
 }
 
 std::vector<std::uint64_t> allocate(std::uint64_t budget, const std::vector<Stratum> &pilots) {
+	constexpr double by_size = 0.3; // the rest by doubt
+	double pages = 0;
 	double total = 0;
 	for (const Stratum &pilot : pilots) {
+		pages += size(pilot);
 		total += size(pilot) * std::sqrt(variance(pilot.values));
 	}
+	const auto share_of = [&](const Stratum &pilot) {
+		const double share = size(pilot) / std::max(1.0, pages);
+		return total > 0 ? by_size * share + (1 - by_size) * size(pilot) * std::sqrt(variance(pilot.values)) / total
+		                 : share;
+	};
 	std::vector<std::uint64_t> drawn;
-	drawn.reserve(pilots.size());
-	double pages = 0;
+	std::uint64_t given = 0;
 	for (const Stratum &pilot : pilots) {
-		pages += size(pilot);
-	}
-	for (const Stratum &pilot : pilots) {
-		const double share =
-			total > 0 ? size(pilot) * std::sqrt(variance(pilot.values)) / total : (pages > 0 ? size(pilot) / pages : 0);
-		const auto wanted = static_cast<std::uint64_t>(std::llround(share * static_cast<double>(budget)));
+		const auto wanted = static_cast<std::uint64_t>(share_of(pilot) * static_cast<double>(budget));
 		drawn.push_back(std::min(pilot.pages, std::max(least_sample, wanted)));
+		given += drawn.back();
+	}
+	// What one of them has no pages for is for the others, and what the least samples took is taken from the largest.
+	for (std::size_t i = 0; i < pilots.size(); ++i) {
+		const std::uint64_t left = budget > given ? budget - given : 0;
+		const std::uint64_t more = std::min(left, pilots[i].pages - drawn[i]);
+		drawn[i] += more;
+		given += more;
+	}
+	while (given > budget) {
+		const auto largest = std::max_element(drawn.begin(), drawn.end());
+		if (*largest <= least_sample) {
+			break;
+		}
+		const std::uint64_t less = std::min(given - budget, *largest - least_sample);
+		*largest -= less;
+		given -= less;
 	}
 	return drawn;
 }
 
-std::uint64_t pages_for(double half_width, const std::vector<Stratum> &pilots) {
-	double spread = 0;
-	double correction = 0;
-	for (const Stratum &pilot : pilots) {
-		const double own = variance(pilot.values);
-		spread += size(pilot) * std::sqrt(own);
-		correction += size(pilot) * own;
+namespace {
+
+/// The doubt that a sample of so many pages would leave.
+double half_width_with(std::uint64_t budget, const std::vector<Stratum> &pilots) {
+	const std::vector<std::uint64_t> drawn = allocate(budget, pilots);
+	double seen = 0;
+	Doubt rest;
+	for (std::size_t i = 0; i < pilots.size(); ++i) {
+		const auto pages = static_cast<double>(drawn[i]);
+		if (drawn[i] >= pilots[i].pages) {
+			continue;
+		}
+		const Doubt more = unseen(pilots[i], pages);
+		seen += variance_of_sum(pilots[i], pages);
+		rest.below += more.below;
+		rest.above += more.above;
 	}
-	const double wanted = half_width / normal_quantile * (half_width / normal_quantile);
-	return spread == 0 ? 0 : static_cast<std::uint64_t>(std::ceil(spread * spread / (wanted + correction)));
+	return std::sqrt(normal_quantile * normal_quantile * seen + std::max(rest.below, rest.above));
+}
+
+} // namespace
+
+std::uint64_t pages_for(double half_width, const std::vector<Stratum> &pilots) {
+	std::uint64_t most = 0;
+	for (const Stratum &pilot : pilots) {
+		most += pilot.pages;
+	}
+	std::uint64_t least = 0;
+	while (least < most) {
+		const std::uint64_t middle = least + (most - least) / 2;
+		if (half_width_with(middle, pilots) <= half_width) {
+			most = middle;
+		} else {
+			least = middle + 1;
+		}
+	}
+	return most;
 }
 
 } // namespace warden::bloat

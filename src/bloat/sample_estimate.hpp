@@ -32,11 +32,12 @@ struct Estimate {
 /// A stratum of which no page was drawn must have none.
 Estimate estimate_sum(const std::vector<Stratum> &strata);
 
-/// How many pages to draw from each stratum, of so many in all, so that the doubt becomes least: in proportion to its
-/// size and to how much its pages differ, two from each at least, and no more than it has.
+/// How many pages to draw from each stratum, of so many in all, so that the doubt becomes small: in proportion to its
+/// size and to how much its pages differ, but some in proportion to its size alone, because what differs may not have
+/// been seen yet; two from each at least, and no more than it has.
 std::vector<std::uint64_t> allocate(std::uint64_t budget, const std::vector<Stratum> &pilots);
 
-/// How many pages in all leave a doubt of no more than half_width to each side.
+/// How many pages in all leave a doubt of no more than half_width to each side, as far as the pilots know.
 std::uint64_t pages_for(double half_width, const std::vector<Stratum> &pilots);
 
 } // namespace warden::bloat

@@ -12,6 +12,9 @@ namespace warden::bloat {
 // The order of the questions is that of the server: who is asked whether he has committed while he does so must not be
 // taken for one who has aborted.
 Fates::State Fates::state_of(TransactionId transaction) {
+	if (!TransactionIdIsValid(transaction)) {
+		return State::Aborted; // ON CONFLICT has taken its row back
+	}
 	Known &known = known_[transaction % places];
 	if (known.transaction == transaction) {
 		return known.state;
@@ -23,19 +26,32 @@ Fates::State Fates::state_of(TransactionId transaction) {
 	return known.state;
 }
 
-Fate Fates::of(HeapTupleHeader tuple) {
-	if (!HeapTupleHeaderXminCommitted(tuple)) {
-		if (HeapTupleHeaderXminInvalid(tuple)) {
-			return Fate::Dead;
-		}
-		switch (state_of(HeapTupleHeaderGetRawXmin(tuple))) {
-		case State::InProgress:
-			return Fate::Kept;
-		case State::Aborted:
-			return Fate::Dead;
-		case State::Committed:
-			break;
-		}
+Fates::State Fates::state_of_insertion(HeapTupleHeader tuple) {
+	if (HeapTupleHeaderXminCommitted(tuple)) {
+		return State::Committed;
+	}
+	if (HeapTupleHeaderXminInvalid(tuple)) {
+		return State::Aborted;
+	}
+	if ((tuple->t_infomask & HEAP_MOVED) == 0) {
+		return state_of(HeapTupleHeaderGetRawXmin(tuple));
+	}
+	// A VACUUM FULL of before PostgreSQL 9.0 has moved it: to here, or from here if it was committed.
+	const State moved = state_of(HeapTupleHeaderGetXvac(tuple));
+	if (moved == State::InProgress || (tuple->t_infomask & HEAP_MOVED_IN) != 0) {
+		return moved;
+	}
+	return moved == State::Committed ? State::Aborted : State::Committed;
+}
+
+Fate Fates::find(HeapTupleHeader tuple) {
+	switch (state_of_insertion(tuple)) {
+	case State::InProgress:
+		return Fate::Kept; // whoever deletes it meanwhile
+	case State::Aborted:
+		return Fate::Dead;
+	case State::Committed:
+		break;
 	}
 	if ((tuple->t_infomask & HEAP_XMAX_INVALID) != 0 || HEAP_XMAX_IS_LOCKED_ONLY(tuple->t_infomask)) {
 		return Fate::Kept;

@@ -1,5 +1,6 @@
 // maintain.cpp - The one call: each feature's routine, one after the other.
 #include "audit/audit.hpp"
+#include "bloat/bloat.hpp"
 #include "partition/partition.hpp"
 #include "pg/procedure.hpp"
 
@@ -12,6 +13,7 @@ PG_FUNCTION(maintain) {
 	audit::maintain_log(procedure);
 	audit::purge_marked(procedure);
 	audit::freeze_log(procedure);
+	bloat::maintain(procedure);
 	PG_RETURN_VOID();
 }
 

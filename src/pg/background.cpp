@@ -126,14 +126,8 @@ void become(Oid role) {
 #endif
 }
 
-// What a database or a superuser has been given by ALTER ... SET is not for this statement.
 void settle(const Shared &shared) {
-	set("search_path", "pg_catalog, pg_temp");
-	set("default_transaction_isolation", "read committed");
-	set("default_transaction_read_only", "off");
-#if PG_VERSION_NUM >= 170000
-	set("transaction_timeout", "0");
-#endif
+	ignore_given_settings();
 	set_milliseconds("lock_timeout", shared.lock_timeout_ms);
 	set_milliseconds("statement_timeout", shared.statement_timeout_ms);
 	set_milliseconds("warden.lock_timeout", shared.our_lock_timeout_ms);

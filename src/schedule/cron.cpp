@@ -1,7 +1,7 @@
 #include "schedule/cron.hpp"
 
 #include "pg/error.hpp"
-#include "schedule/words.hpp"
+#include "util/words.hpp"
 
 #include <algorithm>
 #include <bit>

@@ -4,7 +4,7 @@
 #pragma once
 
 #include "schedule/cron.hpp"
-#include "schedule/window.hpp"
+#include "util/window.hpp"
 
 #include <cstdint>
 #include <optional>
@@ -61,7 +61,7 @@ public:
 
 	bool is_interval() const { return std::holds_alternative<Interval>(schedule_); }
 	bool may_start(Moment moment) const { return contains(window_, zone_, moment); }
-	std::optional<Moment> next_opening(Moment moment) const { return schedule::next_opening(window_, zone_, moment); }
+	std::optional<Moment> next_opening(Moment moment) const { return warden::next_opening(window_, zone_, moment); }
 
 private:
 	std::optional<Moment> next_scheduled(Moment after) const;

@@ -4,6 +4,8 @@
 
 #include <gtest/gtest.h>
 
+#include <tuple>
+
 namespace warden::bloat {
 
 namespace {
@@ -32,6 +34,26 @@ TEST(HeapPacking, ARowsLengthAndFillFactor) {
 TEST(HeapPacking, AtMostSoManyTuplesAPage) {
 	EXPECT_EQ(heap_pages(291, 0, 100), 1u);
 	EXPECT_EQ(heap_pages(292, 0, 100), 2u);
+}
+
+TEST(HeapPacking, PartsAddUpToTheWhole) {
+	for (const int fillfactor : {50, 90, 100}) {
+		HeapPacking whole(fillfactor);
+		double sum = 0;
+		for (std::uint32_t part = 0; part < 100; ++part) {
+			HeapPacking packing(fillfactor);
+			EXPECT_EQ(packing.pages_filled(), 0);
+			for (std::uint32_t i = 0; i < 10'000 + part; ++i) {
+				const std::uint32_t length = header + i * 7919 % 700;
+				whole.add(length);
+				packing.add(length);
+			}
+			EXPECT_LE(packing.pages_filled(), static_cast<double>(packing.pages()));
+			EXPECT_GT(packing.pages_filled(), static_cast<double>(packing.pages()) - 1);
+			sum += packing.pages_filled();
+		}
+		EXPECT_NEAR(sum, static_cast<double>(whole.pages()), static_cast<double>(whole.pages()) * 0.0002);
+	}
 }
 
 // rows of an 8-byte key, so many of each.
@@ -63,6 +85,46 @@ TEST(BtreePacking, RowsOfEachKey) {
 TEST(BtreePacking, FillFactorAndDeduplication) {
 	EXPECT_EQ(btree_pages(1'000'000, 50, 50, true), 1547u);
 	EXPECT_EQ(btree_pages(1'000'000, 100, 90, false), 2749u);
+}
+
+TEST(BtreePacking, AListEndsWhereItIsTold) {
+	BtreePacking packing(90, true);
+	packing.add({.size = 16, .pivot = 16, .is_repeated = false});
+	packing.add({.size = 16, .pivot = 24, .is_repeated = true});
+	EXPECT_EQ(packing.end_list(), 32u + 4u); // 16 + 2 * 6, aligned
+	packing.add({.size = 16, .pivot = 24, .is_repeated = true});
+	EXPECT_EQ(packing.end_list(), 36u + 20u);
+}
+
+// A list of 132 rows is 16 + 132 * 6 = 808 long, and may be 812; none that is as long as a key that is longer than
+// that.
+TEST(BtreePacking, AListIsOnlySoLong) {
+	for (const auto &[key, rows, bytes] : {std::tuple(16u, 132, 812u), {16u, 133, 812u + 20u}, {808u, 2, 1624u}}) {
+		BtreePacking packing(90, true);
+		for (int i = 0; i < rows; ++i) {
+			packing.add({.size = key, .pivot = key, .is_repeated = i > 0});
+		}
+		EXPECT_EQ(packing.end_list(), bytes);
+	}
+}
+
+// What a sample goes by is what the whole comes to.
+TEST(BtreePacking, LeavesAndHighKeysMakeATree) {
+	for (const std::uint32_t size : {16u, 24u, 104u, 1000u, 2700u}) {
+		for (const int rows : {1, 10, 1000, 30'000, 300'000}) {
+			BtreePacking packing(90, true);
+			for (int i = 0; i < rows; ++i) {
+				packing.add({.size = size, .pivot = size, .is_repeated = false});
+			}
+			packing.end_list();
+			const double tree = pages_of_tree(packing.leaves(), packing.mean_pivot());
+			EXPECT_NEAR(tree, static_cast<double>(packing.finish()), tree / 1000 + 1) << size << ' ' << rows;
+		}
+	}
+	EXPECT_EQ(pages_of_tree(0, 16), 1);
+	EXPECT_EQ(pages_of_tree(1, 16), 2);
+	EXPECT_EQ(pages_of_tree(2, 16), 4);
+	EXPECT_EQ(pages_of_tree(2733, 16), 2745);
 }
 
 } // namespace

@@ -72,32 +72,51 @@ TEST(SampleEstimate, StaysWithinWhatIsPossible) {
 	EXPECT_LE(found.high, 9 * most);
 }
 
+std::vector<double> around(double middle, std::size_t count) {
+	std::vector<double> values;
+	for (std::size_t i = 0; i < count; ++i) {
+		values.push_back(middle + (i % 2 == 0 ? 5 : -5));
+	}
+	return values;
+}
+
 TEST(SampleEstimate, StrataThatAreAlikeWithin) {
-	const Stratum full{9000, {8000, 8010, 7990, 8005}, 0, most};
-	const Stratum empty{1000, {0, 5, 0, 3}, 0, most};
+	const Stratum full{9000, around(8000, 900), 0, most};
+	const Stratum empty{1000, around(10, 100), 0, most};
 	const Estimate both = estimate_sum({full, empty});
-	EXPECT_DOUBLE_EQ(both.value, 9000 * 8001.25 + 1000 * 2);
+	EXPECT_DOUBLE_EQ(both.value, 9000 * 8000.0 + 1000 * 10);
 	EXPECT_LT(both.high - both.low, 0.01 * both.value);
+}
+
+TEST(SampleEstimate, RarePagesAreExpected) {
+	// Nearly all pages are alike, and it is likely that a sample has none of the others.
+	EXPECT_GE(
+		covered(file_of(20'000, [](std::size_t i) { return i % 400 == 0 ? most : 10.0 + static_cast<double>(i % 3); }),
+	            300),
+		930);
 }
 
 TEST(SampleEstimate, MoreIsDrawnWhereMoreIsInDoubt) {
 	const Stratum calm{9000, {8000, 8001, 8000, 8001}, 0, most};
 	const Stratum wild{1000, {0, 8000, 100, 5000}, 0, most};
 	const auto drawn = allocate(500, {calm, wild});
-	EXPECT_GT(drawn[1], 400u);
-	EXPECT_GE(drawn[0], 2u);
+	EXPECT_GT(drawn[1], drawn[0]);
+	EXPECT_GE(drawn[0], 100u);
+	EXPECT_EQ(drawn[0] + drawn[1], 500u);
 	EXPECT_EQ(allocate(500, {{3, {1, 1}, 0, most}})[0], 3u);
+	const auto few = allocate(5, {calm, wild, {500, {1, 2}, 0, most}});
+	EXPECT_EQ(few[0] + few[1] + few[2], 6u); // two of each at least
 }
 
 TEST(SampleEstimate, AsManyAsTheDoubtAsksFor) {
 	// Pages that are full or empty: two points of a hundred need 2401 pages, of any file.
-	const Stratum pilot{10'000'000, {0, most}, 0, most};
 	const double deviation = most / 2;
 	const Stratum half{10'000'000, {4096 - deviation / std::sqrt(2.0), 4096 + deviation / std::sqrt(2.0)}, 0, most};
-	EXPECT_NEAR(static_cast<double>(pages_for(0.02 * 10'000'000 * most, {half})), 2401, 2);
-	EXPECT_EQ(pages_for(1, {{1000, {5, 5}, 0, most}}), 0u);
-	EXPECT_LE(pages_for(0.0001, {{1000, {0, 5}, 0, most}}), 1000u);
-	EXPECT_GT(pages_for(0.02 * 10'000'000 * most, {pilot}), 2401u);
+	EXPECT_NEAR(static_cast<double>(pages_for(0.02 * 10'000'000 * most, {half})), 2401, 4);
+	// Pages that are all alike: a hundred and fifty, so that no more than two of a hundred are otherwise.
+	EXPECT_NEAR(static_cast<double>(pages_for(0.02 * 10'000'000 * most, {{10'000'000, {most, most}, 0, most}})), 150,
+	            1);
+	EXPECT_EQ(pages_for(0.0001, {{1000, {0, 5}, 0, most}}), 1000u);
 }
 
 } // namespace

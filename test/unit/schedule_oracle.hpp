@@ -5,7 +5,7 @@
 #pragma once
 
 #include "schedule/cron.hpp"
-#include "schedule/window.hpp"
+#include "util/window.hpp"
 #include "zones.hpp"
 
 namespace warden::schedule {

@@ -6,7 +6,7 @@
 #include <string_view>
 #include <vector>
 
-namespace warden::schedule {
+namespace warden {
 
 /// Longer texts are a mistake, or an attempt to keep us busy.
 inline constexpr std::size_t longest_text = 1000;
@@ -33,4 +33,4 @@ std::optional<int> parse_number(std::string_view text);
 /// A part of a text for a message: "part".
 std::string quoted(std::string_view part);
 
-} // namespace warden::schedule
+} // namespace warden

@@ -1,4 +1,4 @@
-// window.hpp - The days and hours in which a job may start: 'Mon-Fri 22:00-06:00; Sat,Sun'.
+// window.hpp - The days and hours in which work may start: 'Mon-Fri 22:00-06:00; Sat,Sun'.
 #pragma once
 
 #include "util/clock.hpp"
@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-namespace warden::schedule {
+namespace warden {
 
 /// Hours of some days.  A range past midnight belongs to the day on which it begins.
 struct WindowRule {
@@ -32,4 +32,4 @@ bool contains(const Window &window, const Zone &zone, Moment moment);
 /// The first instant at or after a moment that is inside; std::nullopt if the window never opens within a year.
 std::optional<Moment> next_opening(const Window &window, const Zone &zone, Moment moment);
 
-} // namespace warden::schedule
+} // namespace warden

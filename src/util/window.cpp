@@ -1,11 +1,11 @@
-#include "schedule/window.hpp"
+#include "util/window.hpp"
 
 #include "pg/error.hpp"
-#include "schedule/words.hpp"
+#include "util/words.hpp"
 
 #include <algorithm>
 
-namespace warden::schedule {
+namespace warden {
 
 namespace {
 
@@ -174,4 +174,4 @@ std::optional<Moment> next_opening(const Window &window, const Zone &zone, Momen
 	return first_showing(zone, moment, [&](Moment wall) { return first_inside(window, wall); });
 }
 
-} // namespace warden::schedule
+} // namespace warden

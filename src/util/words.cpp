@@ -1,8 +1,8 @@
-#include "schedule/words.hpp"
+#include "util/words.hpp"
 
 #include <algorithm>
 
-namespace warden::schedule {
+namespace warden {
 
 namespace {
 
@@ -101,4 +101,4 @@ std::string quoted(std::string_view part) {
 	return '"' + std::string(part) + '"';
 }
 
-} // namespace warden::schedule
+} // namespace warden

@@ -1,0 +1,23 @@
+// gin_pages.hpp - Pages of a GIN index.
+#pragma once
+
+#include "pg/server.hpp"
+
+extern "C" {
+#include "access/gin_private.h"
+#include "common/hashfn.h"
+#include "optimizer/optimizer.h"
+}
+
+namespace warden::pg {
+
+/// Whether a build would be made by several processes.  Server code.
+inline bool builds_in_parallel([[maybe_unused]] Relation table, [[maybe_unused]] Relation index) {
+#if PG_VERSION_NUM < 180000
+	return false;
+#else
+	return plan_create_index_workers(RelationGetRelid(table), RelationGetRelid(index)) > 0;
+#endif
+}
+
+} // namespace warden::pg
