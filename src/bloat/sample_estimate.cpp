@@ -129,7 +129,7 @@ std::vector<std::uint64_t> allocate(std::uint64_t budget, const std::vector<Stra
 		given += more;
 	}
 	while (given > budget) {
-		const auto largest = std::max_element(drawn.begin(), drawn.end());
+		const auto largest = std::ranges::max_element(drawn);
 		if (*largest <= least_sample) {
 			break;
 		}
