@@ -254,7 +254,7 @@ std::vector<Stratum> HeapSample::strata() {
 std::vector<Stratum> HeapSample::strata_of_toast() const {
 	std::vector<Stratum> strata;
 	for (const Part &part : parts_) {
-		Stratum stratum{.pages = part.pages, .values = part.moved, .least = 0, .most = 0};
+		Stratum stratum{.pages = part.pages, .values = part.moved, .least = 0, .most = 0, .unit_error = 0};
 		for (const double value : stratum.values) {
 			stratum.most = std::max(stratum.most, value);
 		}
@@ -272,7 +272,11 @@ std::vector<Stratum> HeapSample::strata_of_table() {
 			need += each;
 		}
 		const double filled = part.packing.pages_filled();
-		Stratum stratum{.pages = part.pages, .values = part.needs, .least = 0, .most = page::size / room};
+		Stratum stratum{.pages = part.pages,
+		                .values = part.needs,
+		                .least = 0,
+		                .most = page::size / room,
+		                .unit_error = part.packing.error_of_fullness()};
 		for (double &value : stratum.values) {
 			value *= need > 0 ? filled / need : 0;
 			stratum.most = std::max(stratum.most, value);

@@ -89,8 +89,9 @@ Estimate estimate_sum(const std::vector<Stratum> &strata) {
 			continue;
 		}
 		const Doubt more = unseen(stratum, drawn);
-		rest.below += more.below;
-		rest.above += more.above;
+		const double unit = normal_quantile * stratum.unit_error * size(stratum) * mean(stratum.values);
+		rest.below += more.below + unit * unit;
+		rest.above += more.above + unit * unit;
 		const double part = variance_of_sum(stratum, drawn);
 		doubt += part;
 		degrees += part * part / std::max(1.0, drawn - 1);
