@@ -73,7 +73,7 @@ void fetch(HeapReform &reform, int column) {
 		fetched.length = VARATT_EXTERNAL_GET_EXTSIZE(pointer);
 		if (attribute->attstorage == TYPSTORAGE_PLAIN) {
 			SET_VARSIZE(value, Min(pointer.va_rawsize, longest));
-		} else if (VARATT_EXTERNAL_IS_COMPRESSED(pointer)) {
+		} else if (fetched.length + VARHDRSZ < static_cast<uint32>(pointer.va_rawsize)) {
 			SET_VARSIZE_COMPRESSED(value, Min(fetched.length + VARHDRSZ, longest));
 		} else {
 			SET_VARSIZE(value, Min(fetched.length + VARHDRSZ, longest));
