@@ -154,7 +154,7 @@ CREATE VIEW fixtures AS
 SELECT oid, relname AS name, reltoastrelid AS toast FROM pg_class
 WHERE relkind IN ('r', 'm') AND relnamespace IN ('heaps'::regnamespace, pg_my_temp_schema()) AND relname <> 'before';
 SELECT format('ALTER TABLE %s SET (autovacuum_enabled = off%s)', f.oid::regclass, CASE WHEN f.toast <> 0 THEN ', toast.autovacuum_enabled = off' END)
-FROM fixtures f JOIN pg_class c USING (oid) WHERE relkind = 'r' AND relpersistence <> 't' \gexec
+FROM fixtures f JOIN pg_class c USING (oid) WHERE relkind = 'r' AND relpersistence <> 't' ORDER BY name \gexec
 
 -- Nobody sees any more what is dead.
 CREATE PROCEDURE wait_for_horizon() LANGUAGE plpgsql AS $$
