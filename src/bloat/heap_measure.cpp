@@ -67,7 +67,12 @@ Moved find_moved(Relation toast, int cost_delay_ms) {
 		return {.pages = 0, .obstacle = "another session has locked its table"};
 	}
 	const Relation table = try_relation_open(oid, NoLock);
-	if (table == nullptr || table->rd_rel->reltoastrelid != RelationGetRelid(toast)) {
+	if (table == nullptr) {
+		UnlockRelationOid(oid, AccessShareLock);
+		return {.pages = 0, .obstacle = "its table was dropped meanwhile"};
+	}
+	if (table->rd_rel->reltoastrelid != RelationGetRelid(toast)) {
+		relation_close(table, AccessShareLock);
 		return {.pages = 0, .obstacle = "its table was rewritten meanwhile"};
 	}
 	moved.pages = scan_heap(table, cost_delay_ms).moved;
