@@ -102,6 +102,20 @@ SET ROLE regress_bloat_owner;
 SELECT relation, status FROM warden.bloat_repairs;
 RESET ROLE;
 
+-- a name as long as a name may be, and the index of a TOAST table, which superusers can name
+ALTER INDEX events_body RENAME TO an_index_of_which_the_name_is_exactly_as_long_as_a_name_may_be_;
+SELECT status FROM warden.bloat_repair('an_index_of_which_the_name_is_exactly_as_long_as_a_name_may_be_', force => true);
+CALL pg_temp.await();
+ALTER TABLE events OWNER TO CURRENT_USER;
+SELECT indexrelid::regclass AS toast FROM pg_index JOIN pg_class c ON reltoastrelid = indrelid WHERE c.oid = 'events'::regclass \gset
+SELECT status FROM warden.bloat_repair(:'toast', force => true);
+CALL pg_temp.await();
+SELECT CASE WHEN relation::text !~ 'pg_toast' THEN relation END AS relation, of_table, status, bytes_after = pg_relation_size(relation) AS measured
+FROM warden.bloat_repairs ORDER BY id;
+ALTER INDEX an_index_of_which_the_name_is_exactly_as_long_as_a_name_may_be_ RENAME TO events_body;
+ALTER TABLE events OWNER TO regress_bloat_owner;
+DELETE FROM warden.bloat_repair_log WHERE relation <> 'events_body'::regclass;
+
 -- VACUUM, and a rewrite, which needs a window; and what is not wanted any more
 DELETE FROM events WHERE id % 16 <> 0;
 SELECT relation, action, status, detail FROM warden.bloat_repair('events', force => true) WHERE action = 'vacuum';
@@ -147,7 +161,7 @@ CREATE INDEX events_pkey_ccnewer ON events (id);
 CREATE INDEX events_pkey_ccnew2 ON events (id);
 UPDATE pg_index SET indisvalid = false
 WHERE indexrelid IN ('events_body_ccnew'::regclass, 'events_pkey_ccnew'::regclass, 'events_pkey_ccold1'::regclass, 'events_pkey_ccnewer'::regclass);
-UPDATE warden.bloat_repair_log SET may_leave = true, expected_name = 'events_pkey_ccnew', invalid_before = ARRAY['events_pkey_ccold1'::regclass]
+UPDATE warden.bloat_repair_log SET may_leave = true, index_name = 'events_pkey', invalid_before = ARRAY['events_pkey_ccold1'::regclass]
 WHERE relation = 'events_pkey'::regclass;
 SELECT relation, action, status, reason FROM warden.bloat_repair('events_body_ccnew', force => true);
 CALL warden.bloat_run_repairs();

@@ -34,9 +34,10 @@ WHERE id = $1 AND (status, waiting_for) IS DISTINCT FROM ('waiting', $2))"};
 // The name is the server's, but for one that is as long as a name may be.
 constinit Statement update_running{R"(
 UPDATE warden.bloat_repair_log SET (status, waiting_for, not_before, started, ended, pid, attempts, command, bytes_before,
-    predicted_bytes, bytes_after, expected_name, sqlstate, message) =
+    predicted_bytes, bytes_after, index_name, expected_name, sqlstate, message) =
     ('running', NULL, NULL, clock_timestamp(), NULL, NULL, attempts + 1, $2, $3, $4, NULL,
-     CASE WHEN action = 'reindex' THEN (SELECT left(relname, 57) || '_ccnew' FROM pg_class c WHERE c.oid = relation) END,
+     (SELECT relname FROM pg_class c WHERE c.oid = relation AND action = 'reindex'),
+     (SELECT left(relname, 57) || '_ccnew' FROM pg_class c WHERE c.oid = relation AND action = 'reindex'),
      NULL, NULL)
 WHERE id = $1)"};
 
@@ -45,7 +46,7 @@ WHERE id = $1)"};
 constinit Statement select_successor{R"(
 SELECT c.oid, pg_relation_size(c.oid)
 FROM warden.bloat_repair_log l JOIN pg_class c
-    ON CASE WHEN l.action = 'reindex' THEN c.relname = left(l.expected_name, -6) AND c.relkind = 'i' ELSE c.oid = l.relation END
+    ON CASE WHEN l.action = 'reindex' THEN c.relname = l.index_name AND c.relkind = 'i' ELSE c.oid = l.relation END
 LEFT JOIN pg_index x ON x.indexrelid = c.oid
 WHERE l.id = $1
   AND (l.action <> 'reindex'
@@ -79,10 +80,9 @@ WHERE l.relation = $1 AND l.status = 'running')"};
 	"SELECT l.id, l.status, c.oid AS index, x.indrelid AS heap FROM warden.bloat_repair_log l "                        \
 	"JOIN pg_index x ON NOT x.indisvalid AND x.indexrelid <> ALL (l.invalid_before) "                                  \
 	"AND x.indrelid IN (l.of_table, (SELECT reltoastrelid FROM pg_class t WHERE t.oid = l.of_table)) "                 \
-	"JOIN pg_class c ON c.oid = x.indexrelid, LATERAL regexp_replace(c.relname, '_cc(new|old)[0-9]*$', '') stem, "     \
-	"LATERAL left(l.expected_name, -6) base "                                                                          \
+	"JOIN pg_class c ON c.oid = x.indexrelid, LATERAL regexp_replace(c.relname, '_cc(new|old)[0-9]*$', '') stem "      \
 	"WHERE l.may_leave AND c.relname ~ '_cc(new|old)[0-9]*$' "                                                         \
-	"AND (stem = base OR octet_length(c.relname::text) > 59 AND starts_with(base, stem))"
+	"AND (stem = l.index_name OR octet_length(c.relname::text) > 59 AND starts_with(l.index_name::text, stem))"
 
 // While an index of the table is being made it may be that one.
 constinit Statement select_leftovers{"SELECT DISTINCT index, heap FROM (" LEFTOVER

@@ -34,7 +34,8 @@ WHERE c.relkind IN ('r', 'm', 't', 'i') AND c.relpersistence <> 't'
   AND (last.at IS NOT NULL OR (pg_stat_file(pg_relation_filepath(c.oid), true)).size >= $2)
 GROUP BY 1 ORDER BY min(last.at) NULLS FIRST, 1)"};
 
-// $1 a table or an index, $2 milliseconds for each file, $3 bytes from which on a file is remembered.
+// $1 a table or an index, $2 milliseconds for each file, $3 bytes from which on a file is remembered, $4 a
+// relation that is in any case.
 constinit Statement insert_snapshots{R"(
 INSERT INTO warden.bloat_snapshots (relation, of_table, name, filenode, status, method, bytes, live_bytes, overhead_bytes,
     reserve_bytes, vacuum_frees_bytes, blocked_bytes, free_bytes, rewrite_bytes, rewrite_low, rewrite_high, verdict, reason,
@@ -48,7 +49,7 @@ FROM warden.bloat_measure($1, max_time => make_interval(secs => $2 / 1000.0)) m 
 CROSS JOIN LATERAL (SELECT coalesce(nullif(m.bytes, 0),
     (pg_stat_file(pg_relation_filepath(m.relation), true)).size) AS bytes) size
 WHERE m.status <> 'skipped'
-  AND (size.bytes >= $3 OR EXISTS (SELECT FROM warden.bloat_snapshots s WHERE s.relation = m.relation))
+  AND (m.relation = $4 OR size.bytes >= $3 OR EXISTS (SELECT FROM warden.bloat_snapshots s WHERE s.relation = m.relation))
 RETURNING coalesce(verdict = ANY ('{reindex,dedup_gain,vacuum_starved,pending_list,truncatable}'), false))"};
 
 // One after the other by the index, as there are few relations in many rows.
@@ -73,11 +74,12 @@ TimestampTz now() {
 	return call(GetCurrentTimestamp);
 }
 
-bool take_snapshot(Oid relation, int milliseconds, std::int64_t min_size) {
+bool take_snapshot(Oid relation, int milliseconds, Oid in_any_case) {
 	const AsExtension owner;
 	Spi spi;
 	// change_latest(): in a transaction that has waited for a lock, as of now.
-	const auto rows = spi.change_latest<bool>(insert_snapshots, relation, int32{milliseconds}, int64{min_size});
+	const auto rows = spi.change_latest<bool>(insert_snapshots, relation, int32{milliseconds},
+	                                          int64{thresholds().min_size}, in_any_case);
 	return std::ranges::any_of(rows, [](const auto &row) { return std::get<0>(row); });
 }
 
@@ -95,7 +97,7 @@ std::vector<Oid> find_due() {
 } // namespace
 
 bool take_snapshot(Oid relation) {
-	return take_snapshot(relation, std::max(snapshot_budget_ms(), 1000), 0);
+	return take_snapshot(relation, std::max(snapshot_budget_ms(), 1000), relation);
 }
 
 void tidy_history() {
@@ -128,8 +130,7 @@ std::vector<Oid> take_snapshots(const Procedure &procedure) {
 		}
 		bool is_bloated = false;
 		const int milliseconds = static_cast<int>(left / 1000) + 1;
-		if (const auto error =
-		        attempt([&] { is_bloated = take_snapshot(table, milliseconds, thresholds().min_size); })) {
+		if (const auto error = attempt([&] { is_bloated = take_snapshot(table, milliseconds, InvalidOid); })) {
 			report(WARNING, Error(error->sqlstate, format("could not measure table %u: %s", table, error->what())));
 		} else if (is_bloated) {
 			bloated.push_back(table);
