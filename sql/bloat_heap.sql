@@ -72,6 +72,10 @@ ALTER TABLE added_null ADD b int, ADD c text;
 CREATE TABLE fast_default AS SELECT g::int8 AS a FROM generate_series(1, 20000) g;
 ALTER TABLE fast_default ADD b text DEFAULT repeat('d', 100), ADD c int DEFAULT 7;
 UPDATE fast_default SET c = 8 WHERE a % 10 = 0;
+CREATE TABLE defaults AS SELECT g AS a, repeat('x', g % 50) AS b, CASE WHEN g % 3 = 0 THEN true END AS c FROM generate_series(1, 10000) g;
+ALTER TABLE defaults ADD d bool DEFAULT false, ADD e int8, ADD f int8 DEFAULT 8, ADD g text DEFAULT 'text';
+INSERT INTO defaults SELECT g, 'b' FROM generate_series(1, 1000) g;
+ALTER TABLE defaults ADD h timestamptz DEFAULT now(), DROP c;
 CREATE TABLE wide_default AS SELECT g AS a, noise(g, 1500) AS b FROM generate_series(1, 500) g;
 ALTER TABLE wide_default ADD c text DEFAULT noise(0, 1000);
 CREATE TABLE nine_columns (c1 int, c2 int, c3 int, c4 int, c5 int, c6 int, c7 int, c8 int);
@@ -150,7 +154,7 @@ CREATE VIEW fixtures AS
 SELECT oid, relname AS name, reltoastrelid AS toast FROM pg_class
 WHERE relkind IN ('r', 'm') AND relnamespace IN ('heaps'::regnamespace, pg_my_temp_schema()) AND relname <> 'before';
 SELECT format('ALTER TABLE %s SET (autovacuum_enabled = off%s)', f.oid::regclass, CASE WHEN f.toast <> 0 THEN ', toast.autovacuum_enabled = off' END)
-FROM fixtures f JOIN pg_class c USING (oid) WHERE relkind = 'r' AND relpersistence <> 't' \gexec
+FROM fixtures f JOIN pg_class c USING (oid) WHERE relkind = 'r' AND relpersistence <> 't' ORDER BY name \gexec
 
 -- Nobody sees any more what is dead.
 CREATE PROCEDURE wait_for_horizon() LANGUAGE plpgsql AS $$

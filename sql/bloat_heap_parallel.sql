@@ -20,6 +20,7 @@ END $$;
 SET max_parallel_workers_per_gather = 0;
 CREATE TABLE alone AS SELECT * FROM measured;
 SET max_parallel_workers_per_gather = 2;
+SET min_parallel_table_scan_size = '1 MB';
 SELECT m.kind, m.status, m.bytes > 8192 * 8192 AS large, (to_jsonb(m) - 'rewrite_bytes') = (to_jsonb(a) - 'rewrite_bytes') AS same_account,
        abs(m.rewrite_bytes - a.rewrite_bytes) <= greatest(8192, a.rewrite_bytes * 0.0005) AS same_size,
        CASE WHEN (to_jsonb(m) - 'rewrite_bytes') <> (to_jsonb(a) - 'rewrite_bytes') THEN ARRAY[to_jsonb(m), to_jsonb(a)] END AS figures

@@ -61,14 +61,14 @@ public:
 		measurement.bytes = static_cast<std::int64_t>(reader_.blocks) * BLCKSZ;
 		measurement.pages_read = reader_.pages_read + dead_.pages_read();
 		measurement.account = account_;
-		const auto rewritten = static_cast<std::int64_t>(packing_.finish()) * BLCKSZ;
-		measurement.rewritten = Prediction{.bytes = rewritten, .low = rewritten, .high = rewritten};
 		measurement.deleted_pages = deleted_pages_;
 		measurement.would_deduplicate = shape_.deduplicates && !shape_.is_deduplicated;
 		if (is_broken_) {
-			measurement.caveats.emplace_back(
-				"its pages changed places while it was read; not all entries were counted");
+			measurement.withheld = "its pages changed places while it was read";
+			return measurement;
 		}
+		const auto rewritten = static_cast<std::int64_t>(packing_.finish()) * BLCKSZ;
+		measurement.rewritten = Prediction{.bytes = rewritten, .low = rewritten, .high = rewritten};
 		return measurement;
 	}
 

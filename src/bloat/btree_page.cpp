@@ -45,7 +45,7 @@ int equal_columns(const BtreeShape &shape, IndexTuple entry, std::uint32_t size)
 		return 0;
 	}
 	// Padding is zero.
-	if (!shape.is_included && IndexTupleHasNulls(entry) == IndexTupleHasNulls(shape.previous) &&
+	if (!shape.has_included && IndexTupleHasNulls(entry) == IndexTupleHasNulls(shape.previous) &&
 	    size == key_size(shape.previous) && memcmp(entry + 1, shape.previous + 1, size - sizeof(IndexTupleData)) == 0) {
 		return shape.keys;
 	}
@@ -190,7 +190,7 @@ BtreeShape begin_btree(Relation index, Relation heap, PageReader &reader) {
 	shape.columns = IndexRelationGetNumberOfAttributes(index);
 	shape.keys = IndexRelationGetNumberOfKeyAttributes(index);
 	shape.is_fixed = shape.columns == 1 && TupleDescAttr(columns, 0)->attlen > 0;
-	shape.is_included = shape.columns != shape.keys;
+	shape.has_included = shape.columns != shape.keys;
 	shape.reserve = static_cast<std::uint32_t>(BTGetTargetPageFreeSpace(index));
 	shape.is_deduplicated = says_itself;
 	shape.root = meta->btm_root;

@@ -22,9 +22,9 @@ struct BtreeShape {
 	Relation index;
 	Relation heap;
 	int columns;
-	int keys;         ///< those that it is sorted by
-	bool is_fixed;    ///< of one column, of a fixed length
-	bool is_included; ///< it has other columns than those
+	int keys;          ///< those that it is sorted by
+	bool is_fixed;     ///< of one column, of a fixed length
+	bool has_included; ///< it has other columns than those
 	std::uint32_t reserve;
 	bool deduplicates;                      ///< a rebuild would do so
 	bool is_deduplicated;                   ///< this one may be so

@@ -133,13 +133,13 @@ Extremes groups_of(const std::vector<ColumnStatistics> &columns, double rows) {
 		least = std::max(least, distinct);
 		most *= is_right ? distinct + (column.width.null_fraction > 0 ? 1 : 0) : rows;
 	}
-	return {{.rest_entries = rows, .rest_keys = std::min(least, rows)},
-	        {.rest_entries = rows, .rest_keys = std::clamp(most, std::min(1.0, rows), rows)}};
+	return {{.common = {}, .rest_entries = rows, .rest_keys = std::min(least, rows)},
+	        {.common = {}, .rest_entries = rows, .rest_keys = std::clamp(most, std::min(1.0, rows), rows)}};
 }
 
 /// Of an index that keeps an entry of each row.
 KeyGroups all_different(double rows) {
-	return {.rest_entries = rows, .rest_keys = rows};
+	return {.common = {}, .rest_entries = rows, .rest_keys = rows};
 }
 
 std::string obstacle_in(Relation index) {
@@ -171,7 +171,7 @@ void estimate(Relation index, const Keys &keys, const RowCount &count, Measureme
 	                  .reason = "how many rows have the same key is not known well enough: use method sample"});
 	const NullChance chance = chance_of_null(keys.widths);
 	const auto is_variable = [](const ColumnStatistics &column) { return column.longest > 0; };
-	const double padding = std::any_of(keys.statistics.begin(), keys.statistics.end(), is_variable) ? 0.02 * pages : 0;
+	const double padding = std::ranges::any_of(keys.statistics, is_variable) ? 0.02 * pages : 0;
 	doubts.push_back({.below = padding,
 	                  .above = padding,
 	                  .reason = "the statistics have some of the lengths only: use method sample"});

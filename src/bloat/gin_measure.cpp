@@ -68,20 +68,24 @@ struct Reading {
 	const IndexPages &pages;
 	PostingRun rows;
 	std::int64_t dead;
+	std::int64_t blocked; ///< of rows
 
 	void add(const ItemPointerData &row) {
-		const BlockNumber block = ItemPointerGetBlockNumberNoCheck(&row);
-		const OffsetNumber line = ItemPointerGetOffsetNumberNoCheck(&row);
-		if (pages.fate_of(row) == Fate::Dead) {
+		const Fate fate = pages.fate_of(row);
+		if (fate == Fate::Dead) {
 			++dead;
-		} else {
-			rows.add(place_of(block, line));
+			return;
 		}
+		blocked += fate == Fate::Blocked ? 1 : 0;
+		rows.add(place_of(ItemPointerGetBlockNumberNoCheck(&row), ItemPointerGetOffsetNumberNoCheck(&row)));
 	}
 
-	/// What of so many bytes is of rows that are dead.
-	std::int64_t dead_of(std::int64_t bytes) const {
-		return dead == 0 ? 0 : bytes * dead / (dead + static_cast<std::int64_t>(rows.items));
+	/// Divides bytes among them.
+	void add_to(Entries &entries, std::int64_t bytes) const {
+		const std::int64_t all = Max(dead + static_cast<std::int64_t>(rows.items), 1);
+		entries.dead += bytes * dead / all;
+		entries.blocked += bytes * blocked / all;
+		entries.live += bytes - bytes * dead / all - bytes * blocked / all;
 	}
 };
 
@@ -155,12 +159,12 @@ void look_at_keys(GinPage &found, Page page, GinKey *keys, const IndexPages &pag
 		}
 		const std::int64_t length = ItemIdGetLength(PageGetItemId(page, i));
 		const bool is_pending = found.kind == Kind::Pending;
-		Reading reading{.pages = pages, .rows = {}, .dead = 0};
+		Reading reading{.pages = pages, .rows = {}, .dead = 0, .blocked = 0};
 		const GinKey key = read_key(entry, static_cast<std::size_t>(length), is_pending, reading);
 		const bool is_kept = key.tree != 0 || key.rows.items > 0;
-		const std::int64_t dead = reading.dead_of(is_pending ? length : length - key.size);
-		entries.dead += dead;
-		entries.live += is_kept ? length - dead : 0;
+		const std::int64_t list = is_pending ? length : length - key.size;
+		reading.add_to(entries, list);
+		entries.live += is_kept ? length - list : 0;
 		if (is_kept) {
 			keys[found.keys++] = key;
 		}
@@ -169,15 +173,13 @@ void look_at_keys(GinPage &found, Page page, GinKey *keys, const IndexPages &pag
 }
 
 void look_at_list(GinPage &found, Page page, const IndexPages &pages) {
-	Reading reading{.pages = pages, .rows = {}, .dead = 0};
+	Reading reading{.pages = pages, .rows = {}, .dead = 0, .blocked = 0};
 	const char *const from = GinDataPageGetData(page);
 	Entries entries;
 	if (GinPageIsCompressed(page)) {
 		const char *const end = page + reinterpret_cast<PageHeader>(page)->pd_lower;
 		read_segments(reading, from, end);
-		entries.live = end > from ? end - from : 0;
-		entries.dead = reading.dead_of(entries.live);
-		entries.live -= entries.dead;
+		reading.add_to(entries, Max(end - from, 0));
 		found.account = account_of_page(page, entries, 0);
 	} else {
 		// As before PostgreSQL 9.4: the page does not say where its list ends.
@@ -186,9 +188,12 @@ void look_at_list(GinPage &found, Page page, const IndexPages &pages) {
 		                              GinDataPageMaxDataSize / sizeof(ItemPointerData));
 		read_places(reading, from, page + BLCKSZ, count);
 		const auto size = static_cast<std::int64_t>(count * sizeof(ItemPointerData));
-		entries.dead = reading.dead_of(size);
-		found.account = {
-			.live = size - entries.dead, .overhead = BLCKSZ - room, .vacuum_frees = entries.dead, .free = room - size};
+		reading.add_to(entries, size);
+		found.account = {.live = entries.live,
+		                 .overhead = BLCKSZ - room,
+		                 .vacuum_frees = entries.dead,
+		                 .blocked = entries.blocked,
+		                 .free = room - size};
 	}
 	found.rows = reading.rows;
 }

@@ -50,10 +50,12 @@ std::uint64_t chunk(std::uint64_t size) {
 void PostingRun::add(std::uint64_t place) {
 	if (items == 0) {
 		first = place;
+		last = place;
 	} else {
 		bytes += length_of(place > last ? place - last : 0);
 	}
-	last = place;
+	first = std::min(first, place);
+	last = std::max(last, place);
 	++items;
 }
 
@@ -64,7 +66,7 @@ void PostingRun::add(const PostingRun &next) {
 	add(next.first);
 	items += next.items - 1;
 	bytes += next.bytes;
-	last = next.last;
+	last = std::max(last, next.last);
 }
 
 std::uint32_t tuple_size(std::uint32_t key_size, const PostingRun &run) {

@@ -14,7 +14,8 @@
 
 namespace warden::bloat {
 
-/// Rows of a key in the order of their places: each but the first is written as the distance from the one before.
+/// Rows of a key in the order of their places: each but the first is written as the distance from the one before.  One
+/// that comes out of order, as pages change while others are read, is taken to be next to the last.
 struct PostingRun {
 	std::uint64_t first = 0;
 	std::uint64_t last = 0;

@@ -5,7 +5,6 @@
 extern "C" {
 #include "access/genam.h"
 #include "access/table.h"
-#include "catalog/pg_attribute.h"
 #include "catalog/pg_class.h"
 #include "storage/lmgr.h"
 #include "utils/fmgroids.h"
@@ -29,23 +28,6 @@ Oid toast_of(Oid table) {
 	const Oid toast = reinterpret_cast<Form_pg_class>(GETSTRUCT(tuple))->reltoastrelid;
 	ReleaseSysCache(tuple);
 	return toast;
-}
-
-// Server code.  The table is not locked, nor need it be: a wrong answer is one caveat more or less.
-bool has_dropped_columns(Oid table) {
-	ScanKeyData key;
-	ScanKeyInit(&key, Anum_pg_attribute_attrelid, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(table));
-	const Relation catalog = table_open(AttributeRelationId, AccessShareLock);
-	const SysScanDesc scan = systable_beginscan(catalog, AttributeRelidNumIndexId, true, nullptr, 1, &key);
-	bool found = false;
-	HeapTuple tuple = nullptr;
-	while (!found && HeapTupleIsValid(tuple = systable_getnext(scan))) {
-		const auto attribute = reinterpret_cast<Form_pg_attribute>(GETSTRUCT(tuple));
-		found = attribute->attisdropped && attribute->attlen == -1;
-	}
-	systable_endscan(scan);
-	table_close(catalog, AccessShareLock);
-	return found;
 }
 
 } // namespace
@@ -103,13 +85,6 @@ void add_caveats(bool lacks_defaults, Measurement &measurement) {
 		measurement.grows_on_rewrite = true;
 		measurement.caveats.emplace_back("a column was added with a default that older rows do not hold: a rewrite "
 		                                 "writes it into each of them");
-	}
-}
-
-void add_toast_caveats(Relation toast, Measurement &measurement) {
-	if (pg::call([&] { return has_dropped_columns(table_of_toast(toast)); })) {
-		measurement.caveats.emplace_back("a column of its table was dropped: what is stored for it counts as rows "
-		                                 "here, but a rewrite of the table leaves it out");
 	}
 }
 

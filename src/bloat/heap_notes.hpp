@@ -28,7 +28,4 @@ TableOfToast open_table_of_toast(Relation toast);
 /// that was added after them.
 void add_caveats(bool lacks_defaults, Measurement &measurement);
 
-/// The same of a TOAST table that was looked at without its table.  C++ code.
-void add_toast_caveats(Relation toast, Measurement &measurement);
-
 } // namespace warden::bloat

@@ -19,11 +19,17 @@ namespace {
 	                errdetail("Its item %d is outside of the page, or overlaps others.", static_cast<int>(item))));
 }
 
+struct Tuple {
+	HeapTupleHeader head;
+	HeapTupleHeader whole;
+	std::uint32_t length;
+	OffsetNumber item;
+};
+
 /// Adds a tuple to what was found; returns what it takes on the page.
-std::uint32_t add(HeapExaminer &examiner, HeapTupleHeader tuple, std::uint32_t length, OffsetNumber item,
-                  HeapPage &found) {
-	const std::uint32_t aligned = align(length);
-	const Fate fate = examiner.fates.of(tuple);
+std::uint32_t add(HeapExaminer &examiner, const Tuple &tuple, HeapPage &found) {
+	const std::uint32_t aligned = align(tuple.length);
+	const Fate fate = examiner.fates.of(tuple.head);
 	switch (fate) {
 	case Fate::Dead:
 		++found.dead;
@@ -34,17 +40,17 @@ std::uint32_t add(HeapExaminer &examiner, HeapTupleHeader tuple, std::uint32_t l
 		found.account.blocked += aligned + page::line_pointer;
 		break;
 	case Fate::Kept:
-		found.account.live += length;
-		found.account.overhead += aligned - length + page::line_pointer;
+		found.account.live += tuple.length;
+		found.account.overhead += aligned - tuple.length + page::line_pointer;
 		break;
 	}
-	const bool is_blocked = fate == Fate::Blocked;
-	found.recent += is_blocked || is_recent_version(tuple, examiner.fates.horizon()) ? 1 : 0;
 	if (found.kept == 0) {
-		notice_unpacked(examiner.reform, tuple, length);
+		notice_unpacked(examiner.reform, tuple.whole, tuple.length);
 	}
-	found.lengths[found.kept] = length_after_rewrite(examiner.reform, tuple, length);
-	found.items[found.kept] = item;
+	const bool is_blocked = fate == Fate::Blocked;
+	found.recent += is_blocked || is_recent_version(tuple.head, examiner.fates.horizon()) ? 1 : 0;
+	found.lengths[found.kept] = length_after_rewrite(examiner.reform, tuple.head, tuple.whole, tuple.length);
+	found.items[found.kept] = tuple.item;
 	found.is_blocked[found.kept++] = is_blocked;
 	return aligned;
 }
@@ -70,6 +76,10 @@ HeapExaminer begin_examining(Relation relation, TransactionId horizon) {
 }
 
 void examine(HeapExaminer &examiner, Page page, BlockNumber block, HeapPage &found) {
+	examine_heads(examiner, page, page, block, found);
+}
+
+void examine_heads(HeapExaminer &examiner, Page page, Page bodies, BlockNumber block, HeapPage &found) {
 	reset(found);
 	if (PageIsNew(page) || PageIsEmpty(page)) {
 		found.account.free = page::size;
@@ -91,7 +101,10 @@ void examine(HeapExaminer &examiner, Page page, BlockNumber block, HeapPage &fou
 			if (length < SizeofHeapTupleHeader || ItemIdGetOffset(item) + length > header->pd_special) {
 				report_corruption(examiner, block, i);
 			}
-			taken += add(examiner, reinterpret_cast<HeapTupleHeader>(PageGetItem(page, item)), length, i, found);
+			const auto in = [item](Page where) {
+				return reinterpret_cast<HeapTupleHeader>(where + ItemIdGetOffset(item));
+			};
+			taken += add(examiner, {.head = in(page), .whole = in(bodies), .length = length, .item = i}, found);
 		} else if (ItemIdIsRedirected(item)) {
 			found.account.overhead += page::line_pointer;
 		} else if (ItemIdIsDead(item)) {

@@ -44,4 +44,7 @@ HeapExaminer begin_examining(Relation relation, TransactionId horizon);
 /// The page is a copy of a block that is pinned.  What cannot be a page of a heap is an error (XX001).
 void examine(HeapExaminer &examiner, Page page, BlockNumber block, HeapPage &found);
 
+/// The same for a copy of the heads of its tuples only; their bodies are in the other page.
+void examine_heads(HeapExaminer &examiner, Page page, Page bodies, BlockNumber block, HeapPage &found);
+
 } // namespace warden::bloat

@@ -73,7 +73,7 @@ void fetch(HeapReform &reform, int column) {
 		fetched.length = VARATT_EXTERNAL_GET_EXTSIZE(pointer);
 		if (attribute->attstorage == TYPSTORAGE_PLAIN) {
 			SET_VARSIZE(value, Min(pointer.va_rawsize, longest));
-		} else if (VARATT_EXTERNAL_IS_COMPRESSED(pointer)) {
+		} else if (fetched.length + VARHDRSZ < static_cast<uint32>(pointer.va_rawsize)) {
 			SET_VARSIZE_COMPRESSED(value, Min(fetched.length + VARHDRSZ, longest));
 		} else {
 			SET_VARSIZE(value, Min(fetched.length + VARHDRSZ, longest));
@@ -183,6 +183,36 @@ void toast(HeapReform &reform, std::uint32_t header, bool is_shared) {
 	}
 }
 
+/// Remembers what was added to a tuple that was taken apart.
+void learn_addition(HeapReform &reform, HeapTupleHeader tuple, std::uint32_t length, std::uint32_t formed_data) {
+	Addition &addition = reform.addition;
+	const int columns = HeapTupleHeaderGetNatts(tuple);
+	if (addition.columns != columns) {
+		addition = {.columns = columns, .has_null = false, .bytes = {-1, -1, -1, -1, -1, -1, -1, -1}};
+		for (int i = columns; i < reform.columns; ++i) {
+			addition.has_null = addition.has_null || reform.nulls[i];
+		}
+	}
+	const std::uint32_t data = length - tuple->t_hoff;
+	addition.bytes[data % 8] = static_cast<int>(formed_data - data);
+}
+
+/// The length of a tuple whose data stay, with what is added; 0 if that is not known yet.
+std::uint32_t extended_length(const HeapReform &reform, HeapTupleHeader tuple, std::uint32_t length, bool is_filled) {
+	const int columns = HeapTupleHeaderGetNatts(tuple);
+	const std::uint32_t data = length - tuple->t_hoff;
+	const bool has_null = (tuple->t_infomask & HEAP_HASNULL) != 0;
+	if (!is_filled) {
+		return header_length(reform.columns, has_null || columns < reform.columns) + data;
+	}
+	const Addition &addition = reform.addition;
+	const int added = addition.bytes[data % 8];
+	if (columns != addition.columns || added < 0) {
+		return 0;
+	}
+	return header_length(reform.columns, has_null || addition.has_null) + data + static_cast<std::uint32_t>(added);
+}
+
 } // namespace
 
 HeapReform begin_reforming(Relation relation, TransactionId horizon) {
@@ -220,29 +250,31 @@ void notice_unpacked(HeapReform &reform, HeapTupleHeader tuple, std::uint32_t le
 }
 
 std::uint16_t reformed_length(HeapReform &reform, HeapTupleHeader tuple, std::uint32_t length) {
-	const int columns = HeapTupleHeaderGetNatts(tuple);
 	const bool has_external = (tuple->t_infomask & HEAP_HASEXTERNAL) != 0;
-	const bool is_filled = columns < reform.filled_until;
-	const bool is_formed =
-		!is_filled && !reform.has_unpacked && !(reform.has_dropped && drops_something(reform, tuple));
-	if (is_formed && tuple->t_hoff <= length) {
-		// The data stay; the header has a bit for each column if one is null.
-		const bool has_nulls = columns < reform.columns || (tuple->t_infomask & HEAP_HASNULL) != 0;
-		const std::uint32_t formed = header_length(reform.columns, has_nulls) + length - tuple->t_hoff;
-		if (!has_external && formed <= TOAST_TUPLE_THRESHOLD) {
+	const bool is_filled = HeapTupleHeaderGetNatts(tuple) < reform.filled_until;
+	reform.filled += is_filled ? 1 : 0;
+	// Where the data stay, and something is added at most, nothing has to be taken apart.
+	const bool stays =
+		!reform.has_unpacked && tuple->t_hoff <= length && !(reform.has_dropped && drops_something(reform, tuple));
+	if (stays && !has_external) {
+		const std::uint32_t formed = extended_length(reform, tuple, length, is_filled);
+		if (formed != 0 && formed <= TOAST_TUPLE_THRESHOLD) {
 			return static_cast<std::uint16_t>(formed);
 		}
 	}
-	reform.filled += is_filled ? 1 : 0;
-	const MemoryContext caller = MemoryContextSwitchTo(reform.memory);
 	const bool has_nulls = deform(reform, tuple, length);
 	const std::uint32_t header = header_length(reform.columns, has_nulls);
-	if (has_external || header + data_length(reform) > TOAST_TUPLE_THRESHOLD) {
-		toast(reform, header, has_versions(reform, tuple));
+	std::uint32_t formed = header + data_length(reform);
+	if (stays && is_filled) {
+		learn_addition(reform, tuple, length, formed - header);
 	}
-	const std::uint32_t formed = header + data_length(reform);
-	MemoryContextSwitchTo(caller);
-	MemoryContextReset(reform.memory);
+	if (has_external || formed > TOAST_TUPLE_THRESHOLD) {
+		const MemoryContext caller = MemoryContextSwitchTo(reform.memory);
+		toast(reform, header, has_versions(reform, tuple));
+		formed = header + data_length(reform);
+		MemoryContextSwitchTo(caller);
+		MemoryContextReset(reform.memory);
+	}
 	return static_cast<std::uint16_t>(Min(formed, static_cast<std::uint32_t>(MaxHeapTupleSize)));
 }
 

@@ -19,6 +19,13 @@ extern "C" {
 
 namespace warden::bloat {
 
+/// What defaults add to rows that end before them: always the same, but for alignment.
+struct Addition {
+	int columns;   ///< of these rows; 0: nothing is known yet
+	bool has_null; ///< among what is added
+	int bytes[8];  ///< by the last bits of the length of their data; -1 if it is not known
+};
+
 struct HeapReform {
 	Relation relation;
 	TransactionId horizon;
@@ -26,6 +33,7 @@ struct HeapReform {
 	int columns;
 	int filled_until;    ///< columns from here on have no default that older rows lack
 	std::int64_t filled; ///< tuples that lacked one
+	Addition addition;
 	bool has_dropped;
 	bool has_packable;    ///< columns whose short values have short headers, if they were not stored before that was so
 	bool has_unpacked;    ///< there are such values
@@ -48,11 +56,13 @@ void notice_unpacked(HeapReform &reform, HeapTupleHeader tuple, std::uint32_t le
 /// The length of a tuple to which something may happen.
 std::uint16_t reformed_length(HeapReform &reform, HeapTupleHeader tuple, std::uint32_t length);
 
-inline std::uint16_t length_after_rewrite(HeapReform &reform, HeapTupleHeader tuple, std::uint32_t length) {
-	const bool is_same = HeapTupleHeaderGetNatts(tuple) == reform.columns && !reform.has_dropped &&
-	                     !reform.has_unpacked && (tuple->t_infomask & HEAP_HASEXTERNAL) == 0 &&
+/// The head is a copy, of which what follows it may be missing.
+inline std::uint16_t length_after_rewrite(HeapReform &reform, HeapTupleHeader head, HeapTupleHeader whole,
+                                          std::uint32_t length) {
+	const bool is_same = HeapTupleHeaderGetNatts(head) == reform.columns && !reform.has_dropped &&
+	                     !reform.has_unpacked && (head->t_infomask & HEAP_HASEXTERNAL) == 0 &&
 	                     length <= TOAST_TUPLE_THRESHOLD;
-	return is_same || reform.is_toast ? static_cast<std::uint16_t>(length) : reformed_length(reform, tuple, length);
+	return is_same || reform.is_toast ? static_cast<std::uint16_t>(length) : reformed_length(reform, whole, length);
 }
 
 } // namespace warden::bloat

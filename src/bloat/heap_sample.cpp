@@ -59,12 +59,19 @@ struct Part {
 
 // Server code.
 
-std::optional<Session> begin(Relation relation, int cost_delay_ms) {
+Session *begin(Relation relation, int cost_delay_ms) {
 	const TransactionId horizon = horizon_of(relation);
-	Session session{
+	auto *const session = static_cast<Session *>(palloc(sizeof(Session)));
+	*session = {
 		.reader = begin_reading(relation, cost_delay_ms), .examiner = begin_examining(relation, horizon), .begin = {}};
-	INSTR_TIME_SET_CURRENT(session.begin);
+	INSTR_TIME_SET_CURRENT(session->begin);
 	return session;
+}
+
+PageStrata *find_strata(Relation relation, BlockNumber blocks) {
+	auto *const strata = static_cast<PageStrata *>(palloc(sizeof(PageStrata)));
+	*strata = PageStrata(relation, blocks);
+	return strata;
 }
 
 double milliseconds_since(instr_time begin) {
@@ -148,15 +155,14 @@ private:
 	const Effort &effort_;
 	const std::optional<std::uint64_t> toast_pages_;
 	const std::uint64_t share_; ///< who reads two files for one may read half of each
-	std::optional<Session> session_;
+	Session *const session_;    ///< in the memory that was current
 	std::vector<Part> parts_;
 	BlockNumber with_rows_ = 0; ///< pages until the last one that was seen with a row that is kept
 };
 
 /// Draws as many from each stratum as could be wanted, in a random order.
 void HeapSample::draw_pages() {
-	std::optional<PageStrata> strata =
-		call([&] { return std::optional(PageStrata(relation_, static_cast<BlockNumber>(blocks()))); });
+	PageStrata *const strata = call(find_strata, relation_, static_cast<BlockNumber>(blocks()));
 	RandomNumbers numbers(effort_.seed);
 	std::vector<std::vector<std::uint32_t>> sorted(most_strata);
 	PageStrata::Ranks ranks[most_strata] = {};
@@ -166,7 +172,7 @@ void HeapSample::draw_pages() {
 		part.packing = SamplePacking(RelationGetFillFactor(relation_, HEAP_DEFAULT_FILLFACTOR));
 		part.drawn = draw(numbers, strata->pages(i), most());
 		sorted[i] = part.drawn;
-		std::sort(sorted[i].begin(), sorted[i].end());
+		std::ranges::sort(sorted[i]);
 		ranks[i] = {sorted[i].data(), sorted[i].data() + sorted[i].size()};
 		parts_.push_back(std::move(part));
 	}
@@ -178,7 +184,7 @@ void HeapSample::draw_pages() {
 	for (std::size_t i = 0; i < parts_.size(); ++i) {
 		const auto &within = numbers_within[i];
 		for (std::uint32_t &number : parts_[i].drawn) {
-			number = sorted[i][std::lower_bound(within.begin(), within.end(), number) - within.begin()];
+			number = sorted[i][std::ranges::lower_bound(within, number) - within.begin()];
 		}
 	}
 }
@@ -198,7 +204,7 @@ void HeapSample::read_batch(const std::vector<std::uint64_t> &wanted) {
 			pages.emplace_back(part.drawn[part.read++], i);
 		}
 	}
-	std::sort(pages.begin(), pages.end());
+	std::ranges::sort(pages);
 	const auto ahead = static_cast<std::size_t>(std::max(0, call([&] { return prefetch_distance(session_->reader); })));
 	for (std::size_t i = 0; i < pages.size(); ++i) {
 		const BlockNumber *const asked = i + ahead < pages.size() ? &pages[i + ahead].first : nullptr;
@@ -248,7 +254,7 @@ std::vector<Stratum> HeapSample::strata() {
 std::vector<Stratum> HeapSample::strata_of_toast() const {
 	std::vector<Stratum> strata;
 	for (const Part &part : parts_) {
-		Stratum stratum{.pages = part.pages, .values = part.moved, .least = 0, .most = 0};
+		Stratum stratum{.pages = part.pages, .values = part.moved, .least = 0, .most = 0, .unit_error = 0};
 		for (const double value : stratum.values) {
 			stratum.most = std::max(stratum.most, value);
 		}
@@ -266,7 +272,11 @@ std::vector<Stratum> HeapSample::strata_of_table() {
 			need += each;
 		}
 		const double filled = part.packing.pages_filled();
-		Stratum stratum{.pages = part.pages, .values = part.needs, .least = 0, .most = page::size / room};
+		Stratum stratum{.pages = part.pages,
+		                .values = part.needs,
+		                .least = 0,
+		                .most = page::size / room,
+		                .unit_error = part.packing.error_of_fullness()};
 		for (double &value : stratum.values) {
 			value *= need > 0 ? filled / need : 0;
 			stratum.most = std::max(stratum.most, value);

@@ -8,6 +8,7 @@
 extern "C" {
 #include "access/parallel.h"
 #include "optimizer/cost.h"
+#include "optimizer/paths.h"
 #include "port/atomics.h"
 #include "storage/dsm.h"
 #include "storage/shm_toc.h"
@@ -23,8 +24,9 @@ namespace {
 // ends; the more, the sooner all are done at the same time.
 constexpr BlockNumber part_pages = 1024;
 
-// For less, a process is not worth its start.
-constexpr BlockNumber pages_per_process = 4096;
+// For less than so many times what the server thinks worth a worker in a query, it is not worth its start: a page is
+// looked at in a microsecond.
+constexpr BlockNumber reluctance = 16;
 
 constexpr uint64 key_of_scan = 1;
 
@@ -69,8 +71,8 @@ void scan_pages(Scan &scan, BlockNumber from, BlockNumber until, HeapPacking &pa
 	HeapPage found;
 	HeapOrder order = begin_order(scan.examiner.fates.horizon(), packing);
 	for (BlockNumber block = from; block < until; ++block) {
-		const Page page = read_next_page(scan.reader, block);
-		examine(scan.examiner, page, block, found);
+		const Page page = read_next_heads(scan.reader, block);
+		examine_heads(scan.examiner, page, bodies_of(scan.reader), block, found);
 		add_in_order(order, page, block, found);
 		scan.totals.account += found.account;
 		if (found.kept > 0) {
@@ -139,7 +141,8 @@ int workers_for(Relation relation, BlockNumber blocks, int cost_delay_ms) {
 	if (cost_delay_ms > 0 || RelationUsesLocalBuffers(relation) || IsInParallelMode() || IsParallelWorker()) {
 		return 0;
 	}
-	const auto processes = static_cast<int>(Min(blocks / pages_per_process, static_cast<BlockNumber>(most_workers)));
+	const BlockNumber share = Max(static_cast<BlockNumber>(min_parallel_table_scan_size) * reluctance, part_pages);
+	const auto processes = static_cast<int>(Min(blocks / share, static_cast<BlockNumber>(most_workers)));
 	const int wished = RelationGetParallelWorkers(relation, -1); // by the table's parallel_workers
 	const int most = wished < 0 ? max_parallel_workers_per_gather : Min(wished, max_parallel_workers_per_gather);
 	return Min(processes - 1, most);

@@ -42,6 +42,51 @@ void unpin(PageReader &reader) {
 	}
 }
 
+void copy_all(char *copy, Page page) {
+	memcpy(copy, page, BLCKSZ);
+}
+
+// The bodies of tuples need not come from memory.  From so many tuples on, all is the same.
+void copy_heads(char *copy, Page page) {
+	constexpr OffsetNumber few = 40;
+	const OffsetNumber items = PageIsNew(page) ? few : PageGetMaxOffsetNumber(page);
+	if (items >= few) {
+		copy_all(copy, page);
+		return;
+	}
+	memcpy(copy, page, SizeOfPageHeaderData + items * sizeof(ItemIdData));
+	for (OffsetNumber i = FirstOffsetNumber; i <= items; ++i) {
+		const ItemId item = PageGetItemId(page, i);
+		const Size offset = ItemIdGetOffset(item);
+		if (ItemIdIsNormal(item) && offset + SizeofHeapTupleHeader <= BLCKSZ) {
+			memcpy(copy + offset, page + offset, SizeofHeapTupleHeader);
+		}
+	}
+}
+
+void read(PageReader &reader, BlockNumber block, void (*copy)(char *, Page)) {
+	unpin(reader);
+	CHECK_FOR_INTERRUPTS();
+	rest(reader);
+	const int64 misses = pgBufferUsage.shared_blks_read;
+	reader.pinned = ReadBufferExtended(reader.relation, MAIN_FORKNUM, block, RBM_NORMAL, reader.ring);
+	const bool missed = pgBufferUsage.shared_blks_read > misses;
+	reader.cost += missed ? cost_of_miss : cost_of_hit;
+	reader.cold = missed ? cold_for : Max(reader.cold - 1, 0);
+	LockBuffer(reader.pinned, BUFFER_LOCK_SHARE);
+	copy(reader.copy, BufferGetPage(reader.pinned));
+	LockBuffer(reader.pinned, BUFFER_LOCK_UNLOCK);
+	++reader.pages_read;
+}
+
+void look_ahead(PageReader &reader, BlockNumber block) {
+	const auto ahead = reader.cold > 0 ? static_cast<BlockNumber>(prefetch_distance(reader)) : 0;
+	for (reader.prefetched = Max(reader.prefetched, block + 1);
+	     reader.prefetched < reader.blocks && reader.prefetched <= block + ahead; ++reader.prefetched) {
+		prefetch_page(reader, reader.prefetched);
+	}
+}
+
 } // namespace
 
 PageReader begin_reading(Relation relation, int cost_delay_ms) {
@@ -56,28 +101,24 @@ PageReader begin_reading(Relation relation, int cost_delay_ms) {
 }
 
 Page read_page(PageReader &reader, BlockNumber block) {
-	unpin(reader);
-	CHECK_FOR_INTERRUPTS();
-	rest(reader);
-	const int64 misses = pgBufferUsage.shared_blks_read;
-	reader.pinned = ReadBufferExtended(reader.relation, MAIN_FORKNUM, block, RBM_NORMAL, reader.ring);
-	const bool missed = pgBufferUsage.shared_blks_read > misses;
-	reader.cost += missed ? cost_of_miss : cost_of_hit;
-	reader.cold = missed ? cold_for : Max(reader.cold - 1, 0);
-	LockBuffer(reader.pinned, BUFFER_LOCK_SHARE);
-	memcpy(reader.copy, BufferGetPage(reader.pinned), BLCKSZ);
-	LockBuffer(reader.pinned, BUFFER_LOCK_UNLOCK);
-	++reader.pages_read;
+	read(reader, block, copy_all);
 	return reader.copy;
 }
 
 Page read_next_page(PageReader &reader, BlockNumber block) {
-	const auto ahead = reader.cold > 0 ? static_cast<BlockNumber>(prefetch_distance(reader)) : 0;
-	for (reader.prefetched = Max(reader.prefetched, block + 1);
-	     reader.prefetched < reader.blocks && reader.prefetched <= block + ahead; ++reader.prefetched) {
-		prefetch_page(reader, reader.prefetched);
-	}
-	return read_page(reader, block);
+	look_ahead(reader, block);
+	read(reader, block, copy_all);
+	return reader.copy;
+}
+
+Page read_next_heads(PageReader &reader, BlockNumber block) {
+	look_ahead(reader, block);
+	read(reader, block, copy_heads);
+	return reader.copy;
+}
+
+Page bodies_of(const PageReader &reader) {
+	return BufferGetPage(reader.pinned);
 }
 
 void prefetch_page(const PageReader &reader, BlockNumber block) {

@@ -38,6 +38,13 @@ Page read_page(PageReader &reader, BlockNumber block);
 /// costs as much as to find it.
 Page read_next_page(PageReader &reader, BlockNumber block);
 
+/// The same of a heap, for who looks no further than at the heads of tuples.  The rest of them stays as it is while the
+/// page is pinned, and is read where it is, as the server does in its scans: bodies_of().
+Page read_next_heads(PageReader &reader, BlockNumber block);
+
+/// The page itself, of whose last copy only heads may be there.
+Page bodies_of(const PageReader &reader);
+
 /// Asks for a page that will be read, if it is worth it.
 void prefetch_page(const PageReader &reader, BlockNumber block);
 

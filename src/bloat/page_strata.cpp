@@ -3,7 +3,7 @@
 extern "C" {
 #include "access/visibilitymap.h"
 #include "storage/bufmgr.h"
-#include "storage/freespace.h"
+#include "storage/fsm_internals.h"
 #include "storage/smgr.h"
 }
 
@@ -15,7 +15,9 @@ constexpr int classes_of_space = 4;
 constexpr Size least_space[classes_of_space] = {0, BLCKSZ / 8, BLCKSZ / 2, BLCKSZ / 8 * 7};
 
 // Of more pages the free space map itself is too much to be read: it has a page for 4,000 of them.
-constexpr BlockNumber most_blocks_by_space = 131072;
+constexpr BlockNumber most_blocks_by_space = 1024 * 1024;
+constexpr Size step_of_space = BLCKSZ / 256;
+constexpr auto slots = static_cast<BlockNumber>(LeafNodesPerPage);
 
 constexpr BlockNumber least_share = 50; // what is smaller than a fiftieth of the file is no stratum by itself
 constexpr BlockNumber least_pages = 30;
@@ -23,8 +25,38 @@ constexpr BlockNumber between_interrupts = 4096;
 
 } // namespace
 
+FreeSpace::FreeSpace(Relation relation) : relation_(relation), copy_(static_cast<char *>(palloc0(BLCKSZ))) {
+	if (smgrexists(RelationGetSmgr(relation), FSM_FORKNUM)) {
+		pages_ = smgrnblocks(RelationGetSmgr(relation), FSM_FORKNUM);
+	}
+}
+
+Size FreeSpace::of(BlockNumber block) {
+	const BlockNumber leaf = block / slots;
+	if (leaf != leaf_) {
+		read(leaf);
+		leaf_ = leaf;
+	}
+	const auto *const page = reinterpret_cast<FSMPage>(PageGetContents(copy_));
+	return page->fp_nodes[NonLeafNodesPerPage + block % slots] * step_of_space;
+}
+
+// It is a tree of three levels; before each page come all that are above and to the left of it.
+void FreeSpace::read(BlockNumber leaf) {
+	const BlockNumber page = leaf + leaf / slots + leaf / slots / slots + 2;
+	if (page >= pages_) {
+		memset(copy_, 0, BLCKSZ);
+		return;
+	}
+	const Buffer buffer = ReadBufferExtended(relation_, FSM_FORKNUM, page, RBM_NORMAL, nullptr);
+	LockBuffer(buffer, BUFFER_LOCK_SHARE);
+	memcpy(copy_, BufferGetPage(buffer), BLCKSZ);
+	UnlockReleaseBuffer(buffer);
+}
+
 PageStrata::PageStrata(Relation relation, BlockNumber blocks)
-	: relation_(relation), blocks_(blocks), has_free_space_(blocks <= most_blocks_by_space), map_(InvalidBuffer) {
+	: relation_(relation), blocks_(blocks), space_(relation), has_free_space_(blocks <= most_blocks_by_space),
+	  map_(InvalidBuffer) {
 	for (BlockNumber block = 0; block < blocks_; ++block) {
 		if (block % between_interrupts == 0) {
 			CHECK_FOR_INTERRUPTS();
@@ -38,7 +70,7 @@ int PageStrata::class_of(BlockNumber block) {
 	const bool is_visible = VM_ALL_VISIBLE(relation_, block, &map_);
 	int space = 0;
 	if (has_free_space_) {
-		const Size free = GetRecordedFreeSpace(relation_, block);
+		const Size free = space_.of(block);
 		while (space + 1 < classes_of_space && free >= least_space[space + 1]) {
 			++space;
 		}

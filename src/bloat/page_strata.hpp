@@ -15,6 +15,23 @@ namespace warden::bloat {
 
 inline constexpr int most_strata = 8;
 
+/// The free space map, a page at a time.
+class FreeSpace {
+public:
+	explicit FreeSpace(Relation relation);
+
+	/// Bytes, rounded down; 0 where nothing is known.
+	Size of(BlockNumber block);
+
+private:
+	void read(BlockNumber leaf);
+
+	Relation relation_;
+	BlockNumber pages_ = 0;                 ///< of the map
+	BlockNumber leaf_ = InvalidBlockNumber; ///< whose copy there is
+	char *copy_;
+};
+
 /// What is in which stratum.
 class PageStrata {
 public:
@@ -41,8 +58,9 @@ private:
 
 	Relation relation_;
 	BlockNumber blocks_;
+	FreeSpace space_;
 	bool has_free_space_;
-	Buffer map_;
+	Buffer map_ = InvalidBuffer;
 	int count_ = 0;
 	int stratum_of_[most_strata] = {}; ///< of each class: by visibility, and by free space
 	BlockNumber pages_[most_strata] = {};

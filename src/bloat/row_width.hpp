@@ -78,7 +78,7 @@ NullChance chance_of_null(const std::vector<ColumnWidth> &columns);
 
 /// How many entries of an index are equal: of some keys it is known, the rest have a mean, and a bound.
 struct KeyGroups {
-	std::vector<double> common{}; ///< entries of a key each
+	std::vector<double> common; ///< entries of a key each
 	double rest_entries = 0;
 	double rest_keys = 0;    ///< as many as entries: they are all different
 	double largest_rest = 0; ///< no key of the rest has more; 0: they are all about as frequent

@@ -20,7 +20,7 @@ std::vector<std::uint32_t> draw(RandomNumbers &numbers, std::uint32_t population
 	std::vector<std::uint32_t> taken; // in order
 	while (drawn.size() < wanted) {
 		const auto number = static_cast<std::uint32_t>(numbers() % population);
-		const auto place = std::lower_bound(taken.begin(), taken.end(), number);
+		const auto place = std::ranges::lower_bound(taken, number);
 		if (place == taken.end() || *place != number) {
 			taken.insert(place, number);
 			drawn.push_back(number);

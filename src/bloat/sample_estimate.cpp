@@ -89,8 +89,9 @@ Estimate estimate_sum(const std::vector<Stratum> &strata) {
 			continue;
 		}
 		const Doubt more = unseen(stratum, drawn);
-		rest.below += more.below;
-		rest.above += more.above;
+		const double unit = normal_quantile * stratum.unit_error * size(stratum) * mean(stratum.values);
+		rest.below += more.below + unit * unit;
+		rest.above += more.above + unit * unit;
 		const double part = variance_of_sum(stratum, drawn);
 		doubt += part;
 		degrees += part * part / std::max(1.0, drawn - 1);
@@ -129,7 +130,7 @@ std::vector<std::uint64_t> allocate(std::uint64_t budget, const std::vector<Stra
 		given += more;
 	}
 	while (given > budget) {
-		const auto largest = std::max_element(drawn.begin(), drawn.end());
+		const auto largest = std::ranges::max_element(drawn);
 		if (*largest <= least_sample) {
 			break;
 		}

@@ -20,6 +20,7 @@ struct Stratum {
 	std::vector<double> values; ///< of each page that was drawn
 	double least;               ///< that a page can have
 	double most;
+	double unit_error = 0; ///< standard error of the unit of the values, relative
 };
 
 /// A sum over all pages.

@@ -7,7 +7,9 @@
 
 #include "bloat/heap_packing.hpp"
 
+#include <algorithm>
 #include <array>
+#include <cmath>
 #include <cstddef>
 
 namespace warden::bloat {
@@ -40,6 +42,17 @@ public:
 		return packing_.pages_filled();
 	}
 
+	/// The standard error of what a page has room for, relative: pages are not all as full.
+	double error_of_fullness() const {
+		if (packing_.pages() < 3) {
+			return 0;
+		}
+		const auto full = static_cast<double>(packing_.pages() - 1);
+		const double mean = sum_ / full;
+		const double variance = std::max(0.0, squares_ / full - mean * mean) * full / (full - 1);
+		return std::sqrt(variance / full) / mean;
+	}
+
 private:
 	static constexpr std::size_t most_held = 8;
 
@@ -60,7 +73,14 @@ private:
 
 	void pack(std::size_t which) {
 		for (std::uint32_t i = 0; i < pages_[which].count; ++i) {
+			const std::uint64_t pages = packing_.pages();
 			packing_.add(pages_[which].lengths[i]);
+			if (packing_.pages() > pages && pages > 0) {
+				sum_ += used_;
+				squares_ += used_ * used_;
+				used_ = 0;
+			}
+			used_ += align(pages_[which].lengths[i]) + page::line_pointer;
 		}
 		room_ = pages_[which].room;
 		--held_;
@@ -73,6 +93,9 @@ private:
 	std::array<Held, most_held> pages_{};
 	std::size_t held_ = 0;
 	std::int64_t room_ = 0; ///< of the page that was packed last
+	double used_ = 0;       ///< bytes of the page that is being filled
+	double sum_ = 0;        ///< of the others
+	double squares_ = 0;
 };
 
 } // namespace warden::bloat

@@ -98,6 +98,14 @@ TEST(GinPacking, RunsAreJoined) {
 	EXPECT_EQ(both.last, all.last);
 }
 
+TEST(GinPacking, RowsOutOfOrder) {
+	PostingRun run = rows(1000, 100, 1, 900);
+	run.add(rows(10, 100));
+	EXPECT_EQ(run.items, 110u);
+	EXPECT_EQ(run.first, place_of(0, 1));
+	EXPECT_EQ(run.last, place_of(9, 100));
+}
+
 GinBuild build_with(std::uint64_t memory) {
 	return {.memory = memory, .keys_are_values = true, .sorts = false, .pause = [] {}};
 }
@@ -129,6 +137,16 @@ TEST(GinPacking, KeysAndTreesOfLists) {
 
 	const KeySizes one = pack_keys({key_of(rows(300'000, 136))}, build_with(64 * megabyte), 1);
 	EXPECT_EQ(one.pages + one.tree_pages, 42);
+}
+
+TEST(GinPacking, BatchesOfRowsOutOfOrder) {
+	std::vector<GinKey> keys;
+	for (std::uint32_t i = 0; i < 20'000; ++i) {
+		PostingRun run = rows(i + 1000, 136, 100, i);
+		run.add(rows(i / 2 + 1, 136, 1, i / 2));
+		keys.push_back(key_of(run));
+	}
+	EXPECT_GT(pack_keys(keys, build_with(megabyte), 1).batches, 2);
 }
 
 TEST(GinPacking, KeysWithoutRowsAreNone) {

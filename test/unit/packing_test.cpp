@@ -40,11 +40,13 @@ TEST(HeapPacking, PartsAddUpToTheWhole) {
 	for (const int fillfactor : {50, 90, 100}) {
 		HeapPacking whole(fillfactor);
 		double sum = 0;
+		std::uint32_t state = 1; // of a generator of lengths, which do not repeat
 		for (std::uint32_t part = 0; part < 100; ++part) {
 			HeapPacking packing(fillfactor);
 			EXPECT_EQ(packing.pages_filled(), 0);
 			for (std::uint32_t i = 0; i < 10'000 + part; ++i) {
-				const std::uint32_t length = header + i * 7919 % 700;
+				state = state * 1'664'525 + 1'013'904'223;
+				const std::uint32_t length = header + (state >> 16U) % 700;
 				whole.add(length);
 				packing.add(length);
 			}

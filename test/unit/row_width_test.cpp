@@ -66,7 +66,7 @@ TEST(RowWidth, AnIndexWithItsDuplicates) {
 	// Of a million entries of an 8-byte key: sizes that servers have made.
 	const std::vector<ColumnWidth> key{fixed(8)};
 	const auto pages = [&](double each) {
-		return pack_btree(key, {.rest_entries = 1'000'000, .rest_keys = 1'000'000 / each}, 90, true);
+		return pack_btree(key, {.common = {}, .rest_entries = 1'000'000, .rest_keys = 1'000'000 / each}, 90, true);
 	};
 	EXPECT_EQ(pages(1), 2745);
 	EXPECT_EQ(pages(2), 2475);
@@ -74,20 +74,20 @@ TEST(RowWidth, AnIndexWithItsDuplicates) {
 	EXPECT_EQ(pages(100), 839);
 	EXPECT_EQ(pack_btree(key, {.common = {1'000'000}}, 90, true), 849);
 	EXPECT_EQ(pack_btree(key, {.common = {1'000'000}}, 90, false), 2749);
-	EXPECT_NEAR(pack_btree(key, {.rest_entries = 1e9, .rest_keys = 1e9}, 90, true), 2745e3, 5e3);
+	EXPECT_NEAR(pack_btree(key, {.common = {}, .rest_entries = 1e9, .rest_keys = 1e9}, 90, true), 2745e3, 5e3);
 }
 
 TEST(RowWidth, SomeKeysAreMoreFrequentThanOthers) {
 	const std::vector<ColumnWidth> key{fixed(8)};
-	const KeyGroups even{.rest_entries = 100'000, .rest_keys = 50'000};
+	const KeyGroups even{.common = {}, .rest_entries = 100'000, .rest_keys = 50'000};
 	KeyGroups uneven = even;
 	uneven.largest_rest = 1000; // half of the entries have a key of their own
 	const double alike = pack_btree(key, even, 90, true);
 	const double different = pack_btree(key, uneven, 90, true);
 	EXPECT_LT(different, 0.85 * alike);
 	EXPECT_NEAR(different,
-	            (pack_btree(key, {.rest_entries = 50'000, .rest_keys = 50'000}, 90, true) +
-	             pack_btree(key, {.rest_entries = 50'000, .rest_keys = 50}, 90, true)),
+	            (pack_btree(key, {.common = {}, .rest_entries = 50'000, .rest_keys = 50'000}, 90, true) +
+	             pack_btree(key, {.common = {}, .rest_entries = 50'000, .rest_keys = 50}, 90, true)),
 	            6);
 }
 
