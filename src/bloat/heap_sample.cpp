@@ -342,7 +342,7 @@ void HeapSample::look_at_end(Measurement &measurement) {
 		last -= is_empty ? 1 : 0;
 	}
 	measurement.truncatable = call([&] { return truncatable_bytes(relation_, end, last); });
-	if (is_empty && last > with_rows_) {
+	if (is_empty && last > with_rows_ && last < end) {
 		measurement.caveats.push_back(
 			format("at least %u pages at the end are empty: reading ended before one that is not", end - last));
 	}

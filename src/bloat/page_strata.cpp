@@ -55,8 +55,7 @@ void FreeSpace::read(BlockNumber leaf) {
 }
 
 PageStrata::PageStrata(Relation relation, BlockNumber blocks)
-	: relation_(relation), blocks_(blocks), space_(relation), has_free_space_(blocks <= most_blocks_by_space),
-	  map_(InvalidBuffer) {
+	: relation_(relation), blocks_(blocks), space_(relation), has_free_space_(blocks <= most_blocks_by_space) {
 	for (BlockNumber block = 0; block < blocks_; ++block) {
 		if (block % between_interrupts == 0) {
 			CHECK_FOR_INTERRUPTS();
