@@ -159,7 +159,7 @@ GinSize GinContents::rebuilt(const GinBuild &build, const Times &times_keys, con
 	const bool is_whole = times_lists.value == 1 && times_keys.value == 1;
 	const double stride = stride_;
 	std::vector<GinKey> keys = in_order();
-	double merged = 0;  // bytes that rows between others may save
+	double merged = 0;  // bytes more, or less, that rows between others may take
 	double waiting = 0; // pages of keys of which it is not known whether they are new
 	if (is_whole) {
 		for (GinKey &key : keys) {
@@ -186,7 +186,7 @@ GinSize GinContents::rebuilt(const GinBuild &build, const Times &times_keys, con
 	const double middle = sizes.pages * stride * times_keys.value + lists * times_lists.value + last_pages + waiting;
 	const double low = sizes.low * stride * times_keys.low + lists * times_lists.low - merged / KeyTree::room;
 	const double high = sizes.high * stride * times_keys.high + times_keys.unseen + lists * times_lists.high +
-	                    times_lists.unseen + 2 * (last_pages + waiting);
+	                    times_lists.unseen + 2 * (last_pages + waiting) + merged / KeyTree::room;
 	return {.pages = 1 + middle,
 	        .low = std::max(2.0, low * (1 - error) - page_error),
 	        .high = 1 + high * (1 + error) + page_error,
