@@ -12,6 +12,7 @@ namespace {
 
 constexpr double model_error = 0.02;   // of one batch; measured: a page or two of some hundred
 constexpr double batches_error = 0.12; // of several: where one ends is known roughly
+constexpr double pending_error = 0.02; // where distances were divided
 constexpr double sample_error = 0.05;  // besides what the sample's own doubt is
 constexpr double page_error = 2;
 
@@ -181,8 +182,8 @@ GinSize GinContents::rebuilt(const GinBuild &build, const Times &times_keys, con
 		lists = pages_of_lists(trees);
 		last_pages = static_cast<double>(trees) * times_keys.value * stride / 2;
 	}
-	const double error =
-		(sizes.batches > 1 ? batches_error : model_error) + (is_whole && stride_ == 1 ? 0 : sample_error);
+	const double error = (sizes.batches > 1 ? batches_error : model_error) +
+	                     (is_whole && stride_ == 1 ? 0 : sample_error) + (merged > 0 ? pending_error : 0);
 	const double middle = sizes.pages * stride * times_keys.value + lists * times_lists.value + last_pages + waiting;
 	const double low = sizes.low * stride * times_keys.low + lists * times_lists.low - merged / KeyTree::room;
 	const double high = sizes.high * stride * times_keys.high + times_keys.unseen + lists * times_lists.high +
