@@ -12,6 +12,7 @@ namespace {
 
 constexpr double model_error = 0.02;   // of one batch; measured: a page or two of some hundred
 constexpr double batches_error = 0.12; // of several: where one ends is known roughly
+constexpr double pending_error = 0.02; // where distances were divided
 constexpr double sample_error = 0.05;  // besides what the sample's own doubt is
 constexpr double page_error = 2;
 
@@ -159,7 +160,7 @@ GinSize GinContents::rebuilt(const GinBuild &build, const Times &times_keys, con
 	const bool is_whole = times_lists.value == 1 && times_keys.value == 1;
 	const double stride = stride_;
 	std::vector<GinKey> keys = in_order();
-	double merged = 0;  // bytes that rows between others may save
+	double merged = 0;  // bytes more, or less, that rows between others may take
 	double waiting = 0; // pages of keys of which it is not known whether they are new
 	if (is_whole) {
 		for (GinKey &key : keys) {
@@ -181,12 +182,12 @@ GinSize GinContents::rebuilt(const GinBuild &build, const Times &times_keys, con
 		lists = pages_of_lists(trees);
 		last_pages = static_cast<double>(trees) * times_keys.value * stride / 2;
 	}
-	const double error =
-		(sizes.batches > 1 ? batches_error : model_error) + (is_whole && stride_ == 1 ? 0 : sample_error);
+	const double error = (sizes.batches > 1 ? batches_error : model_error) +
+	                     (is_whole && stride_ == 1 ? 0 : sample_error) + (merged > 0 ? pending_error : 0);
 	const double middle = sizes.pages * stride * times_keys.value + lists * times_lists.value + last_pages + waiting;
 	const double low = sizes.low * stride * times_keys.low + lists * times_lists.low - merged / KeyTree::room;
 	const double high = sizes.high * stride * times_keys.high + times_keys.unseen + lists * times_lists.high +
-	                    times_lists.unseen + 2 * (last_pages + waiting);
+	                    times_lists.unseen + 2 * (last_pages + waiting) + merged / KeyTree::room;
 	return {.pages = 1 + middle,
 	        .low = std::max(2.0, low * (1 - error) - page_error),
 	        .high = 1 + high * (1 + error) + page_error,

@@ -51,8 +51,10 @@ void PostingRun::add(std::uint64_t place) {
 	if (items == 0) {
 		first = place;
 		last = place;
+	} else if (place > last) {
+		bytes += length_of(place - last);
 	} else {
-		bytes += length_of(place > last ? place - last : 0);
+		bytes += std::max<std::uint64_t>(1, (bytes + items / 2) / items);
 	}
 	first = std::min(first, place);
 	last = std::max(last, place);

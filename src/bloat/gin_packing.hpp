@@ -15,7 +15,8 @@
 namespace warden::bloat {
 
 /// Rows of a key in the order of their places: each but the first is written as the distance from the one before.  One
-/// that comes out of order, as pages change while others are read, is taken to be next to the last.
+/// that comes out of order, because it has waited in the pending list, or the index changes while it is read, divides a
+/// distance that is not known any more: it is taken to be as long as the others.
 struct PostingRun {
 	std::uint64_t first = 0;
 	std::uint64_t last = 0;
