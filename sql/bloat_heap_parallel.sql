@@ -40,8 +40,10 @@ SELECT a.kind, abs(a.rewrite_bytes - truth) <= greatest(8192, truth * 0.0005) AS
 FROM alone a JOIN measured m USING (kind), pg_class c, pg_relation_size(CASE a.kind WHEN 'table' THEN oid ELSE reltoastrelid END) truth
 WHERE c.oid = 'rows'::regclass ORDER BY kind;
 -- an error of one ends all
+\set VERBOSITY terse
 SET statement_timeout = 1;
 SELECT count(*) FROM generate_series(1, 1000), LATERAL (SELECT FROM measured) m;
 RESET statement_timeout;
+\set VERBOSITY default
 SET client_min_messages = error;
 DROP SCHEMA large CASCADE;

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numeric>
 
 namespace warden::bloat {
 
@@ -58,23 +59,24 @@ void GinContents::add_list(std::uint32_t block, std::uint32_t next, std::uint32_
 
 // From each page that no other one leads to, to the right; pages that were split meanwhile may be anywhere.
 std::vector<GinKey> GinContents::in_order() const {
-	std::unordered_map<std::uint32_t, std::size_t> of_block;
-	std::vector<bool> is_led_to(pages_.size());
-	for (std::size_t i = 0; i < pages_.size(); ++i) {
-		of_block.emplace(pages_[i].block, i);
-	}
+	const std::size_t none = pages_.size();
+	std::vector<std::size_t> by_block(none);
+	std::iota(by_block.begin(), by_block.end(), std::size_t{0});
+	const auto block_of = [&](std::size_t page) { return pages_[page].block; };
+	std::ranges::sort(by_block, {}, block_of);
+	const auto page_of = [&](std::uint32_t block) {
+		const auto found = std::ranges::lower_bound(by_block, block, {}, block_of);
+		return found != by_block.end() && block_of(*found) == block ? *found : none;
+	};
+	std::vector<bool> is_led_to(none + 1);
 	for (const KeyPage &page : pages_) {
-		if (const auto next = of_block.find(page.next); next != of_block.end()) {
-			is_led_to[next->second] = true;
-		}
+		is_led_to[page_of(page.next)] = true;
 	}
 	std::vector<GinKey> keys;
 	keys.reserve(keys_.size());
 	std::vector<bool> is_done(pages_.size());
 	const auto follow = [&](std::size_t page) {
-		for (auto next = of_block.find(pages_[page].block); next != of_block.end() && !is_done[next->second];
-		     next = of_block.find(pages_[page].next)) {
-			page = next->second;
+		for (; page != none && !is_done[page]; page = page_of(pages_[page].next)) {
 			is_done[page] = true;
 			const auto from = keys_.begin() + static_cast<std::ptrdiff_t>(pages_[page].first);
 			keys.insert(keys.end(), from, from + static_cast<std::ptrdiff_t>(pages_[page].count));

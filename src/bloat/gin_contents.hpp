@@ -9,7 +9,6 @@
 
 #include "bloat/gin_packing.hpp"
 
-#include <unordered_map>
 #include <vector>
 
 namespace warden::bloat {
