@@ -25,7 +25,8 @@ struct Holders {
 	bool has_autovacuum;   ///< one that gives way
 };
 
-// $1 the relation, $2 the modes in conflict.  Also who waits for such a lock: he is before us.
+// $1 the relation, $2 the modes in conflict.  Also who waits for such a lock: he is before us.  A prepared transaction
+// has no process, and keeps the virtual transaction of the one that it was prepared in until the server restarts.
 constinit Statement select_holders{R"(
 SELECT string_agg(who, '; ' ORDER BY who),
        coalesce(max(extract(epoch FROM age) * 1000) FILTER (WHERE NOT gives_way), 0)::bigint,
@@ -42,7 +43,8 @@ FROM (SELECT DISTINCT clock_timestamp() - coalesce(a.xact_start, p.prepared) AS 
              END || CASE WHEN l.granted THEN '' ELSE ', who waits for it' END AS who
       FROM pg_locks l
       LEFT JOIN pg_stat_activity a ON a.pid = l.pid
-      LEFT JOIN pg_prepared_xacts p ON l.pid IS NULL AND l.virtualtransaction = '-1/' || p.transaction::text
+      LEFT JOIN (pg_prepared_xacts p JOIN pg_locks x ON x.locktype = 'transactionid' AND x.transactionid = p.transaction
+                 AND x.pid IS NULL) ON l.pid IS NULL AND x.virtualtransaction = l.virtualtransaction
       WHERE l.locktype = 'relation' AND l.relation = $1
         AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
         AND l.mode = ANY (string_to_array($2, ',')) AND l.pid IS DISTINCT FROM pg_backend_pid()) holder)"};

@@ -15,6 +15,7 @@ use Time::HiRes qw(time);
 use Warden;
 
 my $node = start_server('locks', <<'END');
+max_prepared_transactions = 1
 warden.lock_timeout = '300ms'
 warden.lock_retries = 2
 warden.lock_retry_delay = '200ms'
@@ -165,5 +166,16 @@ is($node->safe_psql('postgres', q{SELECT count(*) FROM warden.partition_sets
 is($node->safe_psql('postgres', "SELECT count(*) FROM pg_class WHERE relname LIKE '%old'"), 0, 'what had expired is gone');
 is($session->query_safe('SELECT count(*) FROM warden.partition_maintain()'), 0, 'nothing is left to do');
 $session->quit;
+
+# A prepared transaction has no process, before a restart and after one.
+make_work();
+$node->safe_psql('postgres', "BEGIN; INSERT INTO guarded (at, kind) VALUES ($anchor, 1); PREPARE TRANSACTION 'transfer'");
+for my $state ('prepared', 'recovered')
+{
+	like($node->safe_psql('postgres', $columns), qr/^guarded\|drop\|blocked\|.*prepared transaction "transfer" of user/m,
+		"a $state transaction that is in the way is told by its name");
+	$node->restart;
+}
+$node->safe_psql('postgres', "ROLLBACK PREPARED 'transfer'");
 
 finish(undef, $node);
