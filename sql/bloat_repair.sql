@@ -161,7 +161,8 @@ CREATE INDEX events_pkey_ccnewer ON events (id);
 CREATE INDEX events_pkey_ccnew2 ON events (id);
 UPDATE pg_index SET indisvalid = false
 WHERE indexrelid IN ('events_body_ccnew'::regclass, 'events_pkey_ccnew'::regclass, 'events_pkey_ccold1'::regclass, 'events_pkey_ccnewer'::regclass);
-UPDATE warden.bloat_repair_log SET may_leave = true, index_name = 'events_pkey', invalid_before = ARRAY['events_pkey_ccold1'::regclass]
+UPDATE warden.bloat_repair_log SET may_leave = true, index_name = 'events_pkey',
+       made_by = (SELECT DISTINCT xmin FROM pg_attribute WHERE attrelid = 'events_pkey_ccnew'::regclass)
 WHERE relation = 'events_pkey'::regclass;
 SELECT relation, action, status, reason FROM warden.bloat_repair('events_body_ccnew', force => true);
 CALL warden.bloat_run_repairs();
