@@ -202,10 +202,10 @@ private:
 // Who does not get the turn leaves what he has queued to who has, who therefore looks once more when he has let go.
 void run(const Procedure &procedure) {
 	Runner runner(procedure);
-	while (take_turn(Turn::Repairs)) {
+	while (const auto turn = take_turn(Turn::Repairs)) {
 		procedure.commit();
 		runner.repair_all();
-		end_turn(Turn::Repairs);
+		end_turn(*turn);
 		if (!runner.find_next()) {
 			break;
 		}

@@ -122,7 +122,8 @@ void tidy_history() {
 
 std::vector<Oid> take_snapshots(const Procedure &procedure) {
 	std::vector<Oid> bloated;
-	if (!take_turn(Turn::Snapshots)) {
+	const auto turn = take_turn(Turn::Snapshots);
+	if (!turn) {
 		return bloated;
 	}
 	std::vector<Oid> due;
@@ -151,7 +152,7 @@ std::vector<Oid> take_snapshots(const Procedure &procedure) {
 		}
 		procedure.commit();
 	}
-	end_turn(Turn::Snapshots);
+	end_turn(*turn);
 	return bloated;
 }
 

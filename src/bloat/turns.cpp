@@ -3,38 +3,25 @@
 extern "C" {
 #include "catalog/pg_extension.h"
 #include "commands/extension.h"
-#include "storage/lmgr.h"
-#include "storage/lock.h"
 }
 
 namespace warden::bloat {
 
 using namespace pg;
 
-namespace {
-
-// A lock of the session, beside the extension, where no SQL command takes one.  Server code.
-LOCKTAG tag_of(Turn turn) {
-	LOCKTAG tag;
-	SET_LOCKTAG_OBJECT(tag, MyDatabaseId, ExtensionRelationId, get_extension_oid("pg_warden", false),
-	                   static_cast<uint16>(turn));
-	return tag;
-}
-
-} // namespace
-
-bool take_turn(Turn turn) {
+// A lock of the session, beside the extension, where no SQL command takes one.
+std::optional<LOCKTAG> take_turn(Turn turn) {
 	return call([&] {
-		const LOCKTAG tag = tag_of(turn);
-		return LockAcquire(&tag, ExclusiveLock, true, true) != LOCKACQUIRE_NOT_AVAIL;
+		LOCKTAG tag;
+		SET_LOCKTAG_OBJECT(tag, MyDatabaseId, ExtensionRelationId, get_extension_oid("pg_warden", false),
+		                   static_cast<uint16>(turn));
+		const bool is_ours = LockAcquire(&tag, ExclusiveLock, true, true) != LOCKACQUIRE_NOT_AVAIL;
+		return is_ours ? std::optional(tag) : std::nullopt;
 	});
 }
 
-void end_turn(Turn turn) {
-	call([&] {
-		const LOCKTAG tag = tag_of(turn);
-		LockRelease(&tag, ExclusiveLock, true);
-	});
+void end_turn(LOCKTAG turn) {
+	call([&] { LockRelease(&turn, ExclusiveLock, true); });
 }
 
 } // namespace warden::bloat

@@ -6,12 +6,20 @@
 
 #include "pg/call.hpp"
 
+#include <optional>
+
+extern "C" {
+#include "storage/lock.h"
+}
+
 namespace warden::bloat {
 
 enum class Turn : std::uint8_t { Repairs = 2, Snapshots = 3 };
 
-/// False, at once, if another process has it.
-bool take_turn(Turn turn);
-void end_turn(Turn turn);
+/// Nothing, at once, if another process has it.
+std::optional<LOCKTAG> take_turn(Turn turn);
+
+/// Of what take_turn() returned: the extension may have been dropped meanwhile, and made again.
+void end_turn(LOCKTAG turn);
 
 } // namespace warden::bloat
