@@ -35,6 +35,12 @@ SELECT count(*) AS snapshots, max(xmin::text::bigint) AS last FROM warden.bloat_
 CALL warden.maintain();
 SELECT count(*) = :snapshots AND max(xmin::text::bigint) = :last AS silent FROM warden.bloat_snapshots;
 
+-- once more after the clock was set back
+CALL pg_temp.age(-10);
+CALL warden.maintain();
+SELECT count(*) FILTER (WHERE measured_at <= now()) = :snapshots AS again, count(*) = 2 * :snapshots AS beside FROM warden.bloat_snapshots;
+DELETE FROM warden.bloat_snapshots WHERE measured_at > now();
+
 -- the six kinds sum to the file
 SELECT count(*) FROM warden.bloat_snapshots
 WHERE bytes <> live_bytes + overhead_bytes + reserve_bytes + vacuum_frees_bytes + blocked_bytes + free_bytes;

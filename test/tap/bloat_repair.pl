@@ -272,6 +272,7 @@ $standby->start;
 $node->wait_for_catchup($standby);
 my ($status, $out, $err) = $standby->psql('postgres', "SELECT * FROM warden.bloat_repair('accounts', force => true)");
 like($err, qr/cannot execute warden.bloat_repair\(\) during recovery/, 'a standby repairs nothing');
+$standby->safe_psql('postgres', "SELECT pg_create_physical_replication_slot('cascade', true)");
 is($standby->safe_psql('postgres', "SELECT count(*) FROM warden.bloat_repair('accounts_name', force => true, dry_run => true)"), '1', 'but says what it would');
 is($standby->safe_psql('postgres', "CALL warden.bloat_run_repairs(); SELECT count(*) > 0 FROM warden.bloat_history"), 't', 'and has the history');
 ($status, $out, $err) = $standby->psql('postgres', 'CALL warden.maintain()');
