@@ -75,6 +75,8 @@ SELECT relation, rewrites, saved_bytes = bytes_before - first AS saved, regrown_
 FROM (SELECT *, nth_value(bytes, 3) OVER life AS bytes_before, nth_value(bytes, 4) OVER life AS first
       FROM warden.bloat_history WHERE relation = 'events_body'::regclass WINDOW life AS (ORDER BY measured_at)) h
 ORDER BY measured_at;
+SELECT growth_bytes < 0 AS shrunk, growth_bytes_per_day IS NOT NULL AS has_speed
+FROM warden.bloat_history WHERE relation = 'events_body'::regclass ORDER BY measured_at;
 SELECT count(*) FROM warden.bloat_snapshots s WHERE NOT EXISTS (SELECT FROM pg_class c WHERE c.oid = s.relation);
 -- which the verdict knows
 SET warden.bloat_min_waste = 0;
