@@ -35,6 +35,12 @@ SELECT count(*) AS snapshots, max(xmin::text::bigint) AS last FROM warden.bloat_
 CALL warden.maintain();
 SELECT count(*) = :snapshots AND max(xmin::text::bigint) = :last AS silent FROM warden.bloat_snapshots;
 
+-- once more after the clock was set back
+CALL pg_temp.age(-10);
+CALL warden.maintain();
+SELECT count(*) FILTER (WHERE measured_at <= now()) = :snapshots AS again, count(*) = 2 * :snapshots AS beside FROM warden.bloat_snapshots;
+DELETE FROM warden.bloat_snapshots WHERE measured_at > now();
+
 -- the six kinds sum to the file
 SELECT count(*) FROM warden.bloat_snapshots
 WHERE bytes <> live_bytes + overhead_bytes + reserve_bytes + vacuum_frees_bytes + blocked_bytes + free_bytes;
@@ -69,6 +75,8 @@ SELECT relation, rewrites, saved_bytes = bytes_before - first AS saved, regrown_
 FROM (SELECT *, nth_value(bytes, 3) OVER life AS bytes_before, nth_value(bytes, 4) OVER life AS first
       FROM warden.bloat_history WHERE relation = 'events_body'::regclass WINDOW life AS (ORDER BY measured_at)) h
 ORDER BY measured_at;
+SELECT growth_bytes < 0 AS shrunk, growth_bytes_per_day IS NOT NULL AS has_speed
+FROM warden.bloat_history WHERE relation = 'events_body'::regclass ORDER BY measured_at;
 SELECT count(*) FROM warden.bloat_snapshots s WHERE NOT EXISTS (SELECT FROM pg_class c WHERE c.oid = s.relation);
 -- which the verdict knows
 SET warden.bloat_min_waste = 0;

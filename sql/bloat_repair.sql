@@ -143,6 +143,14 @@ SELECT format('SET warden.bloat_window = %L', to_char(now() + interval '2 days',
 CALL warden.bloat_run_repairs();
 SELECT xmin = :version AS same FROM warden.bloat_repair_log WHERE status = 'waiting';
 SELECT detail FROM warden.bloat_repair('events_pkey', force => true, dry_run => true);
+-- one that has a break before the end of what takes days, by the speed of a repair
+INSERT INTO warden.bloat_repair_log (relation, of_table, name, action, command, forced, role, filenode, status, bytes_before, started, ended)
+SELECT relation, of_table, 'slow', 'rewrite', '', true, 10, 0, 'done', 1, now() - interval '1 day', now() FROM warden.bloat_repair_log LIMIT 1;
+SET warden.bloat_window = '00:00-12:00; 12:01-24:00';
+SELECT coalesce(detail ~ 'bloat_window', false) AS waits FROM warden.bloat_repair('events_pkey', force => true, dry_run => true);
+SET warden.bloat_window = '*';
+SELECT coalesce(detail ~ 'bloat_window', false) AS waits FROM warden.bloat_repair('events_pkey', force => true, dry_run => true);
+DELETE FROM warden.bloat_repair_log WHERE name = 'slow';
 SET warden.bloat_window = 'Mon-Fri 22:00-06:00; Sat,Sun';
 SET warden.bloat_window = 'always';
 RESET warden.bloat_window;
@@ -161,7 +169,8 @@ CREATE INDEX events_pkey_ccnewer ON events (id);
 CREATE INDEX events_pkey_ccnew2 ON events (id);
 UPDATE pg_index SET indisvalid = false
 WHERE indexrelid IN ('events_body_ccnew'::regclass, 'events_pkey_ccnew'::regclass, 'events_pkey_ccold1'::regclass, 'events_pkey_ccnewer'::regclass);
-UPDATE warden.bloat_repair_log SET may_leave = true, index_name = 'events_pkey', invalid_before = ARRAY['events_pkey_ccold1'::regclass]
+UPDATE warden.bloat_repair_log SET may_leave = true, index_name = 'events_pkey',
+       made_by = (SELECT DISTINCT xmin FROM pg_attribute WHERE attrelid = 'events_pkey_ccnew'::regclass)
 WHERE relation = 'events_pkey'::regclass;
 SELECT relation, action, status, reason FROM warden.bloat_repair('events_body_ccnew', force => true);
 CALL warden.bloat_run_repairs();

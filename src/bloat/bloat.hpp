@@ -4,8 +4,8 @@
 // row), page_reader (pages, unnoticed), measurement and subject (what measuring is), heap_page, heap_scan,
 // heap_measure, btree_measure and its siblings; facts, remedy and verdict (what to do about it: plain logic),
 // circumstances and horizon (what that is made of); subjects, opened and measure (for SQL: one relation, or all);
-// regrowth, experience and snapshots (the history); repair_plan, repair_gates, repair_queue, repair_worker, repair_run
-// and repair (what is done about it).
+// regrowth, experience, turns and snapshots (the history); repair_plan, repair_gates, repair_queue, repair_worker,
+// repair_run and repair (what is done about it).
 #pragma once
 
 #include "pg/procedure.hpp"

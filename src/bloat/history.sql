@@ -47,8 +47,9 @@ CREATE VIEW warden.bloat_history WITH (security_invoker = true) AS
            bytes - rewrite_bytes AS wasted_bytes, bytes - rewrite_high AS wasted_low, bytes - rewrite_low AS wasted_high,
            (bytes - rewrite_bytes) / nullif(bytes, 0)::double precision AS wasted_ratio,
            bytes - bytes_before AS growth_bytes,
-           ((bytes - bytes_before) * 86400 / nullif(extract(epoch FROM measured_at - measured_before), 0))::bigint
-               AS growth_bytes_per_day,
+           CASE WHEN filenode = filenode_before
+                THEN ((bytes - bytes_before) * 86400 / nullif(extract(epoch FROM measured_at - measured_before), 0))::bigint
+           END AS growth_bytes_per_day,
            rewrites, rewritten_since,
            nullif(saved_bytes, 0) AS saved_bytes,
            CASE WHEN rewrites > 0 THEN bytes - first_bytes END AS regrown_bytes,
@@ -84,6 +85,6 @@ GRANT SELECT ON warden.bloat_history, warden.bloat_partitions TO PUBLIC;
 COMMENT ON TABLE warden.bloat_snapshots IS
     'What CALL warden.maintain() has measured of tables, TOAST tables and indexes of at least warden.bloat_min_size (8 MB), each again after warden.bloat_snapshot_every; and what repairs have measured before and after. Kept for warden.bloat_history. Read the view bloat_history.';
 COMMENT ON VIEW warden.bloat_history IS
-    'One row a relation and measurement: bytes; what a rewrite would give back, with the ends of its 95 % interval (null where the estimate was withheld; signed); growth_bytes since the measurement before, and per day; rewrites: how often it has been found to be rewritten (REINDEX, VACUUM FULL, a repair); rewritten_since: the first measurement after the last of them; saved_bytes: what that has given back; regrown_bytes and regrown_ratio: what has grown since, and in relation to what was saved (1: all of it is back). For pg_monitor, and for owners of the tables.';
+    'One row a relation and measurement: bytes; what a rewrite would give back, with the ends of its 95 % interval (null where the estimate was withheld; signed); growth_bytes since the measurement before, and per day (null across a rewrite, which is no speed); rewrites: how often it has been found to be rewritten (REINDEX, VACUUM FULL, a repair); rewritten_since: the first measurement after the last of them; saved_bytes: what that has given back; regrown_bytes and regrown_ratio: what has grown since, and in relation to what was saved (1: all of it is back). For pg_monitor, and for owners of the tables.';
 COMMENT ON VIEW warden.bloat_partitions IS
     'One row a partitioned table whose partitions, TOAST tables and indexes of them have been measured: the newest snapshots of all below it, rolled up. partitions: how many there are; measured_partitions: how many of these are large enough to be in the history; wasted_ratio: of those for which there is an estimate, 0..1; oldest_measured_at, newest_measured_at: when. For pg_monitor, and for owners of the tables.';

@@ -28,9 +28,11 @@ namespace {
 using Text = std::optional<std::string>;
 using Rows = ResultSet<Oid, Text, std::string, Text, Text, std::optional<int64>, std::optional<int64>, Text, Text>;
 
+// Also what has a worker that has not begun: it will find out.
 constinit Statement cancel_pending{R"(
 UPDATE warden.bloat_repair_log SET (status, ended, waiting_for) = ('canceled', clock_timestamp(), NULL)
-WHERE $1 IN (relation::oid, of_table::oid) AND status IN ('queued', 'waiting') RETURNING id)"};
+WHERE $1 IN (relation::oid, of_table::oid) AND (status IN ('queued', 'waiting') OR status = 'running' AND pid IS NULL)
+RETURNING id)"};
 constinit Statement cancel_running{R"(
 SELECT pg_cancel_backend(a.pid)
 FROM warden.bloat_repair_log l JOIN pg_stat_activity a ON a.pid = l.pid
@@ -59,8 +61,7 @@ public:
 			check_for_interrupts();
 			Text gate;
 			if (const auto action = proposal.action; action && is_possible(proposal)) {
-				gate = find_closed_gate(*action, proposal.relation, proposal.table,
-				                        proposal.predicted.value_or(proposal.bytes));
+				gate = find_closed_gate(*action, proposal.relation, proposal.table, proposal.needed);
 			}
 			gates.push_back(gate);
 		}

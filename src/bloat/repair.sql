@@ -23,9 +23,8 @@ CREATE TABLE warden.bloat_repair_log (
     ended timestamptz,
     pid integer,                        -- of the worker
     index_name name,                    -- without its schema
-    expected_name name,                 -- that REINDEX CONCURRENTLY gives the new index until it is valid
-    invalid_before oid[],               -- invalid indexes of the table that are not ours
     may_leave boolean NOT NULL DEFAULT false, -- an invalid index of ours; written in the transaction that makes it
+    made_by xid,                        -- that transaction
     bytes_before bigint,
     predicted_bytes bigint,
     bytes_after bigint,

@@ -6,6 +6,7 @@
 #include "pg/spi.hpp"
 #include "pg/zone.hpp"
 
+#include <algorithm>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 
@@ -62,7 +63,20 @@ constinit Statement find_build{R"(
 SELECT 1 FROM pg_stat_progress_create_index
 WHERE relid IN ($1, (SELECT reltoastrelid FROM pg_class WHERE oid = $1)))"};
 
+constexpr double longest_seconds = 8 * 24 * 3600; // hours of a window come again each week
+
 constinit Statement find_tablespace{"SELECT reltablespace FROM pg_class WHERE oid = $1"};
+
+/// Whether it is open for so long without a break.  No break is shorter than the minutes of its clock.
+bool stays_open(const Window &window, const Zone &zone, Moment begin, double seconds) {
+	const Moment end = begin + static_cast<Moment>(std::min(seconds, longest_seconds)) * microseconds_per_second;
+	for (Moment moment = begin; moment < end; moment += 60 * microseconds_per_second) {
+		if (!contains(window, zone, moment)) {
+			return false;
+		}
+	}
+	return contains(window, zone, end);
+}
 
 Closed closed_window(Action action, std::int64_t bytes) {
 	const Window window = repair_window();
@@ -83,15 +97,14 @@ Closed closed_window(Action action, std::int64_t bytes) {
 	if (!contains(window, zone, now)) {
 		return "warden.bloat_window";
 	}
-	const auto seconds = static_cast<Moment>(static_cast<double>(bytes) / speed);
-	if (makes_files(action) && !contains(window, zone, now + seconds * microseconds_per_second)) {
+	if (makes_files(action) && !stays_open(window, zone, now, static_cast<double>(bytes) / speed)) {
 		return "the begin of warden.bloat_window: it would not end inside";
 	}
 	return std::nullopt;
 }
 
 Closed closed_by_lag() {
-	if (max_lag_bytes() < 0) {
+	if (max_lag_bytes() < 0 || call(RecoveryInProgress)) { // a standby says only what it would do
 		return std::nullopt;
 	}
 	const AsExtension owner;
@@ -163,6 +176,7 @@ std::optional<std::string> find_closed_gate(Action action, Oid relation, Oid tab
 	if (closed || !makes_files(action)) {
 		return closed; // VACUUM is what autovacuum does at any time
 	}
+	call(pgstat_clear_backend_activity_snapshot); // measuring, before which this was asked too, may have taken long
 	closed = closed_by_lag();
 	closed = closed ? closed : closed_by_transactions(table);
 	closed = closed ? closed : closed_by_build(table);

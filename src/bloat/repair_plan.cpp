@@ -16,7 +16,8 @@ namespace {
 constinit Statement measure{R"(
 SELECT m.relation::oid, m.of_table::oid, coalesce(pg_relation_filenode(m.relation), 0::oid), m.kind, coalesce(m.verdict, ''),
        coalesce(m.reason, ''), coalesce(m.command, ''), coalesce(m.bytes, 0), m.rewrite_bytes, m.wasted_bytes,
-       coalesce(m.truncatable_bytes, 0),
+       coalesce(m.truncatable_bytes, 0), coalesce(m.rewrite_bytes, m.bytes, 0),
+       coalesce(sum(coalesce(m.rewrite_bytes, m.bytes)) OVER (PARTITION BY m.of_table), 0)::bigint,
        CASE WHEN c.relpersistence = 't' THEN 'it is temporary'
             WHEN m.kind = 'table' THEN ''
             WHEN m.of_table::oid < 16384 THEN 'an index of a catalog cannot be rebuilt concurrently'
@@ -106,10 +107,10 @@ std::vector<Proposal> propose(const Wish &wish) {
 	Spi spi;
 	std::vector<Proposal> proposals;
 	for (const auto &[relation, table, filenode, kind, verdict, reason, command, bytes, rewritten, wasted, truncatable,
-	                  obstacle] :
+	                  needed, needed_by_all, obstacle] :
 	     spi.query_latest<Oid, Oid, Oid, std::string_view, std::string_view, std::string_view, std::string_view, int64,
-	                      std::optional<int64>, std::optional<int64>, int64, std::string_view>(measure,
-	                                                                                           wish.relation)) {
+	                      std::optional<int64>, std::optional<int64>, int64, int64, int64, std::string_view>(
+			 measure, wish.relation)) {
 		Proposal proposal{.relation = relation,
 		                  .table = table,
 		                  .filenode = filenode,
@@ -121,13 +122,17 @@ std::vector<Proposal> propose(const Wish &wish) {
 		                  .obstacle = {},
 		                  .bytes = bytes,
 		                  .predicted = rewritten,
-		                  .saved = wasted};
+		                  .saved = wasted,
+		                  .needed = needed};
 		if (const auto action = proposal.action) {
 			if (*action == Action::Vacuum || *action == Action::Truncate) {
 				// Of a TOAST table or an index as well: VACUUM is of the table.
 				proposal.relation = table;
 				proposal.predicted = bytes - (*action == Action::Truncate ? truncatable : 0);
 				proposal.saved = *action == Action::Truncate ? truncatable : 0;
+			}
+			if (*action == Action::Rewrite) {
+				proposal.needed = needed_by_all;
 			}
 			proposal.command = command_for(*action, proposal.relation);
 			proposal.obstacle = std::string(obstacle);

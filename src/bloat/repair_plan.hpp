@@ -43,6 +43,7 @@ struct Proposal {
 	std::int64_t bytes;
 	std::optional<std::int64_t> predicted; ///< bytes afterwards
 	std::optional<std::int64_t> saved;
+	std::int64_t needed; ///< bytes of the files that it makes anew: a rewrite those of TOAST table and indexes too
 };
 
 /// Measures, and says of each relation what to do; each repair once.  Needs no rights.

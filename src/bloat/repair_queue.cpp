@@ -26,20 +26,21 @@ SELECT 1 FROM warden.bloat_repair_log
 WHERE status IN ('queued', 'waiting') AND coalesce(not_before <= clock_timestamp(), true) OR status = 'running' OR may_leave
 LIMIT 1)"};
 
-// Nothing is written that is written already.
+// What was canceled meanwhile stays so, here and below.  Nothing is written that is written already; what was to run
+// and has no worker was no attempt.
 constinit Statement update_waiting{R"(
-UPDATE warden.bloat_repair_log SET (status, waiting_for, not_before) = ('waiting', $2, NULL)
-WHERE id = $1 AND (status, waiting_for) IS DISTINCT FROM ('waiting', $2))"};
+UPDATE warden.bloat_repair_log SET (status, waiting_for, not_before, attempts) =
+    ('waiting', $2, NULL, attempts - (status = 'running')::int)
+WHERE id = $1 AND status IN ('queued', 'waiting', 'running')
+  AND (status, waiting_for) IS DISTINCT FROM ('waiting', $2))"};
 
-// The name is the server's, but for one that is as long as a name may be.
 constinit Statement update_running{R"(
 UPDATE warden.bloat_repair_log SET (status, waiting_for, not_before, started, ended, pid, attempts, command, bytes_before,
-    predicted_bytes, bytes_after, index_name, expected_name, sqlstate, message) =
+    predicted_bytes, bytes_after, index_name, sqlstate, message) =
     ('running', NULL, NULL, clock_timestamp(), NULL, NULL, attempts + 1, $2, $3, $4, NULL,
      (SELECT relname FROM pg_class c WHERE c.oid = relation AND action = 'reindex'),
-     (SELECT left(relname, 57) || '_ccnew' FROM pg_class c WHERE c.oid = relation AND action = 'reindex'),
      NULL, NULL)
-WHERE id = $1)"};
+WHERE id = $1 AND status IN ('queued', 'waiting'))"};
 
 // $1 the repair.  An index that was rebuilt is another one, of the same name; what is known of the old one is of it
 // now.
@@ -60,29 +61,28 @@ constinit Statement update_failed{R"(
 UPDATE warden.bloat_repair_log SET (status, ended, sqlstate, message, waiting_for, not_before) =
     ($2, CASE WHEN $2 <> 'waiting' THEN clock_timestamp() END, $3, $4, CASE WHEN $2 = 'waiting' THEN 'another try: transactions were in its way' END,
      CASE WHEN $2 = 'waiting' THEN clock_timestamp() + attempts * interval '15 minutes' END)
-WHERE id = $1)"};
+WHERE id = $1 AND status = 'running')"};
 constinit Statement update_skipped{R"(
 UPDATE warden.bloat_repair_log SET (status, ended, message, waiting_for) = ('skipped', clock_timestamp(), $2, NULL)
-WHERE id = $1)"};
+WHERE id = $1 AND status IN ('queued', 'waiting'))"};
 constinit Statement update_interrupted{
 	"UPDATE warden.bloat_repair_log SET (status, ended) = ('interrupted', clock_timestamp()) WHERE status = 'running'"};
 
 // $1 the relation, $2 whether an index is made.
 constinit Statement update_worker{R"(
-UPDATE warden.bloat_repair_log l SET pid = pg_backend_pid(), may_leave = $2, invalid_before = CASE WHEN $2 THEN
-    ARRAY(SELECT o.indexrelid FROM pg_index x JOIN pg_index o ON o.indrelid = x.indrelid
-          WHERE x.indexrelid = $1 AND NOT o.indisvalid) END
+UPDATE warden.bloat_repair_log l SET (pid, may_leave, made_by) =
+    (pg_backend_pid(), $2, CASE WHEN $2 THEN pg_current_xact_id()::xid END)
 WHERE l.relation = $1 AND l.status = 'running')"};
 
-// An index that was not there before, on the same table, by the name that REINDEX CONCURRENTLY gives: cut off if it is
-// long.
+// The new index, known by the transaction that made it, in which the worker wrote its row: nothing changes the rows of
+// its columns, which nobody else's index has.  Or after they have changed places the old one, by its OID and new name.
 #define LEFTOVER                                                                                                       \
 	"SELECT l.id, l.status, c.oid AS index, x.indrelid AS heap FROM warden.bloat_repair_log l "                        \
-	"JOIN pg_index x ON NOT x.indisvalid AND x.indexrelid <> ALL (l.invalid_before) "                                  \
+	"JOIN pg_index x ON NOT x.indisvalid "                                                                             \
 	"AND x.indrelid IN (l.of_table, (SELECT reltoastrelid FROM pg_class t WHERE t.oid = l.of_table)) "                 \
-	"JOIN pg_class c ON c.oid = x.indexrelid, LATERAL regexp_replace(c.relname, '_cc(new|old)[0-9]*$', '') stem "      \
-	"WHERE l.may_leave AND c.relname ~ '_cc(new|old)[0-9]*$' "                                                         \
-	"AND (stem = l.index_name OR octet_length(c.relname::text) > 59 AND starts_with(l.index_name::text, stem))"
+	"JOIN pg_class c ON c.oid = x.indexrelid "                                                                         \
+	"WHERE l.may_leave AND (c.oid = l.relation AND c.relname ~ '_ccold[0-9]*$' AND c.relname <> l.index_name "         \
+	"OR EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = c.oid AND a.xmin = l.made_by))"
 
 // While an index of the table is being made it may be that one.
 constinit Statement select_leftovers{"SELECT DISTINCT index, heap FROM (" LEFTOVER
@@ -135,9 +135,10 @@ void note_waiting(const Repair &repair, const std::string &reason) {
 	Spi().execute_latest(update_waiting, int64{repair.id}, reason);
 }
 
-void note_running(const Repair &repair, const Proposal &proposal) {
+bool note_running(const Repair &repair, const Proposal &proposal) {
 	const AsExtension owner;
-	Spi().execute_latest(update_running, int64{repair.id}, proposal.command, int64{proposal.bytes}, proposal.predicted);
+	return Spi().execute_latest(update_running, int64{repair.id}, proposal.command, int64{proposal.bytes},
+	                            proposal.predicted) > 0;
 }
 
 Oid note_done(const Repair &repair) {
@@ -173,9 +174,9 @@ void note_interrupted() {
 	Spi().execute_latest(update_interrupted);
 }
 
-void note_worker(Oid relation, bool may_leave) {
+bool note_worker(Oid relation, bool may_leave) {
 	const AsExtension owner;
-	Spi().execute_latest(update_worker, relation, may_leave);
+	return Spi().execute_latest(update_worker, relation, may_leave) > 0;
 }
 
 std::vector<Leftover> find_leftovers() {

@@ -31,7 +31,9 @@ std::vector<Repair> pending_repairs();
 bool has_work();
 
 void note_waiting(const Repair &repair, const std::string &reason);
-void note_running(const Repair &repair, const Proposal &proposal);
+
+/// False if it was canceled meanwhile, and must not run.
+bool note_running(const Repair &repair, const Proposal &proposal);
 
 /// Returns the relation, which is another one after an index was rebuilt.
 Oid note_done(const Repair &repair);
@@ -44,7 +46,8 @@ void note_skipped(const Repair &repair, const std::string &reason);
 void note_interrupted();
 
 /// In the worker, in the first transaction of the statement: that it runs, and that it may leave an invalid index.
-void note_worker(Oid relation, bool may_leave);
+/// False if it was canceled meanwhile, and must not run.
+bool note_worker(Oid relation, bool may_leave);
 
 /// An invalid index that a repair has left, with the table that it is of.
 struct Leftover {

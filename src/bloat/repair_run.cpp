@@ -5,6 +5,7 @@
 #include "bloat/repair_settings.hpp"
 #include "bloat/repair_worker.hpp"
 #include "bloat/snapshots.hpp"
+#include "bloat/turns.hpp"
 
 #include "pg/background.hpp"
 #include "pg/command.hpp"
@@ -19,11 +20,8 @@ extern "C" {
 PGDLLEXPORT void bloat_repair_run(Datum database);
 
 #include "access/xlog.h"
-#include "catalog/pg_extension.h"
-#include "commands/extension.h"
 #include "storage/ipc.h"
 #include "storage/lmgr.h"
-#include "storage/lock.h"
 }
 
 namespace warden::bloat {
@@ -33,28 +31,6 @@ using namespace pg;
 namespace {
 
 constexpr int most_attempts = 3; // of one that does not get its locks
-
-// Of the process that runs repairs, for the session: a commit keeps it, an error or the end of the process does not. It
-// is beside the extension, where no SQL command takes one.  Server code.
-LOCKTAG runner_lock() {
-	LOCKTAG tag;
-	SET_LOCKTAG_OBJECT(tag, MyDatabaseId, ExtensionRelationId, get_extension_oid("pg_warden", false), 2);
-	return tag;
-}
-
-bool lock_runs() {
-	return call([] {
-		const LOCKTAG tag = runner_lock();
-		return LockAcquire(&tag, ExclusiveLock, true, true) != LOCKACQUIRE_NOT_AVAIL;
-	});
-}
-
-void unlock_runs() {
-	call([] {
-		const LOCKTAG tag = runner_lock();
-		LockRelease(&tag, ExclusiveLock, true);
-	});
-}
 
 /// What it needs to begin: or else the row says why it does not.
 std::optional<Proposal> confirm(const Repair &repair) {
@@ -86,7 +62,7 @@ std::optional<Proposal> confirm(const Repair &repair) {
 			note_skipped(repair, found->obstacle.empty() ? "it was rewritten meanwhile" : found->obstacle);
 			return std::nullopt;
 		}
-		closed = gate(found->predicted.value_or(found->bytes));
+		closed = gate(found->needed);
 		if (!closed) {
 			return *found;
 		}
@@ -125,16 +101,16 @@ public:
 
 	/// Whether there is a worker for the next one too.
 	bool repair(const Repair &repair) {
-		std::optional<Proposal> proposal;
 		Order order{};
 		step("could not begin a repair", [&] {
-			proposal = confirm(repair);
-			if (proposal) {
+			if (const auto proposal = confirm(repair)) {
 				if (makes_files(repair.action)) {
 					take_snapshot(repair.relation);
 				}
-				order = order_for(repair, *proposal);
-				note_running(repair, *proposal);
+				const Order next = order_for(repair, *proposal);
+				if (note_running(repair, *proposal)) {
+					order = next;
+				}
 			}
 		});
 		if (!OidIsValid(order.role)) {
@@ -223,13 +199,13 @@ private:
 	std::vector<std::int64_t> tried_;
 };
 
-// Who cannot lock leaves what he has queued to who has, who therefore looks once more when he has let go.
+// Who does not get the turn leaves what he has queued to who has, who therefore looks once more when he has let go.
 void run(const Procedure &procedure) {
 	Runner runner(procedure);
-	while (lock_runs()) {
+	while (const auto turn = take_turn(Turn::Repairs)) {
 		procedure.commit();
 		runner.repair_all();
-		unlock_runs();
+		end_turn(*turn);
 		if (!runner.find_next()) {
 			break;
 		}
@@ -264,13 +240,20 @@ void run_repairs(const Procedure &procedure) {
 }
 
 bool start_runner() {
+	// The process waits for the end of the transaction: one does for all that it queues.
+	static constinit TransactionId started_by = InvalidTransactionId;
 	return call([] {
+		const TransactionId transaction = GetTopTransactionIdIfAny();
+		if (TransactionIdIsValid(transaction) && transaction == started_by) {
+			return true;
+		}
 		BackgroundWorker worker = describe_worker("pg_warden worker");
 		strlcpy(worker.bgw_function_name, "bloat_repair_run", BGW_MAXLEN);
 		worker.bgw_main_arg = ObjectIdGetDatum(MyDatabaseId);
-		const TransactionId transaction = GetTopTransactionIdIfAny();
 		memcpy(worker.bgw_extra, &transaction, sizeof transaction);
-		return RegisterDynamicBackgroundWorker(&worker, nullptr);
+		const bool has_room = RegisterDynamicBackgroundWorker(&worker, nullptr);
+		started_by = has_room ? transaction : InvalidTransactionId;
+		return has_room;
 	});
 }
 

@@ -51,7 +51,9 @@ void begin(const Order &order) {
 	if (!order.statement.ends_with(' ' + qualified_name(relation))) {
 		refuse();
 	}
-	note_worker(relation, kind == Kind::Rebuild);
+	if (!note_worker(relation, kind == Kind::Rebuild)) {
+		throw Error(ERRCODE_QUERY_CANCELED, "the repair was canceled");
+	}
 }
 
 std::optional<Error> work_on(const Order &order) {

@@ -2,6 +2,7 @@
 
 #include "bloat/bloat_settings.hpp"
 #include "bloat/repair_settings.hpp"
+#include "bloat/turns.hpp"
 
 #include "pg/security.hpp"
 #include "pg/spi.hpp"
@@ -20,21 +21,23 @@ using namespace pg;
 namespace {
 
 // Tables with a file of $2 bytes, or which was once as large, and of which there is no snapshot since $1 minutes.  The
-// size is that of the first segment, by the file system: that locks nothing, and waits for nobody.
+// size is that of the first segment, by the file system: that locks nothing, and waits for nobody.  A snapshot of the
+// future is of a clock that was set back since.
 constinit Statement select_due{R"(
 SELECT coalesce(t.oid, h.oid)
 FROM pg_class c JOIN pg_am a ON a.oid = c.relam
 LEFT JOIN pg_index x ON x.indexrelid = c.oid
 JOIN pg_class h ON h.oid = coalesce(x.indrelid, c.oid)
 LEFT JOIN pg_class t ON t.reltoastrelid = h.oid AND h.relkind = 't'
-CROSS JOIN LATERAL (SELECT max(measured_at) AS at FROM warden.bloat_snapshots s WHERE s.relation = c.oid) last
+CROSS JOIN LATERAL (SELECT max(measured_at) AS at FROM warden.bloat_snapshots s
+                    WHERE s.relation = c.oid AND measured_at <= now() + interval '1 hour') last
 WHERE c.relkind IN ('r', 'm', 't', 'i') AND c.relpersistence <> 't'
   AND a.amname IN ('heap', 'btree', 'hash', 'gist', 'gin', 'spgist', 'brin')
   AND coalesce(last.at < clock_timestamp() - make_interval(mins => $1), true)
   AND (last.at IS NOT NULL OR (pg_stat_file(pg_relation_filepath(c.oid), true)).size >= $2)
 GROUP BY 1 ORDER BY min(last.at) NULLS FIRST, 1)"};
 
-// $1 a table or an index, $2 milliseconds for each file, $3 bytes from which on a file is remembered, $4 a
+// $1 a table or an index, $2 milliseconds for all of its files, $3 bytes from which on a file is remembered, $4 a
 // relation that is in any case.
 constinit Statement insert_snapshots{R"(
 INSERT INTO warden.bloat_snapshots (relation, of_table, name, filenode, status, method, bytes, live_bytes, overhead_bytes,
@@ -45,7 +48,11 @@ SELECT m.relation::oid, m.of_table::oid, c.relname, pg_relation_filenode(m.relat
        m.bytes - m.wasted_high, m.bytes - m.wasted_low, m.verdict, m.reason, nullif(c.reltuples, -1),
        pg_stat_get_tuples_inserted(m.of_table) + pg_stat_get_tuples_updated(m.of_table)
            + pg_stat_get_tuples_deleted(m.of_table), m.pages_read
-FROM warden.bloat_measure($1, max_time => make_interval(secs => $2 / 1000.0)) m JOIN pg_class c ON c.oid = m.relation
+FROM (SELECT 1 + (t.reltoastrelid <> 0)::int
+                 + (SELECT count(*) FROM pg_index WHERE indrelid IN (t.oid, t.reltoastrelid)) AS count
+      FROM pg_class t WHERE t.oid = $1) files
+CROSS JOIN LATERAL warden.bloat_measure($1, max_time =>
+    make_interval(secs => greatest($2 / files.count, 1) / 1000.0)) m JOIN pg_class c ON c.oid = m.relation
 CROSS JOIN LATERAL (SELECT coalesce(nullif(m.bytes, 0),
     (pg_stat_file(pg_relation_filepath(m.relation), true)).size) AS bytes) size
 WHERE m.status <> 'skipped'
@@ -69,6 +76,9 @@ WHERE s.relation = $1 AND c.relname = s.name
 constinit Statement delete_gone{"DELETE FROM warden.bloat_snapshots WHERE relation = $1"};
 constinit Statement delete_old{
 	"DELETE FROM warden.bloat_snapshots WHERE measured_at < clock_timestamp() - make_interval(mins => $1)"};
+
+constexpr std::int64_t microseconds = 1000; // in a millisecond
+constexpr std::int64_t least_share = 10;    // of the time for all: what a table gets is not less
 
 TimestampTz now() {
 	return call(GetCurrentTimestamp);
@@ -112,6 +122,10 @@ void tidy_history() {
 
 std::vector<Oid> take_snapshots(const Procedure &procedure) {
 	std::vector<Oid> bloated;
+	const auto turn = take_turn(Turn::Snapshots);
+	if (!turn) {
+		return bloated;
+	}
 	std::vector<Oid> due;
 	if (const auto error = attempt([&] {
 			tidy_history();
@@ -125,7 +139,8 @@ std::vector<Oid> take_snapshots(const Procedure &procedure) {
 	const TimestampTz until = TimestampTzPlusMilliseconds(now(), snapshot_budget_ms());
 	for (const Oid table : due) {
 		const TimestampTz left = until - now();
-		if (left <= 0) {
+		// A moment is not enough for one that is large, which will be the first one of the next time.
+		if (left < snapshot_budget_ms() * microseconds / least_share && (left <= 0 || table != due.front())) {
 			break;
 		}
 		bool is_bloated = false;
@@ -137,6 +152,7 @@ std::vector<Oid> take_snapshots(const Procedure &procedure) {
 		}
 		procedure.commit();
 	}
+	end_turn(*turn);
 	return bloated;
 }
 

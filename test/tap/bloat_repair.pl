@@ -236,6 +236,22 @@ SKIP:
 	waits_for('free disk space: [0-9]+ MB', 'a full disk');
 	unlink "$ENV{PG_WARDEN_DISK}/filler";
 	goes_on('a full disk');
+
+	# A rewrite makes the indexes anew as well: there is room for the table, but not for them.
+	$node->safe_psql('postgres', q{
+		CREATE TABLE indexed TABLESPACE small AS SELECT g AS id, md5(g::text) AS name FROM generate_series(1, 12000) g;
+		CREATE INDEX ON indexed (name);
+		CREATE INDEX ON indexed (name, id);
+		CREATE INDEX ON indexed (id, name);});
+	($free) = `df --output=avail -k $disk` =~ /(\d+)\s*$/;
+	system('fallocate', '-l', ($free - 2048) . 'K', "$ENV{PG_WARDEN_DISK}/filler") == 0 or die 'no room for the filler';
+	like($node->safe_psql('postgres', q{
+		LOAD 'pg_warden';
+		SET warden.bloat_window = '*';
+		SELECT detail FROM warden.bloat_repair('indexed', rewrite => true, force => true, dry_run => true)}),
+		qr/would wait for free disk space: [34] MB/, 'a full disk for a rewrite');
+	unlink "$ENV{PG_WARDEN_DISK}/filler";
+	$node->safe_psql('postgres', 'DROP TABLE indexed');
 	$node->safe_psql('postgres', 'ALTER INDEX accounts_name SET TABLESPACE pg_default; DROP TABLESPACE small');
 }
 
@@ -272,6 +288,7 @@ $standby->start;
 $node->wait_for_catchup($standby);
 my ($status, $out, $err) = $standby->psql('postgres', "SELECT * FROM warden.bloat_repair('accounts', force => true)");
 like($err, qr/cannot execute warden.bloat_repair\(\) during recovery/, 'a standby repairs nothing');
+$standby->safe_psql('postgres', "SELECT pg_create_physical_replication_slot('cascade', true)");
 is($standby->safe_psql('postgres', "SELECT count(*) FROM warden.bloat_repair('accounts_name', force => true, dry_run => true)"), '1', 'but says what it would');
 is($standby->safe_psql('postgres', "CALL warden.bloat_run_repairs(); SELECT count(*) > 0 FROM warden.bloat_history"), 't', 'and has the history');
 ($status, $out, $err) = $standby->psql('postgres', 'CALL warden.maintain()');
