@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cmath>
 #include <numeric>
+#include <utility>
 
 namespace warden::bloat {
 
@@ -54,7 +55,7 @@ void GinContents::add_pending(const GinKey *keys, std::size_t count) {
 }
 
 void GinContents::add_list(std::uint32_t block, std::uint32_t next, std::uint32_t child, const PostingRun &rows) {
-	lists_.push_back({.block = block, .next = next, .child = child, .rows = rows});
+	lists_.push_back({.block = block, .next = next, .child = child, .rows = rows, .is_taken = false});
 }
 
 // From each page that no other one leads to, to the right; pages that were split meanwhile may be anywhere.
@@ -93,19 +94,20 @@ std::vector<GinKey> GinContents::in_order() const {
 	return keys;
 }
 
-const GinContents::ListPage *GinContents::find_list(std::uint32_t block) const {
+GinContents::ListPage *GinContents::find_list(std::uint32_t block) {
 	const auto found = std::ranges::lower_bound(lists_, block, {}, &ListPage::block);
 	return found != lists_.end() && found->block == block ? &*found : nullptr;
 }
 
-// Pages that were changed while others were read may be missing, or lead back.
-PostingRun GinContents::rows_of_tree(std::uint32_t root) const {
-	const ListPage *page = find_list(root);
-	for (std::size_t depth = 0; page != nullptr && page->child != 0 && depth < lists_.size(); ++depth) {
+// Pages that were changed while others were read, or are damaged, may be missing, or lead back, or to another tree.
+PostingRun GinContents::rows_of_tree(std::uint32_t root) {
+	constexpr int most_levels = 32;
+	ListPage *page = find_list(root);
+	for (int level = 0; page != nullptr && page->child != 0 && level < most_levels; ++level) {
 		page = find_list(page->child);
 	}
 	PostingRun rows;
-	for (std::size_t i = 0; page != nullptr && i < lists_.size(); ++i) {
+	while (page != nullptr && !std::exchange(page->is_taken, true)) {
 		rows.add(page->rows);
 		page = find_list(page->next);
 	}

@@ -74,12 +74,13 @@ private:
 		std::uint32_t next;
 		std::uint32_t child;
 		PostingRun rows;
+		bool is_taken; ///< it is part of a tree that has been put together
 	};
 
 	void thin_out();
 	std::vector<GinKey> in_order() const;
-	const ListPage *find_list(std::uint32_t block) const;
-	PostingRun rows_of_tree(std::uint32_t root) const;
+	ListPage *find_list(std::uint32_t block);
+	PostingRun rows_of_tree(std::uint32_t root);
 	std::size_t merge_pending(std::vector<GinKey> &keys);
 	double bytes_of_pending() const;
 	double pages_of_lists(std::uint64_t &trees) const;

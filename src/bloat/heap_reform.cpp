@@ -1,5 +1,6 @@
 #include "bloat/heap_reform.hpp"
 
+#include "bloat/stored_values.hpp"
 #include "bloat/tuple_fate.hpp"
 
 #include <initializer_list>
@@ -29,6 +30,20 @@ std::uint32_t header_length(int columns, bool has_nulls) {
 	return MAXALIGN(SizeofHeapTupleHeader + (has_nulls ? BITMAPLEN(columns) : 0));
 }
 
+[[noreturn]] void report_damage(const HeapReform &reform) {
+	ereport(ERROR,
+	        (errcode(ERRCODE_DATA_CORRUPTED), errmsg("row (%u,%d) of \"%s\" does not hold what its columns are",
+	                                                 ItemPointerGetBlockNumberNoCheck(&reform.row),
+	                                                 static_cast<int>(ItemPointerGetOffsetNumberNoCheck(&reform.row)),
+	                                                 RelationGetRelationName(reform.relation))));
+}
+
+void check_header(const HeapReform &reform, HeapTupleHeader tuple, std::uint32_t length) {
+	if (!has_sound_header(tuple, length)) {
+		report_damage(reform);
+	}
+}
+
 bool drops_something(const HeapReform &reform, HeapTupleHeader tuple) {
 	const bool has_nulls = (tuple->t_infomask & HEAP_HASNULL) != 0;
 	const int columns = HeapTupleHeaderGetNatts(tuple);
@@ -42,6 +57,9 @@ bool drops_something(const HeapReform &reform, HeapTupleHeader tuple) {
 
 /// Takes a tuple apart, as the rewrite does; returns whether there are nulls.
 bool deform(HeapReform &reform, HeapTupleHeader tuple, std::uint32_t length) {
+	if (!has_sound_values(tuple, length, reform.descriptor)) {
+		report_damage(reform);
+	}
 	HeapTupleData whole{};
 	whole.t_data = tuple;
 	whole.t_len = length;
@@ -243,6 +261,7 @@ HeapReform begin_reforming(Relation relation, TransactionId horizon) {
 void notice_unpacked(HeapReform &reform, HeapTupleHeader tuple, std::uint32_t length) {
 	if (reform.has_packable && !reform.has_unpacked && !reform.is_toast &&
 	    HeapTupleHeaderGetNatts(tuple) == reform.columns) {
+		check_header(reform, tuple, length);
 		const bool has_nulls = deform(reform, tuple, length);
 		reform.has_unpacked = header_length(reform.columns, has_nulls) + data_length(reform) < length &&
 		                      !(reform.has_dropped && drops_something(reform, tuple));
@@ -250,12 +269,12 @@ void notice_unpacked(HeapReform &reform, HeapTupleHeader tuple, std::uint32_t le
 }
 
 std::uint16_t reformed_length(HeapReform &reform, HeapTupleHeader tuple, std::uint32_t length) {
+	check_header(reform, tuple, length);
 	const bool has_external = (tuple->t_infomask & HEAP_HASEXTERNAL) != 0;
 	const bool is_filled = HeapTupleHeaderGetNatts(tuple) < reform.filled_until;
 	reform.filled += is_filled ? 1 : 0;
 	// Where the data stay, and something is added at most, nothing has to be taken apart.
-	const bool stays =
-		!reform.has_unpacked && tuple->t_hoff <= length && !(reform.has_dropped && drops_something(reform, tuple));
+	const bool stays = !reform.has_unpacked && !(reform.has_dropped && drops_something(reform, tuple));
 	if (stays && !has_external) {
 		const std::uint32_t formed = extended_length(reform, tuple, length, is_filled);
 		if (formed != 0 && formed <= TOAST_TUPLE_THRESHOLD) {
