@@ -18,6 +18,14 @@ constexpr double pending_error = 0.02; // where distances were divided
 constexpr double sample_error = 0.05;  // besides what the sample's own doubt is
 constexpr double page_error = 2;
 
+double bytes_of(const GinKey *keys, std::size_t count) {
+	double bytes = 0;
+	for (std::size_t i = 0; i < count; ++i) {
+		bytes += tuple_size(keys[i].size, keys[i].rows) + page::line_pointer;
+	}
+	return bytes;
+}
+
 bool before(const GinKey &a, const GinKey &b) {
 	return a.hash != b.hash ? a.hash < b.hash : a.rows.first < b.rows.first;
 }
@@ -51,7 +59,11 @@ void GinContents::thin_out() {
 }
 
 void GinContents::add_pending(const GinKey *keys, std::size_t count) {
-	pending_.insert(pending_.end(), keys, keys + count);
+	if (pending_.size() + count <= most_keys) {
+		pending_.insert(pending_.end(), keys, keys + count);
+	} else {
+		more_pending_ += bytes_of(keys, count);
+	}
 }
 
 void GinContents::add_list(std::uint32_t block, std::uint32_t next, std::uint32_t child, const PostingRun &rows) {
@@ -141,14 +153,6 @@ std::size_t GinContents::merge_pending(std::vector<GinKey> &keys) {
 	return known;
 }
 
-double GinContents::bytes_of_pending() const {
-	double bytes = 0;
-	for (const GinKey &key : pending_) {
-		bytes += tuple_size(key.size, key.rows) + page::line_pointer;
-	}
-	return bytes;
-}
-
 // Of a sample, where it is not known which list is whose: as of one list, and a page that is half full for each.
 double GinContents::pages_of_lists(std::uint64_t &trees) const {
 	PostingRun all;
@@ -164,8 +168,8 @@ GinSize GinContents::rebuilt(const GinBuild &build, const Times &times_keys, con
 	const bool is_whole = times_lists.value == 1 && times_keys.value == 1;
 	const double stride = stride_;
 	std::vector<GinKey> keys = in_order();
-	double merged = 0;  // bytes more, or less, that rows between others may take
-	double waiting = 0; // pages of keys of which it is not known whether they are new
+	double merged = 0;                              // bytes more, or less, that rows between others may take
+	double waiting = more_pending_ / KeyTree::room; // pages of keys of which it is not known whether they are new
 	if (is_whole) {
 		for (GinKey &key : keys) {
 			if (key.tree != 0) {
@@ -176,7 +180,7 @@ GinSize GinContents::rebuilt(const GinBuild &build, const Times &times_keys, con
 	if (is_whole && stride_ == 1) {
 		merged = static_cast<double>(merge_pending(keys)) / 2;
 	} else {
-		waiting = bytes_of_pending() / KeyTree::room;
+		waiting += bytes_of(pending_.data(), pending_.size()) / KeyTree::room;
 	}
 	const KeySizes sizes = pack_keys(keys, build, times_keys.value * stride);
 	double lists = sizes.tree_pages * stride;

@@ -21,8 +21,8 @@ using namespace pg;
 
 namespace {
 
-// Of more that would have to be split while they are built, the values are not remembered: half a gigabyte.
-constexpr std::uint64_t most_values = 1ULL << 26U;
+// Of more that would have to be split while they are built, the values are not remembered: a quarter of a gigabyte.
+constexpr std::uint64_t most_values = 1ULL << 24U;
 
 /// What the first page says.
 struct Plan {
@@ -150,13 +150,30 @@ Prediction roughly(const Plan &plan, const Overflows &now) {
 	        bytes(base + by_chance.pages * 1.2 + now.pages.high + peak)};
 }
 
+/// In a loop of millions.
+class Pauses {
+public:
+	void count() {
+		if (++steps_ % between == 0) {
+			check_for_interrupts();
+		}
+	}
+
+private:
+	static constexpr std::uint64_t between = 1U << 16U;
+	std::uint64_t steps_ = 0;
+};
+
 // In the order of a build: sorted by bucket, or as the rows come, in which values are as if thrown.
 void add_all(HashPacking &packing, std::vector<std::uint32_t> &hashes, bool is_sorted) {
+	Pauses pauses;
 	if (is_sorted) {
 		std::ranges::sort(hashes, [&](std::uint32_t a, std::uint32_t b) {
+			pauses.count();
 			return std::pair(packing.bucket_of(a), a) < std::pair(packing.bucket_of(b), b);
 		});
 		for (const std::uint32_t hash : hashes) {
+			pauses.count();
 			packing.add(hash);
 		}
 		return;
@@ -164,6 +181,7 @@ void add_all(HashPacking &packing, std::vector<std::uint32_t> &hashes, bool is_s
 	RandomNumbers numbers(0);
 	const auto count = static_cast<std::uint32_t>(hashes.size());
 	for (const std::uint32_t i : draw(numbers, count, count)) {
+		pauses.count();
 		packing.add(hashes[i]);
 	}
 }

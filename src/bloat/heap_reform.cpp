@@ -125,7 +125,7 @@ void compress(HeapReform &reform, ToastTupleContext &context, int column) {
 	}
 }
 
-/// Whether it is the first time that such a value is seen.
+/// Whether it is the first time that such a value is seen, or there is no memory for more of them.
 bool is_first(HeapReform &reform, Oid value) {
 	if (reform.shared == nullptr) {
 		HASHCTL control{};
@@ -134,8 +134,11 @@ bool is_first(HeapReform &reform, Oid value) {
 		control.hcxt = GetMemoryChunkContext(reform.values);
 		reform.shared = hash_create("warden values", 256, &control, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
 	}
+	constexpr Size entry = 32;
+	const Size size = static_cast<Size>(hash_get_num_entries(reform.shared)) * entry;
+	const bool has_room = size < static_cast<Size>(maintenance_work_mem) * 1024;
 	bool found = false;
-	hash_search(reform.shared, &value, HASH_ENTER, &found);
+	hash_search(reform.shared, &value, has_room ? HASH_ENTER : HASH_FIND, &found);
 	return !found;
 }
 
