@@ -23,9 +23,9 @@ TEST(SampleDraw, EachOnceAtMost) {
 
 TEST(SampleDraw, ManyTakeNoTime) {
 	RandomNumbers numbers(1);
-	auto drawn = draw(numbers, 5'000'000, 2'000'000); // with insertions in order it would take minutes
+	auto drawn = draw(numbers, 2'000'000, 800'000); // not with insertions in order
 	std::ranges::sort(drawn);
-	EXPECT_EQ(drawn.size(), 2'000'000);
+	EXPECT_EQ(drawn.size(), 800'000);
 	EXPECT_EQ(std::ranges::adjacent_find(drawn), drawn.end());
 }
 
