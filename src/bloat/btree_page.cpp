@@ -1,6 +1,7 @@
 #include "bloat/btree_page.hpp"
 
 #include "bloat/heap_packing.hpp"
+#include "bloat/stored_values.hpp"
 
 #include "pg/btree_pages.hpp"
 
@@ -153,15 +154,61 @@ void look_at_inner_page(Page page, BtreePage &found) {
 	}
 }
 
-void check_page(Relation index, Page page, BlockNumber block) {
-	if (PageGetSpecialSize(page) != MAXALIGN(sizeof(BTPageOpaqueData)) ||
-	    PageGetMaxOffsetNumber(page) > MaxIndexTuplesPerPage) {
-		ereport(ERROR, errcode(ERRCODE_INDEX_CORRUPTED),
-		        errmsg("index \"%s\" contains corrupted page at block %u", RelationGetRelationName(index), block));
+/// Whether an entry is on its page, and its key and its list are in it.
+bool is_sound(const BtreeShape &shape, Page page, ItemId item) {
+	constexpr std::uint32_t longest = BLCKSZ / 3;
+	const auto *const header = reinterpret_cast<PageHeader>(page);
+	const std::uint32_t offset = ItemIdGetOffset(item);
+	const std::uint32_t length = ItemIdGetLength(item);
+	if (length < sizeof(IndexTupleData) || length > longest || offset != MAXALIGN(offset) ||
+	    offset < header->pd_upper || offset + MAXALIGN(length) > header->pd_special) {
+		return false;
 	}
+	const auto entry = reinterpret_cast<IndexTuple>(PageGetItem(page, item));
+	const std::size_t size = IndexTupleSize(entry);
+	if (size < sizeof(IndexTupleData) || size > length) {
+		return false;
+	}
+	if (!P_ISLEAF(BTPageGetOpaque(page))) {
+		return true;
+	}
+	std::size_t end = size;
+	if (BTreeTupleIsPosting(entry)) {
+		end = BTreeTupleGetPostingOffset(entry);
+		if (end != MAXALIGN(end) || end + BTreeTupleGetNPosting(entry) * sizeof(ItemPointerData) > size) {
+			return false;
+		}
+	}
+	return end >= sizeof(IndexTupleData) &&
+	       (shape.is_fixed || has_sound_values(entry, static_cast<std::uint32_t>(end), RelationGetDescr(shape.index)));
+}
+
+bool is_sound(const BtreeShape &shape, Page page) {
+	const OffsetNumber last = PageGetMaxOffsetNumber(page);
+	if (PageGetSpecialSize(page) != MAXALIGN(sizeof(BTPageOpaqueData)) || last > MaxIndexTuplesPerPage) {
+		return false;
+	}
+	const auto *const opaque = BTPageGetOpaque(page);
+	if (P_IGNORE(opaque)) {
+		return true; // its entries are nobody's concern
+	}
+	for (OffsetNumber offset = P_FIRSTDATAKEY(opaque); offset <= last; ++offset) {
+		if (!is_sound(shape, page, PageGetItemId(page, offset))) {
+			return false;
+		}
+	}
+	return true;
 }
 
 } // namespace
+
+void check_page(const BtreeShape &shape, Page page, BlockNumber block) {
+	if (!PageIsNew(page) && !is_sound(shape, page)) {
+		ereport(
+			ERROR, errcode(ERRCODE_INDEX_CORRUPTED),
+			errmsg("index \"%s\" contains corrupted page at block %u", RelationGetRelationName(shape.index), block));
+	}
+}
 
 void add_leaf(BtreePacking &packing, const BtreePage &leaf) {
 	for (std::uint16_t i = 0; i < leaf.entry_count; ++i) {
@@ -212,7 +259,7 @@ void look_at_page(BtreeShape &shape, Page page, BlockNumber block, RowJudge judg
 		found.account.free = BLCKSZ;
 		return;
 	}
-	check_page(shape.index, page, block);
+	check_page(shape, page, block);
 	const BTPageOpaqueData *const opaque = BTPageGetOpaque(page);
 	found.next = opaque->btpo_next;
 	found.level = opaque->btpo_level;

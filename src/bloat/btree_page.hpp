@@ -70,6 +70,9 @@ struct BtreePage {
 /// Reads the first page.
 BtreeShape begin_btree(Relation index, Relation heap, PageReader &reader);
 
+/// Raises an error (XX002) if what is on the page is not where the page says, so that the rest may believe it.
+void check_page(const BtreeShape &shape, Page page, BlockNumber block);
+
 void look_at_page(BtreeShape &shape, Page page, BlockNumber block, RowJudge judge, BtreePage &found);
 
 /// The entries of a leaf, one for each row.

@@ -235,6 +235,7 @@ private:
 		for (Drawn &drawn : batch_) {
 			call([&] {
 				memcpy(drawn.page.data, read_page(reader_, drawn.block), BLCKSZ);
+				check_page(shape_, drawn.page.data, drawn.block);
 				choose_probe(heap_.relation, map_, drawn, numbers_);
 			});
 		}

@@ -36,6 +36,13 @@ struct Pass {
 	Fates fates;
 };
 
+/// Null if there is none, or the page says that it is where it cannot be.
+HeapTupleHeader tuple_at(Page page, ItemId item) {
+	const bool is_there =
+		ItemIdIsNormal(item) && ItemIdGetOffset(item) + SizeofHeapTupleHeader <= static_cast<Size>(BLCKSZ);
+	return is_there ? reinterpret_cast<HeapTupleHeader>(PageGetItem(page, item)) : nullptr;
+}
+
 // Whoever follows a chain checks that each member is what the one before it became: it may be another row by now.
 Fate fate_of_chain(Page page, OffsetNumber offset, Fates &fates) {
 	Fate fate = Fate::Dead;
@@ -44,11 +51,10 @@ Fate fate_of_chain(Page page, OffsetNumber offset, Fates &fates) {
 		if (offset < FirstOffsetNumber || offset > PageGetMaxOffsetNumber(page)) {
 			break;
 		}
-		const ItemId item = PageGetItemId(page, offset);
-		if (!ItemIdIsNormal(item)) {
+		const HeapTupleHeader tuple = tuple_at(page, PageGetItemId(page, offset));
+		if (tuple == nullptr) {
 			break;
 		}
-		const auto tuple = reinterpret_cast<HeapTupleHeader>(PageGetItem(page, item));
 		if (TransactionIdIsValid(expected) && !TransactionIdEquals(HeapTupleHeaderGetXmin(tuple), expected)) {
 			break;
 		}
@@ -134,8 +140,8 @@ Fate fate_of_root(Page page, OffsetNumber root, Fates &fates) {
 	if (ItemIdIsRedirected(item)) {
 		return fate_of_chain(page, ItemIdGetRedirect(item), fates);
 	}
-	if (!ItemIdIsNormal(item) ||
-	    HeapTupleHeaderIsHeapOnly(reinterpret_cast<HeapTupleHeader>(PageGetItem(page, item)))) {
+	const HeapTupleHeader tuple = tuple_at(page, item);
+	if (tuple == nullptr || HeapTupleHeaderIsHeapOnly(tuple)) {
 		return Fate::Kept;
 	}
 	return fate_of_chain(page, root, fates);

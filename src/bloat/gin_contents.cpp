@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cmath>
 #include <numeric>
+#include <utility>
 
 namespace warden::bloat {
 
@@ -16,6 +17,14 @@ constexpr double batches_error = 0.12; // of several: where one ends is known ro
 constexpr double pending_error = 0.02; // where distances were divided
 constexpr double sample_error = 0.05;  // besides what the sample's own doubt is
 constexpr double page_error = 2;
+
+double bytes_of(const GinKey *keys, std::size_t count) {
+	double bytes = 0;
+	for (std::size_t i = 0; i < count; ++i) {
+		bytes += tuple_size(keys[i].size, keys[i].rows) + page::line_pointer;
+	}
+	return bytes;
+}
 
 bool before(const GinKey &a, const GinKey &b) {
 	return a.hash != b.hash ? a.hash < b.hash : a.rows.first < b.rows.first;
@@ -50,11 +59,15 @@ void GinContents::thin_out() {
 }
 
 void GinContents::add_pending(const GinKey *keys, std::size_t count) {
-	pending_.insert(pending_.end(), keys, keys + count);
+	if (pending_.size() + count <= most_keys) {
+		pending_.insert(pending_.end(), keys, keys + count);
+	} else {
+		more_pending_ += bytes_of(keys, count);
+	}
 }
 
 void GinContents::add_list(std::uint32_t block, std::uint32_t next, std::uint32_t child, const PostingRun &rows) {
-	lists_.push_back({.block = block, .next = next, .child = child, .rows = rows});
+	lists_.push_back({.block = block, .next = next, .child = child, .rows = rows, .is_taken = false});
 }
 
 // From each page that no other one leads to, to the right; pages that were split meanwhile may be anywhere.
@@ -93,19 +106,20 @@ std::vector<GinKey> GinContents::in_order() const {
 	return keys;
 }
 
-const GinContents::ListPage *GinContents::find_list(std::uint32_t block) const {
+GinContents::ListPage *GinContents::find_list(std::uint32_t block) {
 	const auto found = std::ranges::lower_bound(lists_, block, {}, &ListPage::block);
 	return found != lists_.end() && found->block == block ? &*found : nullptr;
 }
 
-// Pages that were changed while others were read may be missing, or lead back.
-PostingRun GinContents::rows_of_tree(std::uint32_t root) const {
-	const ListPage *page = find_list(root);
-	for (std::size_t depth = 0; page != nullptr && page->child != 0 && depth < lists_.size(); ++depth) {
+// Pages that were changed while others were read, or are damaged, may be missing, or lead back, or to another tree.
+PostingRun GinContents::rows_of_tree(std::uint32_t root) {
+	constexpr int most_levels = 32;
+	ListPage *page = find_list(root);
+	for (int level = 0; page != nullptr && page->child != 0 && level < most_levels; ++level) {
 		page = find_list(page->child);
 	}
 	PostingRun rows;
-	for (std::size_t i = 0; page != nullptr && i < lists_.size(); ++i) {
+	while (page != nullptr && !std::exchange(page->is_taken, true)) {
 		rows.add(page->rows);
 		page = find_list(page->next);
 	}
@@ -139,14 +153,6 @@ std::size_t GinContents::merge_pending(std::vector<GinKey> &keys) {
 	return known;
 }
 
-double GinContents::bytes_of_pending() const {
-	double bytes = 0;
-	for (const GinKey &key : pending_) {
-		bytes += tuple_size(key.size, key.rows) + page::line_pointer;
-	}
-	return bytes;
-}
-
 // Of a sample, where it is not known which list is whose: as of one list, and a page that is half full for each.
 double GinContents::pages_of_lists(std::uint64_t &trees) const {
 	PostingRun all;
@@ -162,8 +168,8 @@ GinSize GinContents::rebuilt(const GinBuild &build, const Times &times_keys, con
 	const bool is_whole = times_lists.value == 1 && times_keys.value == 1;
 	const double stride = stride_;
 	std::vector<GinKey> keys = in_order();
-	double merged = 0;  // bytes more, or less, that rows between others may take
-	double waiting = 0; // pages of keys of which it is not known whether they are new
+	double merged = 0;                              // bytes more, or less, that rows between others may take
+	double waiting = more_pending_ / KeyTree::room; // pages of keys of which it is not known whether they are new
 	if (is_whole) {
 		for (GinKey &key : keys) {
 			if (key.tree != 0) {
@@ -174,7 +180,7 @@ GinSize GinContents::rebuilt(const GinBuild &build, const Times &times_keys, con
 	if (is_whole && stride_ == 1) {
 		merged = static_cast<double>(merge_pending(keys)) / 2;
 	} else {
-		waiting = bytes_of_pending() / KeyTree::room;
+		waiting += bytes_of(pending_.data(), pending_.size()) / KeyTree::room;
 	}
 	const KeySizes sizes = pack_keys(keys, build, times_keys.value * stride);
 	double lists = sizes.tree_pages * stride;

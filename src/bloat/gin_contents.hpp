@@ -58,7 +58,7 @@ public:
 	/// Consumes what was added.
 	GinSize rebuilt(const GinBuild &build, const Times &times_keys, const Times &times_lists);
 
-	/// As many keys as are remembered.
+	/// As many keys as are remembered; and as many that are pending.
 	static constexpr std::size_t most_keys = 1'000'000;
 
 private:
@@ -74,14 +74,14 @@ private:
 		std::uint32_t next;
 		std::uint32_t child;
 		PostingRun rows;
+		bool is_taken; ///< it is part of a tree that has been put together
 	};
 
 	void thin_out();
 	std::vector<GinKey> in_order() const;
-	const ListPage *find_list(std::uint32_t block) const;
-	PostingRun rows_of_tree(std::uint32_t root) const;
+	ListPage *find_list(std::uint32_t block);
+	PostingRun rows_of_tree(std::uint32_t root);
 	std::size_t merge_pending(std::vector<GinKey> &keys);
-	double bytes_of_pending() const;
 	double pages_of_lists(std::uint64_t &trees) const;
 
 	std::uint32_t stride_ = 1; ///< of so many pages of keys one is remembered
@@ -89,6 +89,7 @@ private:
 	std::vector<KeyPage> pages_;
 	std::vector<GinKey> keys_;
 	std::vector<GinKey> pending_;
+	double more_pending_ = 0; ///< bytes of what was too much to remember
 	std::vector<ListPage> lists_;
 };
 

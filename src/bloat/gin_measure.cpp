@@ -136,7 +136,8 @@ GinKey read_key(const char *entry, std::size_t length, bool is_pending, Reading 
 	} else if (GinIsPostingTree(tuple)) {
 		key.tree = GinGetPostingTree(tuple);
 	} else {
-		key.size = Min(key.size, GinGetPostingOffset(tuple));
+		const auto list_begin = static_cast<std::uint32_t>(GinGetPostingOffset(tuple));
+		key.size = Min(key.size, Max(list_begin, static_cast<std::uint32_t>(sizeof(IndexTupleData))));
 		const char *const list = entry + key.size;
 		if (GinItupIsCompressed(tuple) && GinGetNPosting(tuple) > 0) {
 			read_segments(reading, list, entry + length);

@@ -21,8 +21,8 @@ using namespace pg;
 
 namespace {
 
-// Of more that would have to be split while they are built, the values are not remembered: half a gigabyte.
-constexpr std::uint64_t most_values = 1ULL << 26U;
+// Of more that would have to be split while they are built, the values are not remembered: a quarter of a gigabyte.
+constexpr std::uint64_t most_values = 1ULL << 24U;
 
 /// What the first page says.
 struct Plan {
@@ -46,18 +46,26 @@ struct HashPage {
 
 // Server code ---------------------------------------------------------------------------------------------------------
 
+double most_rows(Relation table) {
+	constexpr BlockNumber least_pages = 10; // that the server thinks of for a table that is small yet
+	return static_cast<double>(Max(RelationGetNumberOfBlocks(table), least_pages)) * page::most_tuples;
+}
+
 Plan plan_of(Relation relation, Relation table) {
 	PageReader reader = begin_reading(relation, 0);
 	Plan plan{};
 	if (reader.blocks > HASH_METAPAGE) {
 		const HashMetaPageData *const meta = HashPageGetMeta(read_page(reader, HASH_METAPAGE));
-		plan.entries = meta->hashm_ntuples;
-		plan.buckets = meta->hashm_maxbucket + 1;
+		// What the file has no room for, no number either, is damage.
+		const double room = static_cast<double>(reader.blocks) * HashPacking::entries_of_page;
+		plan.entries = meta->hashm_ntuples > 0 ? Min(meta->hashm_ntuples, room) : 0;
+		plan.buckets = Max(Min(meta->hashm_maxbucket, reader.blocks), 1) + 1;
 		plan.high_mask = meta->hashm_highmask;
 		plan.low_mask = meta->hashm_lowmask;
 	}
 	end_reading(reader);
-	plan.rows = estimated_rows(table);
+	// What the catalog says of them may be anything, and there is memory for each bucket.
+	plan.rows = Min(estimated_rows(table), most_rows(table));
 	plan.fillfactor = HashGetFillFactor(relation);
 	const std::uint32_t buckets = HashPacking::buckets_for(plan.rows, plan.fillfactor);
 	plan.fits = plan.entries <= static_cast<double>(buckets) * HashPacking::target(plan.fillfactor);
@@ -117,7 +125,7 @@ HashPage look_at(Page page, const Plan &plan, const IndexPages &pages) {
 // C++ -----------------------------------------------------------------------------------------------------------------
 
 std::uint64_t entries_of(const Plan &plan) {
-	return static_cast<std::uint64_t>(std::max(plan.entries, 0.0));
+	return static_cast<std::uint64_t>(plan.entries);
 }
 
 /// What is known of the overflow pages as they are, with the doubt of a sample.
@@ -142,13 +150,30 @@ Prediction roughly(const Plan &plan, const Overflows &now) {
 	        bytes(base + by_chance.pages * 1.2 + now.pages.high + peak)};
 }
 
+/// In a loop of millions.
+class Pauses {
+public:
+	void count() {
+		if (++steps_ % between == 0) {
+			check_for_interrupts();
+		}
+	}
+
+private:
+	static constexpr std::uint64_t between = 1U << 16U;
+	std::uint64_t steps_ = 0;
+};
+
 // In the order of a build: sorted by bucket, or as the rows come, in which values are as if thrown.
 void add_all(HashPacking &packing, std::vector<std::uint32_t> &hashes, bool is_sorted) {
+	Pauses pauses;
 	if (is_sorted) {
 		std::ranges::sort(hashes, [&](std::uint32_t a, std::uint32_t b) {
+			pauses.count();
 			return std::pair(packing.bucket_of(a), a) < std::pair(packing.bucket_of(b), b);
 		});
 		for (const std::uint32_t hash : hashes) {
+			pauses.count();
 			packing.add(hash);
 		}
 		return;
@@ -156,6 +181,7 @@ void add_all(HashPacking &packing, std::vector<std::uint32_t> &hashes, bool is_s
 	RandomNumbers numbers(0);
 	const auto count = static_cast<std::uint32_t>(hashes.size());
 	for (const std::uint32_t i : draw(numbers, count, count)) {
+		pauses.count();
 		packing.add(hashes[i]);
 	}
 }

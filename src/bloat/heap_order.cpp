@@ -34,6 +34,14 @@ HTAB *make_table(const char *name, Size entry) {
 	return hash_create(name, 1024, &control, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
 }
 
+// A rewrite remembers all of them, however many; what we are about is not worth that.
+bool has_room(const HeapOrder &order) {
+	constexpr Size overhead = 32; // of the table, for each
+	const Size held = static_cast<Size>(hash_get_num_entries(order.held)) * (sizeof(Held) + overhead);
+	const Size written = static_cast<Size>(hash_get_num_entries(order.written)) * (sizeof(Version) + overhead);
+	return held + written < static_cast<Size>(maintenance_work_mem) * 1024;
+}
+
 void write(HeapOrder &order, Tuple tuple) {
 	for (;;) {
 		order.packing->add(tuple.length);
@@ -43,7 +51,9 @@ void write(HeapOrder &order, Tuple tuple) {
 		const Version version = make_version(tuple.updater, tuple.place);
 		const auto *const held = static_cast<const Held *>(hash_search(order.held, &version, HASH_FIND, nullptr));
 		if (held == nullptr) {
-			hash_search(order.written, &version, HASH_ENTER, nullptr);
+			if (has_room(order)) {
+				hash_search(order.written, &version, HASH_ENTER, nullptr);
+			}
 			return;
 		}
 		tuple = held->tuple;
@@ -52,7 +62,7 @@ void write(HeapOrder &order, Tuple tuple) {
 }
 
 void add(HeapOrder &order, HeapTupleHeader header, const Tuple &tuple, bool is_blocked) {
-	const bool has_successor = is_blocked && !HeapTupleHeaderIndicatesMovedPartitions(header) &&
+	const bool has_successor = is_blocked && has_room(order) && !HeapTupleHeaderIndicatesMovedPartitions(header) &&
 	                           !ItemPointerEquals(&header->t_ctid, const_cast<ItemPointer>(&tuple.place));
 	if (has_successor) {
 		const Version successor = make_version(HeapTupleHeaderGetUpdateXid(header), header->t_ctid);

@@ -44,6 +44,7 @@ std::uint32_t add(HeapExaminer &examiner, const Tuple &tuple, HeapPage &found) {
 		found.account.overhead += aligned - tuple.length + page::line_pointer;
 		break;
 	}
+	ItemPointerSetOffsetNumber(&examiner.reform.row, tuple.item);
 	if (found.kept == 0) {
 		notice_unpacked(examiner.reform, tuple.whole, tuple.length);
 	}
@@ -85,6 +86,7 @@ void examine_heads(HeapExaminer &examiner, Page page, Page bodies, BlockNumber b
 		found.account.free = page::size;
 		return;
 	}
+	ItemPointerSet(&examiner.reform.row, block, InvalidOffsetNumber);
 	const OffsetNumber items = PageGetMaxOffsetNumber(page);
 	const auto header = reinterpret_cast<PageHeader>(page);
 	if (items > page::most_tuples || header->pd_special > page::size) {

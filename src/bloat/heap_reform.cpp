@@ -1,5 +1,6 @@
 #include "bloat/heap_reform.hpp"
 
+#include "bloat/stored_values.hpp"
 #include "bloat/tuple_fate.hpp"
 
 #include <initializer_list>
@@ -29,6 +30,20 @@ std::uint32_t header_length(int columns, bool has_nulls) {
 	return MAXALIGN(SizeofHeapTupleHeader + (has_nulls ? BITMAPLEN(columns) : 0));
 }
 
+[[noreturn]] void report_damage(const HeapReform &reform) {
+	ereport(ERROR,
+	        (errcode(ERRCODE_DATA_CORRUPTED), errmsg("row (%u,%d) of \"%s\" does not hold what its columns are",
+	                                                 ItemPointerGetBlockNumberNoCheck(&reform.row),
+	                                                 static_cast<int>(ItemPointerGetOffsetNumberNoCheck(&reform.row)),
+	                                                 RelationGetRelationName(reform.relation))));
+}
+
+void check_header(const HeapReform &reform, HeapTupleHeader tuple, std::uint32_t length) {
+	if (!has_sound_header(tuple, length)) {
+		report_damage(reform);
+	}
+}
+
 bool drops_something(const HeapReform &reform, HeapTupleHeader tuple) {
 	const bool has_nulls = (tuple->t_infomask & HEAP_HASNULL) != 0;
 	const int columns = HeapTupleHeaderGetNatts(tuple);
@@ -42,6 +57,9 @@ bool drops_something(const HeapReform &reform, HeapTupleHeader tuple) {
 
 /// Takes a tuple apart, as the rewrite does; returns whether there are nulls.
 bool deform(HeapReform &reform, HeapTupleHeader tuple, std::uint32_t length) {
+	if (!has_sound_values(tuple, length, reform.descriptor)) {
+		report_damage(reform);
+	}
 	HeapTupleData whole{};
 	whole.t_data = tuple;
 	whole.t_len = length;
@@ -107,7 +125,7 @@ void compress(HeapReform &reform, ToastTupleContext &context, int column) {
 	}
 }
 
-/// Whether it is the first time that such a value is seen.
+/// Whether it is the first time that such a value is seen, or there is no memory for more of them.
 bool is_first(HeapReform &reform, Oid value) {
 	if (reform.shared == nullptr) {
 		HASHCTL control{};
@@ -116,8 +134,11 @@ bool is_first(HeapReform &reform, Oid value) {
 		control.hcxt = GetMemoryChunkContext(reform.values);
 		reform.shared = hash_create("warden values", 256, &control, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
 	}
+	constexpr Size entry = 32;
+	const Size size = static_cast<Size>(hash_get_num_entries(reform.shared)) * entry;
+	const bool has_room = size < static_cast<Size>(maintenance_work_mem) * 1024;
 	bool found = false;
-	hash_search(reform.shared, &value, HASH_ENTER, &found);
+	hash_search(reform.shared, &value, has_room ? HASH_ENTER : HASH_FIND, &found);
 	return !found;
 }
 
@@ -243,6 +264,7 @@ HeapReform begin_reforming(Relation relation, TransactionId horizon) {
 void notice_unpacked(HeapReform &reform, HeapTupleHeader tuple, std::uint32_t length) {
 	if (reform.has_packable && !reform.has_unpacked && !reform.is_toast &&
 	    HeapTupleHeaderGetNatts(tuple) == reform.columns) {
+		check_header(reform, tuple, length);
 		const bool has_nulls = deform(reform, tuple, length);
 		reform.has_unpacked = header_length(reform.columns, has_nulls) + data_length(reform) < length &&
 		                      !(reform.has_dropped && drops_something(reform, tuple));
@@ -250,12 +272,12 @@ void notice_unpacked(HeapReform &reform, HeapTupleHeader tuple, std::uint32_t le
 }
 
 std::uint16_t reformed_length(HeapReform &reform, HeapTupleHeader tuple, std::uint32_t length) {
+	check_header(reform, tuple, length);
 	const bool has_external = (tuple->t_infomask & HEAP_HASEXTERNAL) != 0;
 	const bool is_filled = HeapTupleHeaderGetNatts(tuple) < reform.filled_until;
 	reform.filled += is_filled ? 1 : 0;
 	// Where the data stay, and something is added at most, nothing has to be taken apart.
-	const bool stays =
-		!reform.has_unpacked && tuple->t_hoff <= length && !(reform.has_dropped && drops_something(reform, tuple));
+	const bool stays = !reform.has_unpacked && !(reform.has_dropped && drops_something(reform, tuple));
 	if (stays && !has_external) {
 		const std::uint32_t formed = extended_length(reform, tuple, length, is_filled);
 		if (formed != 0 && formed <= TOAST_TUPLE_THRESHOLD) {

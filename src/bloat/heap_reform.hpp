@@ -28,6 +28,7 @@ struct Addition {
 
 struct HeapReform {
 	Relation relation;
+	ItemPointerData row; ///< that is looked at, for who has to tell of it
 	TransactionId horizon;
 	TupleDesc descriptor;
 	int columns;

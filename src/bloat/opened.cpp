@@ -38,7 +38,8 @@ void Opened::open(const Subject &subject) {
 		relation = open(subject.relation);
 	}
 	if (obstacle == nullptr) {
-		obstacle = obstacle_in(relation);
+		const bool is_another = relation->rd_rel->relam != subject.access_method;
+		obstacle = is_another ? "its access method was changed meanwhile" : obstacle_in(relation);
 	}
 	if (obstacle == nullptr) {
 		look();

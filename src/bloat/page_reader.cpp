@@ -64,7 +64,16 @@ void copy_heads(char *copy, Page page) {
 	}
 }
 
+// To the server this number means a new page at the end of the file.
+void refuse_new_page(const PageReader &reader, BlockNumber block) {
+	if (block == P_NEW) {
+		ereport(ERROR, (errcode(ERRCODE_DATA_CORRUPTED), errmsg("a page of \"%s\" refers to one that cannot be",
+		                                                        RelationGetRelationName(reader.relation))));
+	}
+}
+
 void read(PageReader &reader, BlockNumber block, void (*copy)(char *, Page)) {
+	refuse_new_page(reader, block);
 	unpin(reader);
 	CHECK_FOR_INTERRUPTS();
 	rest(reader);
@@ -122,6 +131,7 @@ Page bodies_of(const PageReader &reader) {
 }
 
 void prefetch_page(const PageReader &reader, BlockNumber block) {
+	refuse_new_page(reader, block);
 	PrefetchBuffer(reader.relation, MAIN_FORKNUM, block);
 }
 

@@ -48,7 +48,8 @@ void FreeSpace::read(BlockNumber leaf) {
 		memset(copy_, 0, BLCKSZ);
 		return;
 	}
-	const Buffer buffer = ReadBufferExtended(relation_, FSM_FORKNUM, page, RBM_NORMAL, nullptr);
+	// As the server reads it: what is damaged there is no harm, and is put right by and by.
+	const Buffer buffer = ReadBufferExtended(relation_, FSM_FORKNUM, page, RBM_ZERO_ON_ERROR, nullptr);
 	LockBuffer(buffer, BUFFER_LOCK_SHARE);
 	memcpy(copy_, BufferGetPage(buffer), BLCKSZ);
 	UnlockReleaseBuffer(buffer);

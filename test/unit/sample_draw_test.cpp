@@ -21,6 +21,14 @@ TEST(SampleDraw, EachOnceAtMost) {
 	EXPECT_TRUE(draw(numbers, 0, 5).empty());
 }
 
+TEST(SampleDraw, ManyTakeNoTime) {
+	RandomNumbers numbers(1);
+	auto drawn = draw(numbers, 2'000'000, 800'000); // not with insertions in order
+	std::ranges::sort(drawn);
+	EXPECT_EQ(drawn.size(), 800'000);
+	EXPECT_EQ(std::ranges::adjacent_find(drawn), drawn.end());
+}
+
 TEST(SampleDraw, TheSameSeedDrawsTheSame) {
 	RandomNumbers one(7);
 	RandomNumbers again(7);
