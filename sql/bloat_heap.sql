@@ -85,12 +85,15 @@ ALTER TABLE nine_columns ADD c9 int;
 -- what was changed
 CREATE TABLE range_deleted AS SELECT g AS a, repeat('x', 50) AS b FROM generate_series(1, 20000) g;
 DELETE FROM range_deleted WHERE a BETWEEN 4000 AND 15000;
-CREATE TABLE range_vacuumed AS SELECT * FROM range_deleted;
+-- One by one, as CREATE TABLE AS makes some empty pages at the end since PostgreSQL 16.
+CREATE TABLE range_vacuumed (LIKE range_deleted);
+INSERT INTO range_vacuumed SELECT * FROM range_deleted;
 DELETE FROM range_vacuumed WHERE a < 3000;
 VACUUM (TRUNCATE false) range_vacuumed;
 CREATE TABLE tail_deleted AS SELECT g AS a, repeat('x', 50) AS b FROM generate_series(1, 20000) g;
 DELETE FROM tail_deleted WHERE a > 10000;
-CREATE TABLE randomly_deleted AS SELECT g AS a, repeat('x', g % 300) AS b FROM generate_series(1, 20000) g;
+CREATE TABLE randomly_deleted (a int, b text);
+INSERT INTO randomly_deleted SELECT g, repeat('x', g % 300) FROM generate_series(1, 20000) g;
 DELETE FROM randomly_deleted WHERE hashint4(a) % 3 = 0;
 CREATE TABLE hot (id int PRIMARY KEY, n int, filler text) WITH (fillfactor = 70);
 INSERT INTO hot SELECT g, 0, repeat('h', 40) FROM generate_series(1, 5000) g;
@@ -184,7 +187,7 @@ FROM before b JOIN fixtures f USING (name), pg_relation_size(CASE b.kind WHEN 't
 SELECT name, kind, status, sums, within, caveats, CASE WHEN NOT within OR NOT sums THEN to_jsonb(compared) END AS figures
 FROM compared ORDER BY name, kind;
 SELECT count(*) FILTER (WHERE kind = 'table') AS tables, count(*) FILTER (WHERE kind = 'toast' AND truth > 0) AS toast_tables,
-       count(*) FILTER (WHERE bytes > rewrite_bytes) > 20 AS many_shrink, count(*) FILTER (WHERE bytes < rewrite_bytes) AS grow
+       count(*) FILTER (WHERE bytes > rewrite_bytes) > 20 AS many_shrink, count(*) FILTER (WHERE bytes < rewrite_bytes) > 3 AS some_grow
 FROM compared;
 
 -- catalogs, mapped ones and others

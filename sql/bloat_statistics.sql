@@ -40,6 +40,13 @@ ALTER TABLE column_dropped DROP COLUMN gone;
 CREATE TABLE fast_default (id int8);
 INSERT INTO fast_default SELECT generate_series(1, 30000);
 ALTER TABLE fast_default ADD COLUMN t text NOT NULL DEFAULT repeat('d', 30);
+-- Of the server's versions that can, with a column that is computed when it is read; of the others, with one without values.
+CREATE TABLE computed (id int8);
+DO $$ BEGIN
+	EXECUTE 'ALTER TABLE computed ADD COLUMN twice numeric'
+	        || CASE WHEN current_setting('server_version_num')::int >= 180000 THEN ' GENERATED ALWAYS AS (id * 2) VIRTUAL' ELSE '' END;
+END $$;
+INSERT INTO computed (id) SELECT generate_series(1, 30000);
 CREATE TABLE parent (id int, t text);
 CREATE TABLE child () INHERITS (parent);
 INSERT INTO parent SELECT g, 'short' FROM generate_series(1, 30000) g;

@@ -39,7 +39,7 @@ StoredColumn column_of(Relation index, Relation heap, int i) {
 	        .storage = stored->attstorage,
 	        .type = stored->atttypid,
 	        .is_never_null = column > 0 && TupleDescAttr(RelationGetDescr(heap), column - 1)->attnotnull,
-	        .is_dropped = false,
+	        .is_always_null = false,
 	        .is_made_up =
 	            column == 0 || (column > 0 && TupleDescAttr(RelationGetDescr(heap), column - 1)->atthasmissing)};
 }

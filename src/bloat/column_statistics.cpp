@@ -124,7 +124,7 @@ KnownLengths known_lengths(const Statistics &found, const StoredColumn &stored) 
 
 std::optional<ColumnStatistics> read_statistics(Oid relation, AttrNumber column, const StoredColumn &stored) {
 	ColumnStatistics result{
-		.width = {.null_fraction = stored.is_dropped ? 1.0 : 0.0,
+		.width = {.null_fraction = stored.is_always_null ? 1.0 : 0.0,
 	              .alignment = alignment_of(stored.alignment),
 	              .is_packable = stored.length == of_variable_length && stored.storage != TYPSTORAGE_PLAIN,
 	              .lengths = {static_cast<std::uint32_t>(std::max<std::int16_t>(stored.length, 1))}},
@@ -132,7 +132,7 @@ std::optional<ColumnStatistics> read_statistics(Oid relation, AttrNumber column,
 		.frequencies = {},
 		.is_spread_known = true,
 		.longest = 0};
-	if (stored.is_dropped) {
+	if (stored.is_always_null) {
 		return result; // a rewrite makes it null
 	}
 	const Statistics found = call([&] { return read(relation, column, stored); });

@@ -20,7 +20,7 @@ struct StoredColumn {
 	char storage;        ///< attstorage
 	Oid type;
 	bool is_never_null;
-	bool is_dropped;
+	bool is_always_null; ///< it is dropped, or made when it is read
 	bool is_made_up; ///< rows do not have its values as they will be stored: an expression, or a default of older rows
 };
 

@@ -19,6 +19,11 @@ using namespace pg;
 
 namespace {
 
+// What a rewrite leaves of a dropped column, and all there ever is of a generated one that is not stored.
+bool is_always_null(Form_pg_attribute column) {
+	return column->attisdropped || (column->attgenerated != '\0' && column->attgenerated != ATTRIBUTE_GENERATED_STORED);
+}
+
 StoredColumn column_of(TupleDesc row, int i) {
 	const Form_pg_attribute column = TupleDescAttr(row, i);
 	return {.length = column->attlen,
@@ -26,7 +31,7 @@ StoredColumn column_of(TupleDesc row, int i) {
 	        .storage = column->attstorage,
 	        .type = column->atttypid,
 	        .is_never_null = column->attnotnull,
-	        .is_dropped = column->attisdropped,
+	        .is_always_null = is_always_null(column),
 	        .is_made_up = column->atthasmissing};
 }
 
@@ -55,7 +60,7 @@ Columns read_columns(Relation table, Measurement &measurement) {
 			columns.unknown = NameStr(attribute->attname);
 			++columns.unknowns;
 		}
-		columns.variable += attribute->attlen < 0 && !attribute->attisdropped ? 1 : 0;
+		columns.variable += attribute->attlen < 0 && !is_always_null(attribute) ? 1 : 0;
 		columns.has_missing |= attribute->atthasmissing && !attribute->attisdropped;
 		columns.has_dropped |= attribute->attisdropped;
 		columns.widths.push_back(std::move(found->width));

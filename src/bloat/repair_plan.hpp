@@ -5,6 +5,7 @@
 
 #include "pg/call.hpp"
 
+#include <cstdint>
 #include <optional>
 #include <vector>
 

@@ -137,6 +137,8 @@ is($standby->safe_psql('postgres', q{SELECT count(*) > 300, count(*) FILTER (WHE
 $standby->append_conf('postgresql.conf', 'hot_standby_feedback = on');
 $standby->reload;
 my $reader = launch($standby, 'postgres', 'BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT pg_sleep(600)');
+# A standby that asks for it has something to keep before anybody reads there.
+wait_for($standby, q{SELECT count(*) = 1 FROM pg_stat_activity WHERE wait_event = 'PgSleep'});
 wait_for($primary, 'SELECT count(*) = 1 FROM pg_stat_replication WHERE backend_xmin IS NOT NULL');
 $primary->safe_psql('postgres', 'DELETE FROM t');
 is(table($primary), 'blocked|still be seen by standby standby (hot_standby_feedback, process N)|', 'a standby is named');

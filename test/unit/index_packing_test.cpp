@@ -55,7 +55,7 @@ TEST(HashPacking, OverflowByChance) {
 	for (const double mean : {250.0, 350.0, 450.0, 900.0}) {
 		constexpr std::uint32_t buckets = 1024;
 		HashPacking packing(buckets * 307, 75, 0); // never splits
-		const double base = static_cast<double>(packing.pages());
+		const auto base = static_cast<double>(packing.pages());
 		std::mt19937 random(1);
 		for (int i = 0; i < static_cast<int>(mean * buckets); ++i) {
 			packing.add(static_cast<std::uint32_t>(random()));
@@ -118,8 +118,10 @@ constexpr std::uint64_t megabyte = 1 << 20;
 
 // Of arrays of one int4: servers made 685, 42 and 43 pages in all.
 TEST(GinPacking, KeysAndTreesOfLists) {
+	constexpr std::uint32_t count = 100'000;
 	std::vector<GinKey> keys;
-	for (std::uint32_t i = 0; i < 100'000; ++i) {
+	keys.reserve(count);
+	for (std::uint32_t i = 0; i < count; ++i) {
 		keys.push_back(key_of(rows(i + 1, 136, 1, i)));
 	}
 	EXPECT_EQ(pack_keys(keys, build_with(64 * megabyte), 1).pages, 684);

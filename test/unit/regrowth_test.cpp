@@ -36,14 +36,14 @@ TEST(Regrowth, HalfLifeThatWasPutInComesOut) {
 		EXPECT_EQ(learnt.repairs, 1);
 		ASSERT_TRUE(learnt.half_life_days);
 		// What has come back whole has no logarithm, so a short one is told a little longer.
-		EXPECT_NEAR(*learnt.half_life_days, half_life, half_life < 2 ? 3 : half_life * 0.01) << half_life;
+		EXPECT_NEAR(learnt.half_life_days.value_or(0), half_life, half_life < 2 ? 3 : half_life * 0.01) << half_life;
 	}
 }
 
 TEST(Regrowth, RowsThatWereAddedAreNoWaste) {
 	const Experience learnt = learn_from(history(10, 20, megabyte));
-	EXPECT_NEAR(*learnt.half_life_days, 10, 0.1);
-	EXPECT_NEAR(*learn_from({{0, 0, 0, 1, 0}, {5, 5 * megabyte, 0, 1, 9}}).growth_a_day, megabyte, 1);
+	EXPECT_NEAR(learnt.half_life_days.value_or(0), 10, 0.1);
+	EXPECT_NEAR(learn_from({{0, 0, 0, 1, 0}, {5, 5 * megabyte, 0, 1, 9}}).growth_a_day.value_or(0), megabyte, 1);
 }
 
 TEST(Regrowth, WhatStaysSmallIsToldOnlyAsLongAsItWasSeen) {
@@ -66,17 +66,19 @@ TEST(Regrowth, RewriteOfYesterdayDoesNotHideWhatIsKnown) {
 	all.push_back({10.5, 40 * megabyte, 0, 3, 0});
 	const Experience learnt = learn_from(all);
 	EXPECT_EQ(learnt.repairs, 2);
-	EXPECT_NEAR(*learnt.half_life_days, 5, 0.1);
+	EXPECT_NEAR(learnt.half_life_days.value_or(0), 5, 0.1);
 	EXPECT_FALSE(learnt.growth_a_day);
 }
 
 TEST(Regrowth, SteadyIsTheSameSizeForWeeksWhileItIsWrittenTo) {
+	constexpr int days = 20;
 	std::vector<Observation> all;
-	for (int day = 0; day < 20; ++day) {
+	all.reserve(days);
+	for (int day = 0; day < days; ++day) {
 		all.push_back({static_cast<double>(day), 1000.0 + (day % 3) * 20, std::nullopt, 1, day * 100.0});
 	}
 	EXPECT_TRUE(learn_from(all).is_steady);
-	std::vector<Observation> short_time(all.begin(), all.begin() + 10);
+	const std::vector<Observation> short_time(all.begin(), all.begin() + 10);
 	EXPECT_FALSE(learn_from(short_time).is_steady);
 	std::vector<Observation> unused = all;
 	for (Observation &o : unused) {

@@ -16,7 +16,7 @@ TEST(SampleDraw, EachOnceAtMost) {
 		const auto drawn = draw(numbers, 100, count);
 		EXPECT_EQ(drawn.size(), std::min<std::uint64_t>(count, 100));
 		EXPECT_EQ(std::set(drawn.begin(), drawn.end()).size(), drawn.size());
-		EXPECT_TRUE(std::all_of(drawn.begin(), drawn.end(), [](std::uint32_t number) { return number < 100; }));
+		EXPECT_TRUE(std::ranges::all_of(drawn, [](std::uint32_t number) { return number < 100; }));
 	}
 	EXPECT_TRUE(draw(numbers, 0, 5).empty());
 }

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cmath>
 #include <functional>
+#include <numbers>
 #include <numeric>
 #include <random>
 
@@ -38,6 +39,7 @@ int covered(const std::vector<double> &file, std::size_t count) {
 
 std::vector<double> file_of(std::size_t pages, const std::function<double(std::size_t)> &value) {
 	std::vector<double> file;
+	file.reserve(pages);
 	for (std::size_t i = 0; i < pages; ++i) {
 		file.push_back(value(i));
 	}
@@ -74,6 +76,7 @@ TEST(SampleEstimate, StaysWithinWhatIsPossible) {
 
 std::vector<double> around(double middle, std::size_t count) {
 	std::vector<double> values;
+	values.reserve(count);
 	for (std::size_t i = 0; i < count; ++i) {
 		values.push_back(middle + (i % 2 == 0 ? 5 : -5));
 	}
@@ -111,7 +114,8 @@ TEST(SampleEstimate, MoreIsDrawnWhereMoreIsInDoubt) {
 TEST(SampleEstimate, AsManyAsTheDoubtAsksFor) {
 	// Pages that are full or empty: two points of a hundred need 2401 pages, of any file.
 	const double deviation = most / 2;
-	const Stratum half{10'000'000, {4096 - deviation / std::sqrt(2.0), 4096 + deviation / std::sqrt(2.0)}, 0, most};
+	const Stratum half{
+		10'000'000, {4096 - deviation / std::numbers::sqrt2, 4096 + deviation / std::numbers::sqrt2}, 0, most};
 	EXPECT_NEAR(static_cast<double>(pages_for(0.02 * 10'000'000 * most, {half})), 2401, 4);
 	// Pages that are all alike: a hundred and fifty, so that no more than two of a hundred are otherwise.
 	EXPECT_NEAR(static_cast<double>(pages_for(0.02 * 10'000'000 * most, {{10'000'000, {most, most}, 0, most}})), 150,

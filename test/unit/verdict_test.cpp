@@ -144,7 +144,7 @@ TEST(Verdict, VacuumIsStarvedWhereAutovacuumShouldHaveCome) {
 	EXPECT_EQ(judgement.remedy.lock, "SHARE UPDATE EXCLUSIVE");
 	EXPECT_EQ(judgement.remedy.disk_bytes, 0);
 	EXPECT_FALSE(judgement.remedy.wal_bytes);
-	EXPECT_DOUBLE_EQ(judgement.remedy.seconds.value(), 14.0);
+	EXPECT_DOUBLE_EQ(judgement.remedy.seconds.value_or(0), 14.0);
 
 	// the statistics were lost, but 300 of 700 MB are 43 % of a million rows
 	facts.dead_rows = 0;
@@ -188,7 +188,7 @@ TEST(Verdict, ARewriteUsesWhatIsThere) {
 	EXPECT_EQ(full.lock, "ACCESS EXCLUSIVE");
 	EXPECT_EQ(full.disk_bytes, 900 * mb);
 	EXPECT_EQ(full.wal_bytes, 900 * mb);
-	EXPECT_DOUBLE_EQ(full.seconds.value(), 23.0);
+	EXPECT_DOUBLE_EQ(full.seconds.value_or(0), 23.0);
 	facts.writes_wal = false;
 	EXPECT_EQ(judged(m, facts).remedy.wal_bytes, 0);
 
@@ -210,7 +210,7 @@ TEST(Verdict, AnIndexIsRebuilt) {
 	EXPECT_EQ(judgement.remedy.command, "REINDEX INDEX CONCURRENTLY s.i");
 	EXPECT_EQ(judgement.remedy.lock, "SHARE UPDATE EXCLUSIVE");
 	EXPECT_EQ(judgement.remedy.disk_bytes, 500 * mb);
-	EXPECT_DOUBLE_EQ(judgement.remedy.seconds.value(), 25.0);
+	EXPECT_DOUBLE_EQ(judgement.remedy.seconds.value_or(0), 25.0);
 	EXPECT_FALSE(judgement.returns_in_days);
 	facts.can_be_concurrent = false;
 	EXPECT_EQ(judged(m, facts).remedy.command, "REINDEX INDEX s.i");
@@ -245,10 +245,10 @@ TEST(Verdict, WhatComesBackTooSoonIsNotRepairedAgain) {
 	const Judgement soon = judged(m, index(), after_repairs(13.9));
 	EXPECT_EQ(soon.verdict, Verdict::WillRegrow);
 	EXPECT_FALSE(soon.remedy.command);
-	EXPECT_DOUBLE_EQ(soon.returns_in_days.value(), 13.9);
+	EXPECT_DOUBLE_EQ(soon.returns_in_days.value_or(0), 13.9);
 	const Judgement late = judged(m, index(), after_repairs(14));
 	EXPECT_EQ(late.verdict, Verdict::Reindex);
-	EXPECT_DOUBLE_EQ(late.returns_in_days.value(), 14.0);
+	EXPECT_DOUBLE_EQ(late.returns_in_days.value_or(0), 14.0);
 }
 
 TEST(Verdict, AListOfPendingEntriesIsEmptiedFirst) {
