@@ -137,9 +137,9 @@ Prediction roughly(const Plan &plan, const Overflows &now) {
 	const double more = std::max(0.0, now.entries.value - chance_now.entries) / HashPacking::entries_of_page;
 	// Buckets that wait for their turn to be split have up to twice their share: half of all take another page for it.
 	const double peak = !plan.fits ? static_cast<double>(buckets) / 2 : 0;
-	const auto bytes = [](double pages) { return static_cast<std::int64_t>(std::ceil(pages)) * BLCKSZ; };
-	return {bytes(base + by_chance.pages + more + peak / 2), bytes(base + by_chance.pages / 2),
-	        bytes(base + by_chance.pages * 1.2 + now.pages.high + peak)};
+	const auto bytes = [](double pages) { return static_cast<std::int64_t>(pages) * BLCKSZ; };
+	return {bytes(std::ceil(base + by_chance.pages + more + peak / 2)), bytes(std::floor(base + by_chance.pages / 2)),
+	        bytes(std::ceil(base + by_chance.pages * 1.2 + now.pages.high + peak))};
 }
 
 // In the order of a build: sorted by bucket, or as the rows come, in which values are as if thrown.
