@@ -161,7 +161,7 @@ Measurement measure_gist(Relation relation, Relation heap, Method method, const 
 	           [&](const GistPage &found, std::uint32_t block) { sums.add(found, block == GIST_ROOT_BLKNO); });
 	Measurement measurement = pages.measurement();
 	measurement.deleted_pages = pages.scale(sums.deleted);
-	measurement.rewritten = predict(plan, sums, pages.sum(sums.leaves, BLCKSZ));
+	measurement.rewritten = pages.with_dead(predict(plan, sums, pages.sum(sums.leaves, BLCKSZ)));
 	measurement.caveats.emplace_back(depends_on_order);
 	return measurement;
 }
