@@ -50,8 +50,10 @@ Account account_of_page(Page page, const Entries &entries, std::int64_t reserve)
 	        .free = hole - kept_empty};
 }
 
+namespace {
+
 // Server code.
-static double kept_share_of(Oid table) {
+double kept_share_of(Oid table) {
 	const auto count = [table](PGFunction function) {
 		return static_cast<double>(DatumGetInt64(DirectFunctionCall1(function, ObjectIdGetDatum(table))));
 	};
@@ -59,6 +61,8 @@ static double kept_share_of(Oid table) {
 	const double dead = count(pg_stat_get_dead_tuples);
 	return dead > 0 ? live / (live + dead) : 1;
 }
+
+} // namespace
 
 IndexPages::IndexPages(Relation relation, Relation heap, Method method, const Effort &effort)
 	: reader_(pg::call([&] { return begin_reading(relation, effort.cost_delay_ms); })), effort_(effort),
