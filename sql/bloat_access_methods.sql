@@ -121,6 +121,7 @@ CREATE PROCEDURE insert_spatial(first integer, last integer) LANGUAGE sql BEGIN 
 END;
 ALTER TABLE spatial ADD CONSTRAINT gist_exclusion EXCLUDE USING gist (id WITH =, during WITH &&);
 CREATE INDEX gist_point ON spatial USING gist (place);
+CREATE INDEX gist_point_half ON spatial USING gist (place) WITH (fillfactor = 50);
 CREATE INDEX gist_box ON spatial USING gist (area);
 CREATE INDEX gist_range ON spatial USING gist (span) WITH (fillfactor = 60);
 CREATE INDEX gist_words ON spatial USING gist (words);

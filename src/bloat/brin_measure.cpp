@@ -96,13 +96,15 @@ std::int64_t bytes_of(BrinPacking packing, std::uint64_t ranges, std::uint32_t l
 	return static_cast<std::int64_t>(packing.pages()) * BLCKSZ;
 }
 
-// Ranges that have no summary yet get one as long as the others on the average.  A summary grows with what has been in
-// its range, and is as short as it can be after a rebuild; but all are between the shortest and the longest.
-Prediction predict(const Sums &sums, std::uint64_t ranges) {
+// Ranges that have no summary yet get one as long as the others on the average, or of nulls only.  A summary grows with
+// what has been in its range, and is as short as it can be after a rebuild; but all are between the shortest and the
+// longest.
+Prediction predict(const Sums &sums, std::uint64_t ranges, bool all_have_one) {
 	const auto known = static_cast<double>(sums.packing.summaries());
 	const auto usual = static_cast<std::uint32_t>(std::ceil(sums.lengths / known));
+	const std::uint32_t shortest = all_have_one ? sums.shortest : static_cast<std::uint32_t>(SizeOfBrinTuple);
 	const std::int64_t bytes = bytes_of(sums.packing, ranges, usual);
-	return {bytes, std::min(bytes, bytes_of({}, ranges, sums.shortest)),
+	return {bytes, std::min(bytes, bytes_of({}, ranges, shortest)),
 	        std::max(bytes, bytes_of({}, ranges, sums.longest))};
 }
 
@@ -125,11 +127,11 @@ Measurement measure_brin(Relation relation, Relation heap, Method method, const 
 	const std::uint64_t table_pages = call([&] { return RelationGetNumberOfBlocks(heap); });
 	const std::uint64_t ranges = (table_pages + sums.pages_per_range - 1) / sums.pages_per_range;
 	measurement.unsummarized = static_cast<std::int64_t>(ranges - std::min(ranges, sums.mapped));
-	if (sums.packing.summaries() == 0 && ranges > 0) {
-		measurement.withheld = "no range of the table has a summary";
+	if (2 * sums.mapped < ranges || (sums.packing.summaries() == 0 && ranges > 0)) {
+		measurement.withheld = "most ranges of the table have no summary yet: run VACUUM";
 		return measurement;
 	}
-	measurement.rewritten = predict(sums, ranges);
+	measurement.rewritten = predict(sums, ranges, measurement.unsummarized == 0);
 	if (measurement.unsummarized > 0) {
 		measurement.caveats.emplace_back(
 			"ranges of the table that have no summary yet are taken to get one as long as the others");

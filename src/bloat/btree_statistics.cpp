@@ -169,6 +169,12 @@ void estimate(Relation index, const Keys &keys, const RowCount &count, Measureme
 	doubts.push_back({.below = std::abs(other - one) / 2,
 	                  .above = std::abs(other - one) / 2,
 	                  .reason = "how many rows have the same key is not known well enough: use method sample"});
+	// The keys that tell pages apart are estimated as long as entries, one in each leaf and one above it; but they have
+	// the first columns only, as many as it takes.
+	const double mean_size = pages * page::size * fillfactor / 100 / count.rows;
+	doubts.push_back({.below = keys.widths.size() > 1 ? 2 * mean_size / page::size * pages : 0,
+	                  .above = 0,
+	                  .reason = "how much of its keys its upper pages need is not known: use method sample"});
 	const NullChance chance = chance_of_null(keys.widths);
 	const auto is_variable = [](const ColumnStatistics &column) { return column.longest > 0; };
 	const double padding = std::ranges::any_of(keys.statistics, is_variable) ? 0.02 * pages : 0;

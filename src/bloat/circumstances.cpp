@@ -30,9 +30,9 @@ FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace LEFT JOIN pg_index
      pg_class t JOIN pg_namespace tn ON tn.oid = t.relnamespace
 WHERE c.oid = $1 AND t.oid = $2)"};
 
-// $1 the user's table: the size of its rows, and with TOAST and indexes.
+// $1 the user's table with TOAST and indexes; $2 of them the rows that an index is built from.
 constinit Statement select_sizes{R"(
-SELECT coalesce(sum(c.relpages::bigint) FILTER (WHERE c.oid = $1), 0)::bigint * current_setting('block_size')::int,
+SELECT coalesce(sum(c.relpages::bigint) FILTER (WHERE c.oid = $2), 0)::bigint * current_setting('block_size')::int,
        coalesce(sum(c.relpages::bigint), 0)::bigint * current_setting('block_size')::int
 FROM pg_class t, LATERAL (
     SELECT unnest(ARRAY[t.oid, t.reltoastrelid])
@@ -78,11 +78,12 @@ void add_names(Spi &spi, Facts &facts, const Subject &subject, bool is_catalog) 
 }
 
 void add_counts(Spi &spi, Facts &facts, const Subject &subject) {
-	for (const auto &[table_bytes, family_bytes] : spi.query_latest<int64, int64>(select_sizes, subject.table)) {
+	const Oid counted = subject.index_of != InvalidOid ? subject.index_of : subject.relation;
+	for (const auto &[table_bytes, family_bytes] :
+	     spi.query_latest<int64, int64>(select_sizes, subject.table, counted)) {
 		facts.table_bytes = table_bytes;
 		facts.family_bytes = family_bytes;
 	}
-	const Oid counted = subject.index_of != InvalidOid ? subject.index_of : subject.relation;
 	for (const auto &[rows, dead, limit, enabled] :
 	     spi.query_latest<double, double, double, bool>(select_dead_rows, counted)) {
 		facts.rows = rows;

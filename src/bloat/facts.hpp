@@ -36,7 +36,7 @@ struct Facts {
 	std::string squeeze_arguments; ///< its schema and name, as constants
 	std::string database;
 	Rewriter rewriter;
-	std::int64_t table_bytes;      ///< its rows, without TOAST and indexes: as the server has last counted them
+	std::int64_t table_bytes;      ///< what an index is built from, rows or TOAST: as the server has last counted them
 	std::int64_t family_bytes;     ///< with TOAST and indexes
 	std::int64_t family_rewritten; ///< the same after a rewrite, as far as it was measured
 

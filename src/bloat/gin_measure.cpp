@@ -326,7 +326,7 @@ Measurement measure_gin(Relation relation, Relation heap, Method method, const E
 	measurement.deleted_pages = pages.scale(values.deleted);
 	measurement.pending_pages = pending.pages;
 	const GinSize size = predict(pages, contents, build, values);
-	measurement.rewritten = in_bytes(size);
+	measurement.rewritten = pages.with_dead(in_bytes(size));
 	if (size.takes_batches) {
 		measurement.caveats.emplace_back(
 			"its size after REINDEX depends on maintenance_work_mem, which is taken as it is");

@@ -2,7 +2,7 @@
 //
 // Of its account: live are the entries of the leaves; overhead are the inner pages; vacuum_frees are entries that a
 // scan has found dead; free and blocked are also deleted pages, by whether they can be used again yet; reserve is what
-// the fill factor leaves of a leaf, if a rebuild would.
+// the fill factor leaves of a leaf, unless a rebuild would sort: then it fills them.
 #include "bloat/subject.hpp"
 
 #include "bloat/gist_packing.hpp"
@@ -43,8 +43,9 @@ struct GistPage {
 
 Plan plan_of(Relation relation) {
 	const auto *const options = reinterpret_cast<const GiSTOptions *>(relation->rd_options);
-	return {.fillfactor = options != nullptr ? options->fillfactor : GIST_DEFAULT_FILLFACTOR,
-	        .sorts = sorts_entries(relation)};
+	const bool sorts = sorts_entries(relation);
+	const int fillfactor = options != nullptr ? options->fillfactor : GIST_DEFAULT_FILLFACTOR;
+	return {.fillfactor = sorts ? 100 : fillfactor, .sorts = sorts};
 }
 
 void look_at_entries(GistPage &found, Page page, const Plan &plan, const IndexPages &pages) {
@@ -69,7 +70,7 @@ void look_at_entries(GistPage &found, Page page, const Plan &plan, const IndexPa
 		}
 	}
 	if (found.is_leaf) {
-		found.account = account_of_page(page, entries, plan.sorts ? reserve(plan.fillfactor) : 0);
+		found.account = account_of_page(page, entries, reserve(plan.fillfactor));
 	}
 }
 
@@ -137,13 +138,14 @@ struct Sums {
 
 Prediction predict(const Plan &plan, const Sums &sums, const Estimate &leaves) {
 	const double inner_entry = sums.inner_entries > 0 ? sums.inner / sums.inner_entries : 0;
-	const auto bytes = [&](double entries, double fullness) {
-		const GistEntries all{.bytes = sums.root + entries, .inner_entry = inner_entry, .fillfactor = plan.fillfactor};
+	const auto bytes = [&](double entries, double fullness, double apart = 0) {
+		const GistEntries all{
+			.bytes = sums.root + entries, .inner_entry = inner_entry, .fillfactor = plan.fillfactor, .apart = apart};
 		return static_cast<std::int64_t>(gist_pages(all, fullness)) * BLCKSZ;
 	};
 	const double usual = !plan.sorts && sums.is_in_order() ? gist_fullness::in_order : gist_fullness::usual;
 	return {bytes(leaves.value, usual), bytes(leaves.low, gist_fullness::most),
-	        bytes(leaves.high, gist_fullness::least)};
+	        bytes(leaves.high, gist_fullness::least, gist_fullness::apart)};
 }
 
 } // namespace
@@ -159,7 +161,7 @@ Measurement measure_gist(Relation relation, Relation heap, Method method, const 
 	           [&](const GistPage &found, std::uint32_t block) { sums.add(found, block == GIST_ROOT_BLKNO); });
 	Measurement measurement = pages.measurement();
 	measurement.deleted_pages = pages.scale(sums.deleted);
-	measurement.rewritten = predict(plan, sums, pages.sum(sums.leaves, BLCKSZ));
+	measurement.rewritten = pages.with_dead(predict(plan, sums, pages.sum(sums.leaves, BLCKSZ)));
 	measurement.caveats.emplace_back(depends_on_order);
 	return measurement;
 }

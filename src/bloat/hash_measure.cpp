@@ -140,14 +140,17 @@ Prediction roughly(const Plan &plan, const Overflows &now) {
 	const auto needed = static_cast<std::uint64_t>(std::ceil(plan.entries / HashPacking::target(plan.fillfactor)));
 	const std::uint64_t buckets = std::max<std::uint64_t>(needed, HashPacking::buckets_for(plan.rows, plan.fillfactor));
 	const auto base = static_cast<double>(HashPacking::phase_of(buckets)) + 2;
+	// The first page counts entries of dead rows too.
+	const auto least =
+		static_cast<double>(HashPacking::phase_of(HashPacking::buckets_for(plan.rows, plan.fillfactor))) + 2;
 	const auto by_chance = HashPacking::by_chance(plan.entries, static_cast<double>(buckets));
 	const auto chance_now = HashPacking::by_chance(plan.entries, plan.buckets);
 	const double more = std::max(0.0, now.entries.value - chance_now.entries) / HashPacking::entries_of_page;
 	// Buckets that wait for their turn to be split have up to twice their share: half of all take another page for it.
 	const double peak = !plan.fits ? static_cast<double>(buckets) / 2 : 0;
-	const auto bytes = [](double pages) { return static_cast<std::int64_t>(std::ceil(pages)) * BLCKSZ; };
-	return {bytes(base + by_chance.pages + more + peak / 2), bytes(base + by_chance.pages / 2),
-	        bytes(base + by_chance.pages * 1.2 + now.pages.high + peak)};
+	const auto bytes = [](double pages) { return static_cast<std::int64_t>(pages) * BLCKSZ; };
+	return {bytes(std::ceil(base + by_chance.pages + more + peak / 2)), bytes(least),
+	        bytes(std::ceil(base + by_chance.pages * 1.2 + now.pages.high + peak))};
 }
 
 /// In a loop of millions.

@@ -70,13 +70,13 @@ Columns read_columns(Relation table, Measurement &measurement) {
 
 /// Means are known without their fraction, and rows do not come in the order in which they were made up: what the ends
 /// of pages leave empty, half a row each, may be half of that, or as much again.
-Doubt doubt_of_means(const Columns &columns, const HeapSize &size) {
+Doubt doubt_of_means(const Columns &columns, const HeapSize &size, double reserved) {
 	if (columns.variable == 0) {
 		return {0, 0, ""};
 	}
 	constexpr double fraction = 0.5;
 	constexpr double others = 0.01;
-	const double order = size.mean_length / 4 / (page::size - page::header);
+	const double order = size.mean_length / 4 / (page::size - page::header - reserved);
 	const double share = others + order + columns.variable * fraction / std::max(1.0, size.mean_length);
 	return {.below = share * size.pages,
 	        .above = share * size.pages,
@@ -134,7 +134,7 @@ Measurement measure_heap_by_statistics(Relation relation) {
 	const int fillfactor = RelationGetFillFactor(relation, HEAP_DEFAULT_FILLFACTOR);
 	const HeapSize size = pack_heap(columns.widths, count.rows, fillfactor);
 	std::vector<Doubt> doubts = doubts_of(count, size.pages);
-	doubts.push_back(doubt_of_means(columns, size));
+	doubts.push_back(doubt_of_means(columns, size, reserve(fillfactor)));
 	doubts.push_back(doubt_of_lengths(columns, size, reserve(fillfactor)));
 	doubts.push_back(doubt_of_nulls(columns, size));
 	conclude(size.pages, doubts, measurement);

@@ -8,6 +8,7 @@
 extern "C" {
 #include "catalog/pg_am_d.h"
 #include "catalog/pg_index.h"
+#include "utils/fmgrprotos.h"
 }
 
 namespace warden::bloat {
@@ -49,6 +50,20 @@ Account account_of_page(Page page, const Entries &entries, std::int64_t reserve)
 	        .free = hole - kept_empty};
 }
 
+namespace {
+
+// Server code.
+double kept_share_of(Oid table) {
+	const auto count = [table](PGFunction function) {
+		return static_cast<double>(DatumGetInt64(DirectFunctionCall1(function, ObjectIdGetDatum(table))));
+	};
+	const double live = count(pg_stat_get_live_tuples);
+	const double dead = count(pg_stat_get_dead_tuples);
+	return dead > 0 ? live / (live + dead) : 1;
+}
+
+} // namespace
+
 IndexPages::IndexPages(Relation relation, Relation heap, Method method, const Effort &effort)
 	: reader_(pg::call([&] { return begin_reading(relation, effort.cost_delay_ms); })), effort_(effort),
 	  method_(method), pages_(reader_.blocks) {
@@ -57,6 +72,7 @@ IndexPages::IndexPages(Relation relation, Relation heap, Method method, const Ef
 	const std::uint64_t worth_it = effort.max_milliseconds ? wanted : wanted * worth_a_sample;
 	if (method == Method::Sample && pages_ > worth_it) {
 		drawn_ = wanted;
+		kept_share_ = heap != nullptr ? pg::call([&] { return kept_share_of(RelationGetRelid(heap)); }) : 1;
 	} else if (heap != nullptr) {
 		// Before any page of the index: what is dead now stays so, while new rows get entries.
 		dead_.emplace(heap, effort.cost_delay_ms);
@@ -127,6 +143,12 @@ Estimate IndexPages::sum(const std::vector<double> &values, double most) const {
 std::int64_t IndexPages::scale(std::int64_t found) const {
 	const auto drawn = static_cast<double>(sample_.size());
 	return is_whole() ? found : std::llround(static_cast<double>(found) * (pages_ - 1) / drawn);
+}
+
+Prediction IndexPages::with_dead(Prediction rewritten) const {
+	const auto least = static_cast<std::int64_t>(static_cast<double>(rewritten.low) / BLCKSZ * kept_share_);
+	rewritten.low = std::min(rewritten.low, std::max<std::int64_t>(least, 1) * BLCKSZ);
+	return rewritten;
 }
 
 Measurement IndexPages::measurement() const {

@@ -76,6 +76,9 @@ public:
 	/// Of pages among those that were read, how many there are in all.
 	std::int64_t scale(std::int64_t found) const;
 
+	/// The same prediction, but of a sample with an end for the case that as many entries are dead as rows are.
+	Prediction with_dead(Prediction rewritten) const;
+
 	/// Without a prediction.
 	Measurement measurement() const;
 
@@ -88,6 +91,7 @@ private:
 	std::optional<DeadRoots> dead_;
 	PageReader reader_;
 	const Effort effort_;
+	double kept_share_ = 1; ///< of the table's rows, by the activity statistics, if dead ones are not looked at
 	const Method method_;
 	std::uint32_t pages_;
 	std::uint64_t drawn_ = 0; ///< pages of a sample; 0: all
