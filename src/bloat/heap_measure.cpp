@@ -74,18 +74,13 @@ Moved find_moved(Relation toast, int cost_delay_ms) {
 
 // Versions of a row that are kept together are written together, wherever they are now: their values come in another
 // order, and leave more or less empty at the ends of pages.
-void doubt_order(Measurement &measurement) {
+Prediction doubt_order(Prediction rewritten) {
 	constexpr double ends = 0.02;
-	if (measurement.account->blocked == 0) {
-		return;
-	}
-	Prediction &rewritten = *measurement.rewritten;
 	const auto doubt =
 		static_cast<std::int64_t>(std::ceil(ends * static_cast<double>(rewritten.bytes) / BLCKSZ)) * BLCKSZ;
-	rewritten.low -= std::min(doubt, rewritten.low);
-	rewritten.high += doubt;
-	measurement.caveats.emplace_back(
-		"the values of rows that are dead but may still be seen are written in an order that is not known");
+	return {.bytes = rewritten.bytes,
+	        .low = rewritten.bytes - std::min(doubt, rewritten.bytes),
+	        .high = rewritten.bytes + doubt};
 }
 
 Measurement measure_exactly(Relation relation, const Effort &effort) {
@@ -103,11 +98,14 @@ Measurement measure_exactly(Relation relation, const Effort &effort) {
 		return measurement;
 	}
 	const Moved moved = pg::call([&] { return find_moved(relation, effort.cost_delay_ms); });
-	if (moved.obstacle == nullptr) {
-		measurement.rewritten = exact(moved.pages);
-		doubt_order(measurement);
-	} else {
+	if (moved.obstacle != nullptr) {
 		measurement.withheld = moved.obstacle;
+	} else if (totals.account.blocked == 0) {
+		measurement.rewritten = exact(moved.pages);
+	} else {
+		measurement.rewritten = doubt_order(exact(moved.pages));
+		measurement.caveats.emplace_back(
+			"the values of rows that are dead but may still be seen are written in an order that is not known");
 	}
 	return measurement;
 }
