@@ -6,6 +6,7 @@
 
 #include "pg/call.hpp"
 
+#include <cstdint>
 #include <optional>
 
 extern "C" {
