@@ -114,16 +114,31 @@ sub read_line
 
 my %killed;
 
+# Whether a process is alive and stopped.  One that is ending can be sent a signal, and goes on to end by itself.
+sub stopped
+{
+	my ($pid) = @_;
+	return 0 if $pid eq '' || !kill('STOP', $pid);
+	while (my ($state) = (read_line("/proc/$pid/stat") // '') =~ /\) (\w) /)
+	{
+		return 1 if $state eq 'T';
+		return 0 if $state =~ /[ZX]/;
+		usleep(1000);
+	}
+	return 0;
+}
+
 # Kills a process: the server ends all others, and begins anew.
 sub kill_process
 {
 	my ($pid) = @_;
 	my $offset = -s $node->logfile;
-	if ($pid eq '' || !kill(9, $pid))
+	if (!stopped($pid))
 	{
 		$node->restart; # it has ended by itself in the same moment
 		return;
 	}
+	kill(9, $pid);
 	wait_for_server($offset);
 	return;
 }
