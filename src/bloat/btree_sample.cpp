@@ -36,7 +36,6 @@ constexpr std::int64_t most_pages = 2500;  // if nothing else is said
 constexpr std::int64_t cheap_pages = 1000; // which are better read all
 constexpr std::size_t batch_pages = 32;
 constexpr std::size_t pilot_pages = 64;
-constexpr double half_width = 0.02; // of the file
 
 /// Where rows of a leaf are that nothing is known of: one page of the heap, drawn at random.
 struct Probe {
@@ -216,7 +215,7 @@ private:
 		if (effort_.max_pages) {
 			return others_;
 		}
-		const double pages = static_cast<double>(reader_.blocks) * half_width;
+		const double pages = static_cast<double>(reader_.blocks) * aimed_half_width;
 		const double bytes = packing_.leaves() > 0 ? pages * total_yield_ / packing_.leaves() : pages;
 		return static_cast<std::int64_t>(pages_for(bytes, {stratum()}));
 	}

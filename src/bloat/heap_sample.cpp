@@ -21,7 +21,6 @@ using namespace pg;
 
 namespace {
 
-constexpr double half_width = 0.02;         // of the file, which a sample is for if nobody says how many pages
 constexpr std::int64_t most_pages = 2500;   // then, of any file
 constexpr std::uint64_t pilot_pages = 60;   // of each stratum
 constexpr std::uint64_t share_for_end = 50; // of the pages that may be read, one of so many for the end of the file
@@ -292,7 +291,7 @@ std::uint64_t HeapSample::wanted_pages() {
 	return effort_.max_pages
 	           ? allowed
 	           : std::min(allowed,
-	                      pages_for(half_width * static_cast<double>(toast_pages_.value_or(blocks())), strata()));
+	                      pages_for(aimed_half_width * static_cast<double>(toast_pages_.value_or(blocks())), strata()));
 }
 
 bool HeapSample::read() {

@@ -38,6 +38,10 @@ Estimate estimate_sum(const std::vector<Stratum> &strata);
 /// been seen yet; two from each at least, and no more than it has.
 std::vector<std::uint64_t> allocate(std::uint64_t budget, const std::vector<Stratum> &pilots);
 
+/// What a sample is for if nobody says how many pages: 2 points of the file to each side.  A tenth less is aimed at,
+/// because what a pilot of a hundred pages says of the variance is about a tenth off itself.
+constexpr double aimed_half_width = 0.9 * 0.02;
+
 /// How many pages in all leave a doubt of no more than half_width to each side, as far as the pilots know.
 std::uint64_t pages_for(double half_width, const std::vector<Stratum> &pilots);
 
