@@ -1,4 +1,5 @@
 // maintain.cpp - The one call: each feature's routine, one after the other.
+#include "advice/advice.hpp"
 #include "audit/audit.hpp"
 #include "bloat/bloat.hpp"
 #include "partition/partition.hpp"
@@ -14,6 +15,7 @@ PG_FUNCTION(maintain) {
 	audit::purge_marked(procedure);
 	audit::freeze_log(procedure);
 	bloat::maintain(procedure);
+	advice::maintain(procedure);
 	PG_RETURN_VOID();
 }
 

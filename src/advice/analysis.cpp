@@ -1,0 +1,94 @@
+#include "advice/analysis.hpp"
+
+extern "C" {
+#include "parser/analyze.h"
+#include "parser/parser.h"
+#include "rewrite/rewriteHandler.h"
+#include "utils/lsyscache.h"
+}
+
+namespace warden::advice {
+
+namespace {
+
+/// What a statement of the utility kind has the server plan; nullptr: nothing.
+Node *wrapped(Node *statement) {
+	switch (nodeTag(statement)) {
+	case T_ExplainStmt:
+		return reinterpret_cast<ExplainStmt *>(statement)->query;
+	case T_DeclareCursorStmt:
+		return reinterpret_cast<DeclareCursorStmt *>(statement)->query;
+	case T_CreateTableAsStmt:
+		return reinterpret_cast<CreateTableAsStmt *>(statement)->query;
+	case T_CopyStmt:
+		return reinterpret_cast<CopyStmt *>(statement)->query;
+	default:
+		return nullptr;
+	}
+}
+
+RawStmt *parse(const char *text) {
+	List *const statements = raw_parser(text, RAW_PARSE_DEFAULT);
+	if (list_length(statements) != 1) {
+		ereport(ERROR, errcode(ERRCODE_SYNTAX_ERROR), errmsg("a query must be one statement"));
+	}
+	auto *const statement = linitial_node(RawStmt, statements);
+	while (Node *const inner = wrapped(statement->stmt)) {
+		statement->stmt = inner;
+	}
+	return statement;
+}
+
+bool is_plannable(const Node *statement) {
+	switch (nodeTag(statement)) {
+	case T_SelectStmt:
+	case T_InsertStmt:
+	case T_UpdateStmt:
+	case T_DeleteStmt:
+	case T_MergeStmt:
+		return true;
+	default:
+		return false;
+	}
+}
+
+ParamListInfo bind(const Statement &statement, const Oid *types, int count) {
+	if (!statement.has_values || count == 0) {
+		return nullptr;
+	}
+	const ParamListInfo parameters = makeParamList(count);
+	for (int i = 0; i < count; ++i) {
+		ParamExternData &parameter = parameters->params[i];
+		parameter.ptype = types[i];
+		parameter.pflags = PARAM_FLAG_CONST;
+		parameter.isnull = true;
+		if (static_cast<std::size_t>(i) < statement.parameters.size() &&
+		    statement.parameters[static_cast<std::size_t>(i)].value) {
+			Oid input = InvalidOid;
+			Oid element = InvalidOid;
+			getTypeInputInfo(types[i], &input, &element);
+			parameter.value = OidInputFunctionCall(
+				input, pstrdup(statement.parameters[static_cast<std::size_t>(i)].value->c_str()), element, -1);
+			parameter.isnull = false;
+		}
+	}
+	return parameters;
+}
+
+} // namespace
+
+Analysis analyze(const Statement &statement) {
+	RawStmt *const parsed = parse(statement.text.c_str());
+	if (!is_plannable(parsed->stmt)) {
+		ereport(ERROR, errcode(ERRCODE_FEATURE_NOT_SUPPORTED), errmsg("the statement has no plan"));
+	}
+	int count = static_cast<int>(statement.parameters.size());
+	Oid *types = static_cast<Oid *>(palloc0(sizeof(Oid) * (statement.parameters.size() + 1)));
+	for (int i = 0; i < count; ++i) {
+		types[i] = statement.parameters[static_cast<std::size_t>(i)].type;
+	}
+	Query *const query = parse_analyze_varparams(parsed, statement.text.c_str(), &types, &count, nullptr);
+	return {.queries = QueryRewrite(query), .parameters = bind(statement, types, count)};
+}
+
+} // namespace warden::advice

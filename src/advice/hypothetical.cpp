@@ -1,0 +1,181 @@
+#include "advice/hypothetical.hpp"
+
+#include "pg/index_method.hpp"
+
+#include <algorithm>
+#include <cmath>
+
+extern "C" {
+#include "access/attmap.h"
+#include "access/gist.h"
+#include "access/table.h"
+#include "catalog/pg_am_d.h"
+#include "catalog/pg_opfamily_d.h"
+#include "nodes/makefuncs.h"
+#include "nodes/nodeFuncs.h"
+#include "optimizer/optimizer.h"
+#include "rewrite/rewriteManip.h"
+#include "utils/lsyscache.h"
+}
+
+namespace warden::advice {
+
+using namespace pg;
+
+namespace {
+
+// The server gives object ids out from below, and would have to come round to these.
+constexpr Oid first_id = 0xFFF00000;
+
+template <class T>
+T *array_of(std::size_t count) {
+	return static_cast<T *>(palloc0(std::max<std::size_t>(count, 1) * sizeof(T)));
+}
+
+/// Whether an index-only scan can give the column back.  SP-GiST is not asked: its answer needs the index.
+bool can_return(Oid method, const IndexKey &key) {
+	if (method == GIST_AM_OID) {
+		return OidIsValid(get_opfamily_proc(key.family, key.input_type, key.input_type, GIST_FETCH_PROC)) ||
+		       !OidIsValid(get_opfamily_proc(key.family, key.input_type, key.input_type, GIST_COMPRESS_PROC));
+	}
+	return method == BTREE_AM_OID;
+}
+
+void add_key(IndexOptInfo *form, int i, const IndexKey &key, bool is_ordered) {
+	form->indexkeys[i] = key.column;
+	form->indexcollations[i] = key.collation;
+	form->opfamily[i] = key.family;
+	form->opcintype[i] = key.input_type;
+	form->canreturn[i] = can_return(form->relam, key);
+	if (is_ordered) {
+		form->reverse_sort[i] = key.is_descending;
+		form->nulls_first[i] = key.is_nulls_first;
+	}
+	if (key.is_expression()) {
+		form->indexprs = lappend(form->indexprs, stringToNode(key.expression.c_str()));
+	}
+}
+
+/// The columns of an index as the planner's target list: those of its table, and its expressions.
+List *columns_of(const IndexOptInfo *form, Index relation, TupleDesc table) {
+	List *columns = NIL;
+	const ListCell *expression = list_head(form->indexprs);
+	for (int i = 0; i < form->ncolumns; ++i) {
+		Expr *value = nullptr;
+		if (const int column = form->indexkeys[i]; column != 0) {
+			const FormData_pg_attribute *const attribute = TupleDescAttr(table, column - 1);
+			value = reinterpret_cast<Expr *>(makeVar(static_cast<int>(relation), static_cast<AttrNumber>(column),
+			                                         attribute->atttypid, attribute->atttypmod, attribute->attcollation,
+			                                         0));
+		} else {
+			value = static_cast<Expr *>(lfirst(expression));
+			expression = lnext(form->indexprs, expression);
+		}
+		columns = lappend(columns, makeTargetEntry(value, static_cast<AttrNumber>(i + 1), nullptr, false));
+	}
+	return columns;
+}
+
+/// Turns a description of the parent's columns into one of the partition's.
+void map_columns(IndexOptInfo *form, TupleDesc parent, TupleDesc partition) {
+#if PG_VERSION_NUM < 160000
+	AttrMap *const map = build_attrmap_by_name(partition, parent);
+#else
+	AttrMap *const map = build_attrmap_by_name(partition, parent, false);
+#endif
+	int *const keys = array_of<int>(static_cast<std::size_t>(form->ncolumns));
+	for (int i = 0; i < form->ncolumns; ++i) {
+		const int key = form->indexkeys[i];
+		keys[i] = key > 0 ? map->attnums[key - 1] : key;
+	}
+	form->indexkeys = keys;
+	bool found = false;
+	const auto mapped = [&](List *list) {
+		return reinterpret_cast<List *>(
+			map_variable_attnos(reinterpret_cast<Node *>(list), 1, 0, map, InvalidOid, &found));
+	};
+	form->indexprs = mapped(form->indexprs);
+	form->indpred = mapped(form->indpred);
+	free_attrmap(map);
+}
+
+} // namespace
+
+const Hypothetical *make_hypothetical(IndexSet::Number number, const IndexShape &shape, const IndexSize &size) {
+	const IndexAmRoutine *const method = GetIndexAmRoutineByAmId(shape.method, false);
+	const auto columns = shape.keys.size() + shape.included.size();
+	IndexOptInfo *const form = makeNode(IndexOptInfo);
+	form->indexoid = first_id + static_cast<Oid>(number);
+	form->relam = shape.method;
+	form->ncolumns = static_cast<int>(columns);
+	form->nkeycolumns = static_cast<int>(shape.keys.size());
+	form->indexkeys = array_of<int>(columns);
+	form->indexcollations = array_of<Oid>(columns);
+	form->opfamily = array_of<Oid>(columns);
+	form->opcintype = array_of<Oid>(columns);
+	form->canreturn = array_of<bool>(columns);
+	form->opclassoptions = array_of<bytea *>(columns);
+	if (method->amcanorder) {
+		form->sortopfamily = form->opfamily;
+		form->reverse_sort = array_of<bool>(columns);
+		form->nulls_first = array_of<bool>(columns);
+	}
+	int i = 0;
+	for (const IndexKey &key : shape.keys) {
+		add_key(form, i++, key, method->amcanorder);
+	}
+	for (const std::int16_t column : shape.included) {
+		form->indexkeys[i] = column;
+		form->canreturn[i++] = method->amcaninclude;
+	}
+	if (!shape.predicate.empty()) {
+		form->indpred = static_cast<List *>(stringToNode(shape.predicate.c_str()));
+	}
+	form->tree_height = shape.method == BTREE_AM_OID ? size.height : -1;
+	form->immediate = true;
+	form->hypothetical = true;
+	describe_method(form, method, GetHeapamTableAmRoutine());
+
+	auto *const index = static_cast<Hypothetical *>(palloc(sizeof(Hypothetical)));
+	*index = {.id = form->indexoid,
+	          .table = shape.table,
+	          .form = form,
+	          .entries = size.entries,
+	          .pages = static_cast<double>(size.pages)};
+	return index;
+}
+
+bool is_hypothetical(Oid id) {
+	return id >= first_id;
+}
+
+IndexSet::Number number_of(Oid id) {
+	return id - first_id;
+}
+
+IndexOptInfo *describe(const Hypothetical *index, RelOptInfo *relation, Oid relation_id) {
+	IndexOptInfo *const form = makeNode(IndexOptInfo);
+	*form = *index->form; // but lists, which are changed below
+	form->indexprs = static_cast<List *>(copyObjectImpl(form->indexprs));
+	form->indpred = static_cast<List *>(copyObjectImpl(form->indpred));
+	const Relation table = table_open(relation_id, NoLock);
+	if (relation_id != index->table) {
+		const Relation parent = table_open(index->table, AccessShareLock);
+		map_columns(form, RelationGetDescr(parent), RelationGetDescr(table));
+		table_close(parent, NoLock);
+	}
+	if (relation->relid != 1) {
+		ChangeVarNodes(reinterpret_cast<Node *>(form->indexprs), 1, static_cast<int>(relation->relid), 0);
+		ChangeVarNodes(reinterpret_cast<Node *>(form->indpred), 1, static_cast<int>(relation->relid), 0);
+	}
+	form->indextlist = columns_of(form, relation->relid, RelationGetDescr(table));
+	table_close(table, NoLock);
+	form->rel = relation;
+	// As many entries as the planner takes the relation to have rows; of a partial index, in the same proportion.
+	const double share = form->indpred == NIL || index->entries <= 0 ? 1 : 1; // the size model replaces this
+	form->tuples = relation->tuples * share;
+	form->pages = static_cast<BlockNumber>(index->pages);
+	return form;
+}
+
+} // namespace warden::advice

@@ -1,0 +1,81 @@
+#include "advice/planner_hooks.hpp"
+
+#include <algorithm>
+
+extern "C" {
+#include "catalog/partition.h"
+#include "optimizer/plancat.h"
+#include "utils/lsyscache.h"
+}
+
+namespace warden::advice {
+
+namespace {
+
+constinit const Belief *belief = nullptr;
+constinit get_relation_info_hook_type next_relation_info = nullptr;
+constinit set_rel_pathlist_hook_type next_pathlist = nullptr;
+
+bool is_hidden(Oid index) {
+	return std::find(belief->hidden, belief->hidden + belief->hidden_count, index) !=
+	       belief->hidden + belief->hidden_count;
+}
+
+void hide(RelOptInfo *relation) {
+	ListCell *cell = nullptr;
+	foreach (cell, relation->indexlist) {
+		if (is_hidden(lfirst_node(IndexOptInfo, cell)->indexoid)) {
+			relation->indexlist = foreach_delete_current(relation->indexlist, cell);
+		}
+	}
+}
+
+void add(RelOptInfo *relation, Oid id) {
+	List *const ancestors = get_rel_relispartition(id) ? get_partition_ancestors(id) : NIL;
+	for (std::size_t i = 0; i < belief->added_count; ++i) {
+		const Hypothetical *const index = belief->added[i];
+		if (index->table == id || list_member_oid(ancestors, index->table)) {
+			relation->indexlist = lappend(relation->indexlist, describe(index, relation, id));
+		}
+	}
+	list_free(ancestors);
+}
+
+void on_relation_info(PlannerInfo *root, Oid id, bool is_parent, RelOptInfo *relation) {
+	if (next_relation_info != nullptr) {
+		next_relation_info(root, id, is_parent, relation);
+	}
+	if (belief == nullptr) {
+		return;
+	}
+	hide(relation);
+	if (!is_parent) { // the rows are in its children
+		add(relation, id);
+	}
+}
+
+void on_pathlist(PlannerInfo *root, RelOptInfo *relation, Index number, RangeTblEntry *entry) {
+	if (next_pathlist != nullptr) {
+		next_pathlist(root, relation, number, entry);
+	}
+	if (belief != nullptr && belief->observe != nullptr) {
+		belief->observe(belief->context, root, relation, entry);
+	}
+}
+
+} // namespace
+
+void install_planner_hooks() {
+	next_relation_info = get_relation_info_hook;
+	get_relation_info_hook = on_relation_info;
+	next_pathlist = set_rel_pathlist_hook;
+	set_rel_pathlist_hook = on_pathlist;
+}
+
+const Belief *believe(const Belief *other) {
+	const Belief *const previous = belief;
+	belief = other;
+	return previous;
+}
+
+} // namespace warden::advice
