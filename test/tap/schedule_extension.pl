@@ -40,6 +40,10 @@ my @errors = said($node, 0, qr/ (WARNING|ERROR|FATAL|PANIC): |deadlock/);
 is("@errors", '', 'there is no error in the log');
 
 # Whatever of it is locked is waited for by none of our processes: who waits may be part of a deadlock.
+# Not the built-in job: it is a command like those of others, which may wait for as long as warden.lock_timeout says.
+$node->safe_psql('postgres', q{SELECT warden.schedule_pause('maintain')});
+ok(defined within(10, $node, 'postgres', q{SELECT NOT EXISTS (SELECT FROM warden.schedule_runs WHERE job = 'maintain' AND status = 'running')}),
+	'the built-in job rests');
 my @waiting;
 my @tables = split /\n/, $node->safe_psql('postgres', q{
 	SELECT objid::regclass FROM pg_depend WHERE refclassid = 'pg_extension'::regclass AND classid = 'pg_class'::regclass
