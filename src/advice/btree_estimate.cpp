@@ -5,6 +5,10 @@
 #include <algorithm>
 #include <cmath>
 
+extern "C" {
+#include "catalog/pg_am_d.h"
+}
+
 namespace warden::advice {
 
 using namespace pg;
@@ -80,7 +84,8 @@ std::optional<std::vector<KeyKind>> kinds_of(const std::vector<ColumnStatistics>
 } // namespace
 
 bool deduplicates(const IndexShape &shape) {
-	return shape.included.empty() && std::ranges::all_of(shape.keys, [](const IndexKey &key) {
+	return shape.method == BTREE_AM_OID && shape.included.empty() &&
+	       std::ranges::all_of(shape.keys, [](const IndexKey &key) {
 			   return call(is_image_equal, key.family, key.input_type, key.collation);
 		   });
 }
