@@ -18,7 +18,7 @@ INSERT INTO u SELECT g, g % 5000 FROM generate_series(1, 20000) g;
 ANALYZE t, u;
 CREATE EXTENSION pg_stat_statements;
 };
-my $ask = q{SELECT used FROM warden.advice_what_if('SELECT /* planned */ * FROM t JOIN u ON u.t_id = t.id WHERE t.a = 5',
+my $ask = q{SELECT used FROM warden.advice_what_if('SELECT /* planned */ * FROM t JOIN u ON u.t_id = t.id WHERE t.a = 5 AND t.b = ''x''',
 	ARRAY['CREATE INDEX t_a ON t (a)', 'CREATE INDEX u_t ON u (t_id)'])};
 
 for my $libraries ('pg_warden, auto_explain, pg_stat_statements', 'auto_explain, pg_stat_statements, pg_warden')
