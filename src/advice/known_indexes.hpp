@@ -16,6 +16,11 @@ struct IndexSize {
 	double entries = 0;     ///< what the planner takes to be in it
 	std::int64_t pages = 0; ///< of 8 kB, as it would be built
 	int height = 0;         ///< of a B-tree: levels above its leaves
+	/// Why it could not be built, or rows be added later, as far as that is known.
+	std::optional<std::string> obstacle = {};
+	/// Of each key, what ANALYZE would find out about it if it is an expression: a row of pg_statistic, its bytes.
+	std::vector<std::string> statistics = {};
+
 	std::int64_t bytes() const { return pages * 8192; }
 };
 
