@@ -28,6 +28,8 @@ struct KnownIndex {
 	IndexShape shape = {};
 	IndexSize size = {};
 	ObjectId existing = 0;                 ///< none if it is 0
+	std::vector<ObjectId> parts = {};      ///< of one that exists: the indexes attached to it, which plans read
+	std::string name = {};                 ///< of one that does not exist: what plans call it; empty: not known yet
 	bool may_go = false;                   ///< one that exists, and that nothing but plans needs
 	std::vector<std::string> caveats = {}; ///< what to know of it before it is built
 };
