@@ -22,10 +22,24 @@ Node *wrapped(Node *statement) {
 		return reinterpret_cast<DeclareCursorStmt *>(statement)->query;
 	case T_CreateTableAsStmt:
 		return reinterpret_cast<CreateTableAsStmt *>(statement)->query;
+	case T_PrepareStmt:
+		return reinterpret_cast<PrepareStmt *>(statement)->query;
 	case T_CopyStmt:
 		return reinterpret_cast<CopyStmt *>(statement)->query;
 	default:
 		return nullptr;
+	}
+}
+
+/// SELECT INTO is a SELECT that says it in its first part.
+void forget_into(Node *statement) {
+	while (IsA(statement, SelectStmt)) {
+		auto *const select = reinterpret_cast<SelectStmt *>(statement);
+		if (select->op == SETOP_NONE) {
+			select->intoClause = nullptr;
+			return;
+		}
+		statement = reinterpret_cast<Node *>(select->larg);
 	}
 }
 
@@ -38,6 +52,7 @@ RawStmt *parse(const char *text) {
 	while (Node *const inner = wrapped(statement->stmt)) {
 		statement->stmt = inner;
 	}
+	forget_into(statement->stmt);
 	return statement;
 }
 
@@ -64,7 +79,7 @@ ParamListInfo bind(const Statement &statement, const Oid *types, int count) {
 		parameter.ptype = types[i];
 		parameter.pflags = PARAM_FLAG_CONST;
 		parameter.isnull = true;
-		if (static_cast<std::size_t>(i) < statement.parameters.size() &&
+		if (OidIsValid(types[i]) && static_cast<std::size_t>(i) < statement.parameters.size() &&
 		    statement.parameters[static_cast<std::size_t>(i)].value) {
 			Oid input = InvalidOid;
 			Oid element = InvalidOid;

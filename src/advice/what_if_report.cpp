@@ -84,7 +84,7 @@ std::set<ObjectId> tables_of(WhatIf &what_if) {
 IndexSet::Number find_hidden(const KnownIndexes &indexes, const std::set<ObjectId> &tables, Oid id) {
 	const Oid table = call([&] { return IndexGetRelation(id, true); });
 	if (table == InvalidOid) {
-		throw Error(ERRCODE_WRONG_OBJECT_TYPE, format("\"%s\" is not an index", qualified_name(id).c_str()));
+		throw Error(ERRCODE_WRONG_OBJECT_TYPE, format("%s is not an index", qualified_name(id).c_str()));
 	}
 	for (IndexSet::Number i = 0; i < indexes.size(); ++i) {
 		const KnownIndex &known = indexes[i];
@@ -94,11 +94,11 @@ IndexSet::Number find_hidden(const KnownIndexes &indexes, const std::set<ObjectI
 	}
 	if (tables.contains(table)) {
 		throw Error(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
-		            format("index \"%s\" is not valid, so no plan uses it", qualified_name(id).c_str()));
+		            format("index %s is not valid, so no plan uses it", qualified_name(id).c_str()));
 	}
 	throw Error(ERRCODE_INVALID_PARAMETER_VALUE,
-	            format("index \"%s\" is not of a table of the query", qualified_name(id).c_str()))
-		.with_detail(format("It is of table \"%s\".", qualified_name(table).c_str()));
+	            format("index %s is not of a table of the query", qualified_name(id).c_str()))
+		.with_detail(format("It is of table %s.", qualified_name(table).c_str()));
 }
 
 IndexSize size_of(const IndexShape &shape) {
@@ -106,6 +106,9 @@ IndexSize size_of(const IndexShape &shape) {
 	const auto error = try_out([&] {
 		const PinnedSettings settings;
 		call(LockRelationOid, shape.table, AccessShareLock);
+		if (!relation_exists(shape.table)) {
+			throw Error(ERRCODE_UNDEFINED_TABLE, "the table of an index was dropped meanwhile");
+		}
 		size = estimate_size(shape);
 	});
 	if (error) {
@@ -144,8 +147,8 @@ PG_FUNCTION(advice_what_if) {
 	WhatIf what_if(statements, indexes);
 
 	const std::set<ObjectId> tables = tables_of(what_if);
-	for (const ObjectId table : tables) {
-		add_existing(indexes, table);
+	for (const ObjectId relation : what_if.relations(0)) {
+		add_existing(indexes, relation);
 	}
 	const IndexSet before = indexes.existing();
 	IndexSet after = before;
