@@ -57,7 +57,7 @@ bool has_statistics(Oid table, int columns) {
 
 TableFacts facts_of(Oid table) {
 	List *const all = get_rel_relkind(table) == RELKIND_PARTITIONED_TABLE ? find_all_inheritors(table, NoLock, nullptr)
-	                                                                     : list_make1_oid(table);
+	                                                                      : list_make1_oid(table);
 	TableFacts facts{.witness = table, .pages = 0, .row_width = 0, .visible = 0, .is_analyzed = false};
 	int largest = -1;
 	ListCell *cell = nullptr;

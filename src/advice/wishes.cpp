@@ -79,11 +79,17 @@ public:
 				add_range(wish);
 			}
 		}
+		for (const Wish &range : merged_) {
+			ranges_.push_back(&range);
+		}
 		// What many look up by comes first, so that others are served too; then what keeps the fewest rows.
 		std::sort(equal_.begin(), equal_.end(), comes_first);
 		std::sort(joins_.begin(), joins_.end(), comes_first);
 		std::sort(ranges_.begin(), ranges_.end(), comes_first);
 	}
+
+	Clauses(const Clauses &) = delete;
+	Clauses &operator=(const Clauses &) = delete;
 
 	const std::vector<const Wish *> &joins() const { return joins_; }
 	const std::vector<const Wish *> &ranges() const { return ranges_; }
@@ -136,17 +142,20 @@ private:
 		return one.name < other.name;
 	}
 
-	/// The two ends of a range are one.
+	/// The two ends of a range are one: what neither cuts off remains.
 	void add_range(const Wish &wish) {
-		const auto is_same = [&](const Wish *other) {
-			return other->keys.size() == 1 && wish.keys.size() == 1 &&
-			       is_same_value(other->keys.front(), wish.keys.front());
-		};
-		if (std::none_of(ranges_.begin(), ranges_.end(), is_same)) {
-			ranges_.push_back(&wish);
+		for (Wish &other : merged_) {
+			if (other.keys.size() == 1 && wish.keys.size() == 1 &&
+			    is_same_value(other.keys.front(), wish.keys.front())) {
+				const double rest = other.selectivity + wish.selectivity - 1;
+				other.selectivity = rest > 0 ? rest : std::min(other.selectivity, wish.selectivity);
+				return;
+			}
 		}
+		merged_.push_back(wish);
 	}
 
+	std::vector<Wish> merged_; ///< what ranges_ point to
 	std::vector<const Wish *> equal_;
 	std::vector<const Wish *> joins_;
 	std::vector<const Wish *> ranges_;
@@ -245,9 +254,9 @@ void Proposals::add_covering(int rank, const Keys &keys, const std::string &reas
 	}
 	for (const NeededColumn &needed : relation_.needed) {
 		const auto is_it = [&](const WishKey *key) { return key->key.column == needed.column; };
-		const bool is_answered = predicate != nullptr && needed.only_in_condition &&
-		                         std::binary_search(predicate->predicate_columns.begin(),
-		                                            predicate->predicate_columns.end(), needed.column);
+		const bool is_answered =
+			predicate != nullptr && needed.only_in_condition &&
+			std::binary_search(predicate->predicate_columns.begin(), predicate->predicate_columns.end(), needed.column);
 		if (std::none_of(keys.begin(), keys.end(), is_it) && !is_answered) {
 			shape.included.push_back(needed.column);
 			width += needed.width;

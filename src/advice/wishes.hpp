@@ -41,7 +41,7 @@ struct Wish {
 	std::string predicate = {};                       ///< if rows could be chosen by it: the node tree of a list of it
 	std::string condition = {};                       ///< the same for people
 	std::vector<std::int16_t> predicate_columns = {}; ///< of the predicate
-	std::optional<WishKey> block_range = {}; ///< if the table has the order of the key: as BRIN would have it
+	std::optional<WishKey> block_range = {};          ///< if the table has the order of the key: as BRIN would have it
 };
 
 struct Order {
