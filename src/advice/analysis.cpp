@@ -69,6 +69,10 @@ bool is_plannable(const Node *statement) {
 	}
 }
 
+const char *text_of(const Parameter &parameter) {
+	return parameter.value ? parameter.value->c_str() : nullptr;
+}
+
 ParamListInfo bind(const Statement &statement, const Oid *types, int count) {
 	if (!statement.has_values || count == 0) {
 		return nullptr;
@@ -79,13 +83,13 @@ ParamListInfo bind(const Statement &statement, const Oid *types, int count) {
 		parameter.ptype = types[i];
 		parameter.pflags = PARAM_FLAG_CONST;
 		parameter.isnull = true;
-		if (OidIsValid(types[i]) && static_cast<std::size_t>(i) < statement.parameters.size() &&
-		    statement.parameters[static_cast<std::size_t>(i)].value) {
+		const auto n = static_cast<std::size_t>(i);
+		const char *const value = n < statement.parameters.size() ? text_of(statement.parameters[n]) : nullptr;
+		if (OidIsValid(types[i]) && value != nullptr) {
 			Oid input = InvalidOid;
 			Oid element = InvalidOid;
 			getTypeInputInfo(types[i], &input, &element);
-			parameter.value = OidInputFunctionCall(
-				input, pstrdup(statement.parameters[static_cast<std::size_t>(i)].value->c_str()), element, -1);
+			parameter.value = OidInputFunctionCall(input, pstrdup(value), element, -1);
 			parameter.isnull = false;
 		}
 	}
@@ -116,7 +120,7 @@ List *relations_of(List *queries) {
 	List *relations = NIL;
 	ListCell *cell = nullptr;
 	foreach (cell, queries) {
-		note_relations(static_cast<Node *>(lfirst(cell)), &relations);
+		note_relations(static_cast<Node *>(lfirst(cell)), static_cast<void *>(&relations));
 	}
 	return relations;
 }

@@ -3,6 +3,7 @@
 #include "advice/node_text.hpp"
 
 #include "pg/names.hpp"
+#include "pg/oid_list.hpp"
 #include "pg/security.hpp"
 #include "pg/transaction.hpp"
 
@@ -63,7 +64,7 @@ IndexShape shape_as_it_is(Oid index_id) {
 		             .is_descending = (index->rd_indoption[i] & INDOPTION_DESC) != 0,
 		             .is_nulls_first = (index->rd_indoption[i] & INDOPTION_NULLS_FIRST) != 0};
 		if (column == 0) {
-			void *const node = list_nth(expressions, expression++);
+			const void *const node = call(list_nth, expressions, expression++);
 			key.expression = text_of(node);
 			add_columns(shape.columns, node);
 		}
@@ -101,7 +102,7 @@ void add_index(KnownIndexes &indexes, Oid id) {
 	const IndexSet::Number number = number_of_existing(indexes, top);
 	KnownIndex &known = indexes[number];
 	if (id != top) {
-		if (std::find(known.parts.begin(), known.parts.end(), id) != known.parts.end()) {
+		if (std::ranges::find(known.parts, id) != known.parts.end()) {
 			return;
 		}
 		known.parts.push_back(id);
@@ -116,8 +117,8 @@ void add_indexes_of(KnownIndexes &indexes, Oid table_id) {
 	const AsOwner owner(owner_of(table_id));
 	const OpenRelation table(table_id, AccessShareLock);
 	const List *const ids = call([&] { return RelationGetIndexList(table.get()); });
-	for (int i = 0; i < list_length(ids); ++i) {
-		add_index(indexes, list_nth_oid(ids, i));
+	for (const Oid id : oids_in(ids)) {
+		add_index(indexes, id);
 	}
 }
 
@@ -137,9 +138,9 @@ void add_existing(KnownIndexes &indexes, Oid table) {
 			return; // any more
 		}
 		const List *const tables = call([&] { return find_all_inheritors(table, AccessShareLock, nullptr); });
-		for (int i = 0; i < list_length(tables); ++i) {
+		for (const Oid member : oids_in(tables)) {
 			check_for_interrupts();
-			add_indexes_of(indexes, list_nth_oid(tables, i));
+			add_indexes_of(indexes, member);
 		}
 	});
 	if (error) {

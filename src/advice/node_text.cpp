@@ -34,7 +34,7 @@ void add_columns(std::vector<std::int16_t> &columns, const void *node) {
 }
 
 void normalize(std::vector<std::int16_t> &columns) {
-	std::sort(columns.begin(), columns.end());
+	std::ranges::sort(columns);
 	columns.erase(std::unique(columns.begin(), columns.end()), columns.end());
 }
 

@@ -4,6 +4,7 @@
 
 #include "pg/deadline.hpp"
 #include "pg/lock.hpp"
+#include "pg/oid_list.hpp"
 #include "pg/plan_explanation.hpp"
 #include "pg/security.hpp"
 
@@ -128,11 +129,7 @@ Plan WhatIf::explain(std::size_t statement, const IndexSet &present,
 
 std::vector<ObjectId> WhatIf::relations(std::size_t statement) {
 	std::vector<ObjectId> relations;
-	visit(statement, [&](const Analysis &analysis) {
-		for (int i = 0; i < list_length(analysis.relations); ++i) {
-			relations.push_back(list_nth_oid(analysis.relations, i));
-		}
-	});
+	visit(statement, [&](const Analysis &analysis) { relations = oids_in(analysis.relations); });
 	return relations;
 }
 
@@ -229,7 +226,7 @@ void WhatIf::refresh_numbers() {
 			}
 		}
 	}
-	std::sort(numbers_.begin(), numbers_.end());
+	std::ranges::sort(numbers_);
 }
 
 const Hypothetical *WhatIf::form_of(IndexSet::Number index) {
@@ -271,9 +268,8 @@ Plan WhatIf::run(std::size_t statement, Task task, const IndexSet &present) {
 		found = call([&] { return plan_all(analysis, statements_[statement].text.c_str(), task.show, task.context); });
 	});
 	Plan plan{.cost = found.cost, .used = {}};
-	for (int i = 0; i < list_length(found.used); ++i) {
-		const Oid id = list_nth_oid(found.used, i);
-		const auto known = std::lower_bound(numbers_.begin(), numbers_.end(), std::pair(id, IndexSet::Number{0}));
+	for (const Oid id : oids_in(found.used)) {
+		const auto known = std::ranges::lower_bound(numbers_, std::pair(id, IndexSet::Number{0}));
 		if (is_hypothetical(id)) {
 			plan.used.insert(number_of(id));
 		} else if (known != numbers_.end() && known->first == id) {

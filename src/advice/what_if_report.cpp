@@ -5,6 +5,7 @@
 #include "advice/what_if.hpp"
 
 #include "pg/names.hpp"
+#include "pg/oid_list.hpp"
 #include "pg/plan_explanation.hpp"
 #include "pg/result_set.hpp"
 #include "pg/security.hpp"
@@ -74,8 +75,8 @@ std::set<ObjectId> tables_of(WhatIf &what_if) {
 	std::set<ObjectId> tables;
 	for (const ObjectId relation : what_if.relations(0)) {
 		const List *const members = call([&] { return find_all_inheritors(relation, NoLock, nullptr); });
-		for (int i = 0; i < list_length(members); ++i) {
-			tables.insert(list_nth_oid(members, i));
+		for (const Oid member : oids_in(members)) {
+			tables.insert(member);
 		}
 	}
 	return tables;
@@ -88,7 +89,7 @@ IndexSet::Number find_hidden(const KnownIndexes &indexes, const std::set<ObjectI
 	}
 	for (IndexSet::Number i = 0; i < indexes.size(); ++i) {
 		const KnownIndex &known = indexes[i];
-		if (known.existing == id || std::find(known.parts.begin(), known.parts.end(), id) != known.parts.end()) {
+		if (known.existing == id || std::ranges::find(known.parts, id) != known.parts.end()) {
 			return i;
 		}
 	}
@@ -164,7 +165,7 @@ PG_FUNCTION(advice_what_if) {
 	for (const IndexSet::Number index : as_it_would_be.plan.used.members()) {
 		used.push_back(name_of(indexes[index]));
 	}
-	std::sort(used.begin(), used.end());
+	std::ranges::sort(used);
 	Rows rows(fcinfo);
 	rows.add(as_it_is.plan.cost, as_it_would_be.plan.cost, Json{as_it_is.json}, Json{as_it_would_be.json}, used);
 	PG_RETURN_NULL();
