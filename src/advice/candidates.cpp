@@ -126,6 +126,11 @@ std::vector<Candidate> find_candidates(WhatIf &what_if, std::size_t number, cons
 	                        .has_parameters = statement.has_values && !statement.parameters.empty()};
 	what_if.observe(number, indexes.existing(), observe_wishes, &observation);
 
+	// If there are too many, those of large tables matter more.
+	std::sort(
+		observation.relations.begin(), observation.relations.end(), [](const Observed &left, const Observed &right) {
+			return std::pair(right.wishes.pages, left.wishes.table) < std::pair(left.wishes.pages, right.wishes.table);
+		});
 	std::vector<Silence> silent;
 	std::vector<Proposal> proposals;
 	for (Observed &observed : observation.relations) {

@@ -381,6 +381,8 @@ void add_needed(const Place &place, const TableFacts &facts, Observed &observed)
 		     .only_in_condition =
 		         !call([&] { return bms_is_member(column - FirstLowInvalidHeapAttributeNumber, results); })});
 	});
+	std::sort(observed.wishes.needed.begin(), observed.wishes.needed.end(),
+	          [](const NeededColumn &left, const NeededColumn &right) { return left.column < right.column; });
 	if (!are_columns) {
 		observed.wishes.needed.clear();
 	}
@@ -414,6 +416,7 @@ void read_relation(Observation &observation, PlannerInfo *root, RelOptInfo *rela
 	                  .has_parameters = observation.has_parameters,
 	                  .pages = facts.pages};
 	observed.wishes.table = table;
+	observed.wishes.pages = facts.pages;
 	observed.wishes.row_width = facts.row_width;
 	add_conditions(place, observed);
 	add_orders(place, observed);

@@ -10,10 +10,11 @@ constexpr std::size_t most_equal_keys = 4;
 constexpr std::size_t most_keys = 6;
 constexpr std::size_t most_ranges = 3;
 constexpr std::size_t most_included = 10;
-constexpr double most_of_the_rows = 0.5;      // a condition that keeps them is no reason for an index of its own
-constexpr double few_rows = 0.2;              // what a partial index is of
-constexpr double worth_reading_instead = 0.8; // the width of an entry, of that of a row
-constexpr double widest_column = 64;          // bytes, in an index that has it only to give it back
+constexpr double most_of_the_rows = 0.5;       // a condition that keeps them is no reason for an index of its own
+constexpr double few_rows = 0.2;               // what a partial index is of
+constexpr double worth_reading_instead = 0.8;  // the width of an entry, of that of a row
+constexpr double worth_scanning_instead = 0.4; // the same where all of the rows are read
+constexpr double widest_column = 64;           // bytes, in an index that has it only to give it back
 
 using Keys = std::vector<const WishKey *>;
 
@@ -435,6 +436,13 @@ void Proposals::add_block_ranges(const Clauses &clauses) {
 
 /// Nothing is looked up: what is needed, read from a smaller file.
 void Proposals::add_scan() {
+	double width = 0;
+	for (const NeededColumn &needed : relation_.needed) {
+		width += needed.width;
+	}
+	if (width > relation_.row_width * worth_scanning_instead) {
+		return;
+	}
 	for (const NeededColumn &needed : relation_.needed) {
 		if (needed.key) {
 			const std::string reason = "read instead of the table";
