@@ -294,6 +294,7 @@ WishKey key_of(const PlainKey &plain) {
 
 std::vector<WishKey> keys_of(const List *plain) {
 	std::vector<WishKey> keys;
+	keys.reserve(static_cast<std::size_t>(list_length(plain)));
 	for (int i = 0; i < list_length(plain); ++i) {
 		keys.push_back(key_of(*static_cast<PlainKey *>(list_nth(plain, i))));
 	}
@@ -324,6 +325,7 @@ Wish wish_of(const PlainWish &plain) {
 
 std::vector<Wish> wishes_of(const List *plain) {
 	std::vector<Wish> wishes;
+	wishes.reserve(static_cast<std::size_t>(list_length(plain)));
 	for (int i = 0; i < list_length(plain); ++i) {
 		wishes.push_back(wish_of(*static_cast<PlainWish *>(list_nth(plain, i))));
 	}
@@ -381,8 +383,8 @@ void add_needed(const Place &place, const TableFacts &facts, Observed &observed)
 		     .only_in_condition =
 		         !call([&] { return bms_is_member(column - FirstLowInvalidHeapAttributeNumber, results); })});
 	});
-	std::sort(observed.wishes.needed.begin(), observed.wishes.needed.end(),
-	          [](const NeededColumn &left, const NeededColumn &right) { return left.column < right.column; });
+	std::ranges::sort(observed.wishes.needed,
+	                  [](const NeededColumn &left, const NeededColumn &right) { return left.column < right.column; });
 	if (!are_columns) {
 		observed.wishes.needed.clear();
 	}
