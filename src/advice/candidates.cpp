@@ -110,7 +110,7 @@ std::vector<Candidate> number_all(std::vector<Proposal> &proposals, KnownIndexes
 			}
 			const auto index = number_of(proposal.shape, indexes, silence);
 			const auto is_it = [&](const Candidate &other) { return other.index == index; };
-			if (index && std::none_of(candidates.begin(), candidates.end(), is_it)) {
+			if (index && std::ranges::none_of(candidates, is_it)) {
 				candidates.push_back({*index, std::move(proposal.reason)});
 			}
 		}
@@ -126,6 +126,10 @@ std::vector<Candidate> find_candidates(WhatIf &what_if, std::size_t number, cons
 	                        .has_parameters = statement.has_values && !statement.parameters.empty()};
 	what_if.observe(number, indexes.existing(), observe_wishes, &observation);
 
+	// If there are too many, those of large tables matter more.
+	std::ranges::sort(observation.relations, [](const Observed &left, const Observed &right) {
+		return std::pair(right.wishes.pages, left.wishes.table) < std::pair(left.wishes.pages, right.wishes.table);
+	});
 	std::vector<Silence> silent;
 	std::vector<Proposal> proposals;
 	for (Observed &observed : observation.relations) {

@@ -42,7 +42,7 @@ void add_silence(Rows &rows, std::vector<Silence> &silence) {
 		const auto is_same = [&](const Silence *other) {
 			return other->relation == one.relation && other->reason == one.reason;
 		};
-		if (std::none_of(said.begin(), said.end(), is_same)) {
+		if (std::ranges::none_of(said, is_same)) {
 			said.push_back(&one);
 			rows.add(one.relation, std::nullopt, one.reason);
 		}

@@ -131,7 +131,7 @@ Comparison compare(const Place &place, const OpExpr *clause) {
 }
 
 bool is_one_of(Oid op, std::initializer_list<Oid> operators) {
-	return std::find(operators.begin(), operators.end(), op) != operators.end();
+	return std::ranges::find(operators, op) != operators.end();
 }
 
 bool is_like(Oid op) {

@@ -258,6 +258,16 @@ PlainKey *column_key(const Place &place, AttrNumber column) {
 	return make_key(place, reinterpret_cast<Node *>(var), GetDefaultOpClass(type, BTREE_AM_OID), collation);
 }
 
+/// Which raise no errors.
+int count_of(const List *list) {
+	return list_length(list);
+}
+
+template <class T>
+const T *element(const List *list, int i) {
+	return static_cast<const T *>(list_nth(list, i));
+}
+
 // The rest is C++ code.
 
 template <class F>
@@ -294,8 +304,9 @@ WishKey key_of(const PlainKey &plain) {
 
 std::vector<WishKey> keys_of(const List *plain) {
 	std::vector<WishKey> keys;
-	for (int i = 0; i < list_length(plain); ++i) {
-		keys.push_back(key_of(*static_cast<PlainKey *>(list_nth(plain, i))));
+	keys.reserve(static_cast<std::size_t>(count_of(plain)));
+	for (int i = 0; i < count_of(plain); ++i) {
+		keys.push_back(key_of(*element<PlainKey>(plain, i)));
 	}
 	return keys;
 }
@@ -324,8 +335,9 @@ Wish wish_of(const PlainWish &plain) {
 
 std::vector<Wish> wishes_of(const List *plain) {
 	std::vector<Wish> wishes;
-	for (int i = 0; i < list_length(plain); ++i) {
-		wishes.push_back(wish_of(*static_cast<PlainWish *>(list_nth(plain, i))));
+	wishes.reserve(static_cast<std::size_t>(count_of(plain)));
+	for (int i = 0; i < count_of(plain); ++i) {
+		wishes.push_back(wish_of(*element<PlainWish>(plain, i)));
 	}
 	return wishes;
 }
@@ -338,11 +350,11 @@ void add_conditions(const Place &place, Observed &observed) {
 		read_joins(place, found);
 	});
 	observed.wishes.wishes = wishes_of(found.wishes);
-	for (int i = 0; i < list_length(found.arms); ++i) {
-		observed.wishes.arms.push_back(wishes_of(static_cast<List *>(list_nth(found.arms, i))));
+	for (int i = 0; i < count_of(found.arms); ++i) {
+		observed.wishes.arms.push_back(wishes_of(element<List>(found.arms, i)));
 	}
-	for (int i = 0; i < list_length(found.silence); ++i) {
-		observed.silence.emplace_back(static_cast<const char *>(list_nth(found.silence, i)));
+	for (int i = 0; i < count_of(found.silence); ++i) {
+		observed.silence.emplace_back(element<char>(found.silence, i));
 	}
 }
 
@@ -381,6 +393,8 @@ void add_needed(const Place &place, const TableFacts &facts, Observed &observed)
 		     .only_in_condition =
 		         !call([&] { return bms_is_member(column - FirstLowInvalidHeapAttributeNumber, results); })});
 	});
+	std::ranges::sort(observed.wishes.needed,
+	                  [](const NeededColumn &left, const NeededColumn &right) { return left.column < right.column; });
 	if (!are_columns) {
 		observed.wishes.needed.clear();
 	}
@@ -414,6 +428,7 @@ void read_relation(Observation &observation, PlannerInfo *root, RelOptInfo *rela
 	                  .has_parameters = observation.has_parameters,
 	                  .pages = facts.pages};
 	observed.wishes.table = table;
+	observed.wishes.pages = facts.pages;
 	observed.wishes.row_width = facts.row_width;
 	add_conditions(place, observed);
 	add_orders(place, observed);

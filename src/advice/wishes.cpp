@@ -10,10 +10,11 @@ constexpr std::size_t most_equal_keys = 4;
 constexpr std::size_t most_keys = 6;
 constexpr std::size_t most_ranges = 3;
 constexpr std::size_t most_included = 10;
-constexpr double most_of_the_rows = 0.5;      // a condition that keeps them is no reason for an index of its own
-constexpr double few_rows = 0.2;              // what a partial index is of
-constexpr double worth_reading_instead = 0.8; // the width of an entry, of that of a row
-constexpr double widest_column = 64;          // bytes, in an index that has it only to give it back
+constexpr double most_of_the_rows = 0.5;       // a condition that keeps them is no reason for an index of its own
+constexpr double few_rows = 0.2;               // what a partial index is of
+constexpr double worth_reading_instead = 0.8;  // the width of an entry, of that of a row
+constexpr double worth_scanning_instead = 0.4; // the same where all of the rows are read
+constexpr double widest_column = 64;           // bytes, in an index that has it only to give it back
 
 using Keys = std::vector<const WishKey *>;
 
@@ -22,7 +23,7 @@ bool is_same_value(const WishKey &left, const WishKey &right) {
 }
 
 bool has(const Keys &keys, const WishKey &key) {
-	return std::any_of(keys.begin(), keys.end(), [&](const WishKey *other) { return is_same_value(*other, key); });
+	return std::ranges::any_of(keys, [&](const WishKey *other) { return is_same_value(*other, key); });
 }
 
 void append(Keys &keys, const WishKey &key) {
@@ -48,8 +49,9 @@ std::string names_of(const Keys &keys) {
 
 void add_columns(std::vector<std::int16_t> &columns, const std::vector<std::int16_t> &more) {
 	columns.insert(columns.end(), more.begin(), more.end());
-	std::sort(columns.begin(), columns.end());
-	columns.erase(std::unique(columns.begin(), columns.end()), columns.end());
+	std::ranges::sort(columns);
+	const auto repeated = std::ranges::unique(columns);
+	columns.erase(repeated.begin(), repeated.end());
 }
 
 /// The first key ascending: the whole index can be read backward.
@@ -83,9 +85,9 @@ public:
 			ranges_.push_back(&range);
 		}
 		// What many look up by comes first, so that others are served too; then what keeps the fewest rows.
-		std::sort(equal_.begin(), equal_.end(), comes_first);
-		std::sort(joins_.begin(), joins_.end(), comes_first);
-		std::sort(ranges_.begin(), ranges_.end(), comes_first);
+		std::ranges::sort(equal_, comes_first);
+		std::ranges::sort(joins_, comes_first);
+		std::ranges::sort(ranges_, comes_first);
 	}
 
 	Clauses(const Clauses &) = delete;
@@ -230,7 +232,7 @@ IndexShape Proposals::shape_of(const Keys &keys, ObjectId method, const Wish *pr
 
 void Proposals::add_shape(int rank, IndexShape shape, std::string reason) {
 	const auto is_same = [&](const Proposal &other) { return other.shape == shape; };
-	if (std::none_of(proposals_.begin(), proposals_.end(), is_same)) {
+	if (std::ranges::none_of(proposals_, is_same)) {
 		proposals_.push_back({std::move(shape), std::move(reason), rank});
 	}
 }
@@ -254,10 +256,9 @@ void Proposals::add_covering(int rank, const Keys &keys, const std::string &reas
 	}
 	for (const NeededColumn &needed : relation_.needed) {
 		const auto is_it = [&](const WishKey *key) { return key->key.column == needed.column; };
-		const bool is_answered =
-			predicate != nullptr && needed.only_in_condition &&
-			std::binary_search(predicate->predicate_columns.begin(), predicate->predicate_columns.end(), needed.column);
-		if (std::none_of(keys.begin(), keys.end(), is_it) && !is_answered) {
+		const bool is_answered = predicate != nullptr && needed.only_in_condition &&
+		                         std::ranges::binary_search(predicate->predicate_columns, needed.column);
+		if (std::ranges::none_of(keys, is_it) && !is_answered) {
 			shape.included.push_back(needed.column);
 			width += needed.width;
 			if (needed.width > widest_column) {
@@ -304,7 +305,7 @@ void Proposals::add_lookups(const Clauses &clauses) {
 	const std::string reason = equal.empty() ? "" : "equality on " + names_of(equal);
 	if (equal.size() > 1) {
 		add(1, equal, reason);
-		Keys turned(equal.rbegin(), equal.rend());
+		const Keys turned(equal.rbegin(), equal.rend());
 		add(2, turned, "equality on " + names_of(turned));
 	}
 	Keys all = equal;
@@ -435,6 +436,13 @@ void Proposals::add_block_ranges(const Clauses &clauses) {
 
 /// Nothing is looked up: what is needed, read from a smaller file.
 void Proposals::add_scan() {
+	double width = 0;
+	for (const NeededColumn &needed : relation_.needed) {
+		width += needed.width;
+	}
+	if (width > relation_.row_width * worth_scanning_instead) {
+		return;
+	}
 	for (const NeededColumn &needed : relation_.needed) {
 		if (needed.key) {
 			const std::string reason = "read instead of the table";

@@ -58,6 +58,7 @@ struct NeededColumn {
 
 struct RelationWishes {
 	ObjectId table = 0;
+	double pages = 0;
 	double row_width = 0; ///< bytes that the table takes for a row
 	std::vector<Wish> wishes = {};
 	std::vector<std::vector<Wish>> arms = {}; ///< of ORs: in each, clauses that all have to hold
