@@ -3,9 +3,6 @@
 SET default_statistics_target = 200; -- all rows are the sample, so that ANALYZE finds the same each time
 SET max_parallel_workers_per_gather = 0;
 SET timezone = 'UTC';
-SET client_min_messages = warning;
-CREATE EXTENSION IF NOT EXISTS pg_trgm;
-RESET client_min_messages;
 
 CREATE TABLE size_rows (id int, pair int, hot int, flag bool, city text, email text, at timestamptz, price numeric, key uuid, gap int,
                         day date, code varchar(30) COLLATE "C", tag name, ints int[], texts text[], words tsvector, doc jsonb)
@@ -35,7 +32,6 @@ INSERT INTO size_cases (definition) VALUES
 ('(city) INCLUDE (email, day)'), ('(lower(email))'), ('(lower(city))'), ('((doc ->> ''b''))'), ('((doc ->> ''id''))'),
 ('((hot % 100))'), ('(date_trunc(''day'', at AT TIME ZONE ''UTC''))'), ('(lower(city), hot)');
 INSERT INTO size_cases (definition, query) VALUES
-('(email) WHERE gap IS NOT NULL', 'SELECT count(*) FROM size_rows WHERE gap IS NOT NULL'),
 ('(at) WHERE hot < 1000', 'SELECT count(*) FROM size_rows WHERE hot < 1000'),
 ('(lower(email)) WHERE NOT flag', 'SELECT count(*) FROM size_rows WHERE NOT flag');
 INSERT INTO size_cases (definition, query, relation) VALUES
@@ -47,10 +43,7 @@ INSERT INTO size_cases (definition, query, percent) VALUES
 ('USING gin (texts)', 'SELECT count(*) FROM size_rows WHERE texts @> ''{}''', 25),
 ('USING gin (ints, texts)', 'SELECT count(*) FROM size_rows WHERE ints @> ''{}''', 25),
 ('USING gin (doc)', 'SELECT count(*) FROM size_rows WHERE doc @> ''{}''', 25),
-('USING gin (doc jsonb_path_ops)', 'SELECT count(*) FROM size_rows WHERE doc @> ''{}''', 25),
-('USING gin (email gin_trgm_ops)', 'SELECT count(*) FROM size_rows WHERE email LIKE ''%''', 25),
-('USING gin (city gin_trgm_ops)', 'SELECT count(*) FROM size_rows WHERE city LIKE ''%''', 25),
-('USING gin (words)', 'SELECT count(*) FROM size_rows WHERE words @@ ''!nothing''', 25);
+('USING gin (doc jsonb_path_ops)', 'SELECT count(*) FROM size_rows WHERE doc @> ''{}''', 25);
 
 -- Those that are not as predicted: by how many percent.
 CREATE FUNCTION size_errors() RETURNS TABLE (relation text, definition text, percent numeric, reads_it boolean) LANGUAGE plpgsql
@@ -112,7 +105,7 @@ CREATE TABLE size_odd (a int, long text, kinds text[]) WITH (autovacuum_enabled 
 INSERT INTO size_odd SELECT g, CASE WHEN g < 50 THEN 'short' ELSE (SELECT string_agg(md5(i::text), '') FROM generate_series(1, 120) i) END, '{a}'
 FROM generate_series(0, 99) g;
 CREATE FUNCTION size_writes(a int) RETURNS int LANGUAGE plpgsql IMMUTABLE AS
-$$ BEGIN INSERT INTO size_cases (definition) VALUES ('nobody asked'); RETURN a; END $$;
+$$ BEGIN INSERT INTO public.size_cases (definition) VALUES ('nobody asked'); RETURN a; END $$;
 CREATE FUNCTION size_makes(a int) RETURNS int LANGUAGE plpgsql IMMUTABLE AS
 $$ BEGIN CREATE TEMPORARY TABLE size_left_over (a int); RETURN a; END $$;
 ANALYZE size_odd;
@@ -125,4 +118,3 @@ SELECT count(*) AS written FROM size_cases WHERE definition = 'nobody asked';
 
 DROP TABLE size_rows, size_parts, size_cases, size_odd;
 DROP FUNCTION size_errors(), size_rows_of(json), size_expected(text, text), size_writes(int), size_makes(int);
-DROP EXTENSION pg_trgm;

@@ -90,14 +90,12 @@ char *readable(const Place &place, Node *node) {
 
 /// Of a column of the table, in the one whose statistics are looked at.
 AttrNumber column_of_witness(const Place &place, AttrNumber column) {
-	return place.witness == place.table ? column
-	                                    : get_attnum(place.witness, get_attname(place.table, column, false));
+	return place.witness == place.table ? column : get_attnum(place.witness, get_attname(place.table, column, false));
 }
 
 double correlation_of(const Place &place, AttrNumber column) {
-	const HeapTuple tuple =
-		SearchSysCache3(STATRELATTINH, ObjectIdGetDatum(place.witness),
-	                    Int16GetDatum(column_of_witness(place, column)), BoolGetDatum(false));
+	const HeapTuple tuple = SearchSysCache3(STATRELATTINH, ObjectIdGetDatum(place.witness),
+	                                        Int16GetDatum(column_of_witness(place, column)), BoolGetDatum(false));
 	if (!HeapTupleIsValid(tuple)) {
 		return 0;
 	}
