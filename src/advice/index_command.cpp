@@ -119,12 +119,16 @@ private:
 	std::string choose(Oid table) {
 		wish_.table = name_of_table(table);
 		const Oid schema = call(get_rel_namespace, table);
-		std::string name = choose_name(wish_, clip, [&](const std::string &wanted) {
+		const auto is_taken = [&](const std::string &wanted) {
 			check_for_interrupts();
 			return std::ranges::find(taken_, wanted) != taken_.end() ||
 			       std::ranges::find(names_, wanted) != names_.end() ||
 			       OidIsValid(call([&] { return get_relname_relid(wanted.c_str(), schema); }));
-		});
+		};
+		// Those of partitions go with that of the whole, so that two such indexes that are asked for differ in all.
+		const std::size_t attempt = choose_attempt(wish_, clip, is_taken, first_attempt_);
+		first_attempt_ = names_.empty() ? attempt : first_attempt_;
+		const std::string name = name_of(wish_, clip, attempt);
 		names_.push_back(name);
 		return name;
 	}
@@ -141,6 +145,7 @@ private:
 	NameWish wish_;
 	std::string definition_;
 	std::vector<std::string> names_; ///< that were chosen here
+	std::size_t first_attempt_ = 0;
 	std::string commands_;
 	bool has_foreign_partition_ = false;
 };

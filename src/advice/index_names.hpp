@@ -26,22 +26,16 @@ struct NameWish {
 	std::string label = "idx";
 };
 
-/// The wish as far as it fits, with a number for as long as is_taken() says that the name is.  Longer parts are cut
-/// first.
-template <class IsTaken>
-std::string choose_name(const NameWish &wish, Clip clip, IsTaken &&is_taken);
-
-/// The one to be tried first (0), second (1) ...
+/// The name to be tried first (0), second (1) ...: the wish as far as it fits, the longer part cut first, and a number.
 std::string name_of(const NameWish &wish, Clip clip, std::size_t attempt);
 
+/// The first attempt, from one on, whose name is_taken() does not say to be.
 template <class IsTaken>
-std::string choose_name(const NameWish &wish, Clip clip, IsTaken &&is_taken) {
-	for (std::size_t attempt = 0;; ++attempt) {
-		std::string name = name_of(wish, clip, attempt);
-		if (!is_taken(name)) {
-			return name;
-		}
+std::size_t choose_attempt(const NameWish &wish, Clip clip, IsTaken &&is_taken, std::size_t from = 0) {
+	while (is_taken(name_of(wish, clip, from))) {
+		++from;
 	}
+	return from;
 }
 
 } // namespace warden::advice

@@ -9,6 +9,11 @@ namespace warden::advice {
 
 namespace {
 
+template <class IsTaken>
+std::string choose_name(const NameWish &wish, Clip clip, IsTaken &&is_taken) {
+	return name_of(wish, clip, choose_attempt(wish, clip, is_taken));
+}
+
 const auto never = [](const std::string &) { return false; };
 
 TEST(IndexNames, ANameSaysTableAndColumns) {
