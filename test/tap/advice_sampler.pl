@@ -18,6 +18,7 @@ pg_stat_statements.track = all
 pg_stat_statements.track_utility = on
 warden.advice_sample_rate = 1
 warden.advice_sample_queries = 40
+restart_after_crash = on
 END
 
 sub ask
@@ -95,8 +96,8 @@ is(ask(q{SELECT count(*) FROM warden.advice_samples WHERE text ~ 'failing'}), '0
 
 # Many sessions at once, and many values of one statement.
 my @clients = map {
-	my $client = $_;
-	launch($node, 'postgres', "SELECT format('SELECT id AS busy FROM items WHERE id = %s', i) FROM generate_series(1, 300) i \\gexec")
+	launch($node, 'postgres',
+		q{DO $$BEGIN FOR i IN 1 .. 300 LOOP EXECUTE format('SELECT id AS busy FROM items WHERE id = %s', i); END LOOP; END$$})
 } 1 .. 4;
 for my $client (@clients)
 {
