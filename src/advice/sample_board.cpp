@@ -17,14 +17,17 @@ namespace warden::advice {
 
 namespace {
 
-/// All of it is read and written under the lock.
-struct Board {
-	int places; ///< how many queries there is room for; set once
-	SampledQuery queries[FLEXIBLE_ARRAY_MEMBER];
+/// What is to be known of every place to find one, next to each other.  Free if `database` is 0.
+struct Key {
+	Oid database, role;
+	int64 query;
+	double milliseconds;
 };
 
-// Set in the postmaster and inherited by every process.
-constinit Board *board = nullptr;
+// Shared memory, read and written under the lock.  The addresses are set in the postmaster and inherited by every
+// process.
+constinit Key *keys = nullptr;
+constinit SampledQuery *queries = nullptr; ///< of the same places
 constinit LWLock *board_lock = nullptr;
 constinit shmem_request_hook_type next_request_hook = nullptr;
 constinit shmem_startup_hook_type next_startup_hook = nullptr;
@@ -32,7 +35,7 @@ constinit shmem_startup_hook_type next_startup_hook = nullptr;
 constexpr const char *tranche = "pg_warden samples";
 
 Size board_size() {
-	return offsetof(Board, queries) + sizeof(SampledQuery) * static_cast<Size>(sampled_queries());
+	return (sizeof(Key) + sizeof(SampledQuery)) * static_cast<Size>(sampled_queries());
 }
 
 void request_memory() {
@@ -54,10 +57,10 @@ void attach_memory() {
 	}
 	bool found = false;
 	LWLockAcquire(AddinShmemInitLock, LW_EXCLUSIVE);
-	board = static_cast<Board *>(ShmemInitStruct(tranche, board_size(), &found));
+	keys = static_cast<Key *>(ShmemInitStruct(tranche, board_size(), &found));
+	queries = reinterpret_cast<SampledQuery *>(keys + sampled_queries());
 	if (!found) {
-		memset(static_cast<void *>(board), 0, board_size());
-		board->places = sampled_queries();
+		memset(static_cast<void *>(keys), 0, board_size());
 	}
 	board_lock = &GetNamedLWLockTranche(tranche)->lock;
 	LWLockRelease(AddinShmemInitLock);
@@ -68,22 +71,23 @@ void copy(Sample &to, const Sample &from) {
 }
 
 /// The place of a statement; a new one may be that of another.
-SampledQuery &place_of(const Observation &observation) {
-	SampledQuery *least = board->queries;
-	for (SampledQuery *query = board->queries; query < board->queries + board->places; ++query) {
-		if (query->query == observation.query && query->role == observation.role && query->database == MyDatabaseId) {
-			return *query;
+int place_of(const Observation &observation) {
+	int least = 0;
+	for (int i = 0; i < sampled_queries(); ++i) {
+		const Key &key = keys[i];
+		if (key.query == observation.query && key.role == observation.role && key.database == MyDatabaseId) {
+			return i;
 		}
-		const bool is_better = !OidIsValid(query->database) || query->milliseconds < least->milliseconds;
-		if (OidIsValid(least->database) && is_better) {
-			least = query;
+		const bool is_better = !OidIsValid(key.database) || key.milliseconds < keys[least].milliseconds;
+		if (OidIsValid(keys[least].database) && is_better) {
+			least = i;
 		}
 	}
-	memset(static_cast<void *>(least), 0, offsetof(SampledQuery, samples));
-	least->database = MyDatabaseId;
-	least->role = observation.role;
-	least->query = observation.query;
-	return *least;
+	memset(static_cast<void *>(&queries[least]), 0, offsetof(SampledQuery, samples));
+	queries[least].role = observation.role;
+	queries[least].query = observation.query;
+	keys[least] = {.database = MyDatabaseId, .role = observation.role, .query = observation.query, .milliseconds = 0};
+	return least;
 }
 
 /// Where a sample goes, so that each of those that there were is as likely to stay; nullptr: nowhere.
@@ -108,7 +112,7 @@ void init_sample_board() {
 }
 
 bool has_sample_board() {
-	return board != nullptr;
+	return keys != nullptr;
 }
 
 void offer(const Observation &observation) {
@@ -116,11 +120,13 @@ void offer(const Observation &observation) {
 	if (!LWLockConditionalAcquire(board_lock, LW_EXCLUSIVE)) {
 		return;
 	}
-	SampledQuery &query = place_of(observation);
+	const int place = place_of(observation);
+	SampledQuery &query = queries[place];
 	query.since = query.since == 0 ? now : query.since;
 	query.last = now;
 	query.calls += observation.calls;
 	query.milliseconds += observation.calls * observation.milliseconds;
+	keys[place].milliseconds = query.milliseconds;
 	query.rows += observation.calls * observation.rows;
 	if (observation.sample != nullptr) {
 		if (Sample *const room = room_for_sample(query)) {
@@ -131,36 +137,23 @@ void offer(const Observation &observation) {
 }
 
 int copy_sampled(int from, bool take, SampledQuery *to) {
-	if (board == nullptr) {
+	if (keys == nullptr) {
 		return -1;
 	}
 	LWLockAcquire(board_lock, take ? LW_EXCLUSIVE : LW_SHARED);
 	int place = from;
-	while (place < board->places && board->queries[place].database != MyDatabaseId) {
+	while (place < sampled_queries() && keys[place].database != MyDatabaseId) {
 		++place;
 	}
-	const bool found = place < board->places;
+	const bool found = place < sampled_queries();
 	if (found) {
-		memcpy(static_cast<void *>(to), &board->queries[place], sizeof(SampledQuery));
+		memcpy(static_cast<void *>(to), &queries[place], sizeof(SampledQuery));
 		if (take) {
-			board->queries[place].database = InvalidOid;
+			keys[place].database = InvalidOid;
 		}
 	}
 	LWLockRelease(board_lock);
 	return found ? place + 1 : -1;
-}
-
-void forget_samples() {
-	if (board == nullptr) {
-		return;
-	}
-	LWLockAcquire(board_lock, LW_EXCLUSIVE);
-	for (int i = 0; i < board->places; ++i) {
-		if (board->queries[i].database == MyDatabaseId) {
-			board->queries[i].database = InvalidOid;
-		}
-	}
-	LWLockRelease(board_lock);
 }
 
 } // namespace warden::advice

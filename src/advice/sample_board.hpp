@@ -32,9 +32,9 @@ struct Sample {
 inline constexpr int32 null_value = -1;
 inline constexpr int32 unknown_value = -2;
 
-/// A statement of a role.  Free if `database` is 0.
+/// A statement of a role.
 struct SampledQuery {
-	Oid database, role;
+	Oid role;
 	int64 query;         ///< its query id
 	TimestampTz since;   ///< of the first sample
 	TimestampTz last;    ///< of the last one
@@ -69,8 +69,5 @@ void offer(const Observation &observation);
 /// Copies the first query of this database from place `from` on, and makes its place free if it is to be taken. Returns
 /// the place after it, or -1 if there is none.
 int copy_sampled(int from, bool take, SampledQuery *to);
-
-/// Forgets all of this database.
-void forget_samples();
 
 } // namespace warden::advice

@@ -31,12 +31,21 @@ constinit planner_hook_type next_planner = nullptr;
 constinit ExecutorStart_hook_type next_start = nullptr;
 constinit ExecutorEnd_hook_type next_end = nullptr;
 
+// What the planner takes for cheaper is not advised about, so that it is not worth its time to time all of these.
+constexpr Cost least_cost_timed = 100;
+
 /// Of this session: the statement that was planned last, which may be run right now.
 struct Planned {
-	const PlannedStmt *plan; ///< nullptr: it has been
-	bool is_drawn;           ///< its run is to be sampled
-	double milliseconds;     ///< if so, what planning took
+	const PlannedStmt *plan;
+	bool is_drawn;       ///< its run is to be sampled
+	double milliseconds; ///< if so, what planning took
 };
+/// The run that was drawn last, which may be going on.  One in it that is drawn too takes its place.
+struct Drawn {
+	const QueryDesc *run;
+	double planning_ms; ///< negative: not known
+};
+constinit Drawn drawn{};
 constinit Planned planned_last{};
 
 // One of a function in PL/pgSQL can be taken in only while it is planned, which it soon is no more.
@@ -50,15 +59,17 @@ bool draw(double probability) {
 	return probability > 0 && pg_prng_double(&pg_global_prng_state) < probability;
 }
 
-/// Whether the run that has ended is to be sampled, which was decided before it was planned if that was for it alone.
-Planned take_planned(const PlannedStmt *plan) {
-	if (planned_last.plan != plan) {
-		return {.plan = plan, .is_drawn = draw(rate), .milliseconds = -1};
+/// Decides whether a run that begins is to be sampled, unless that was before it was planned.
+bool is_to_be_sampled(const QueryDesc *query) {
+	const bool is_planned_for_it = planned_last.plan == query->plannedstmt;
+	const bool is_drawn = is_planned_for_it ? planned_last.is_drawn : draw(rate);
+	if (is_drawn) {
+		drawn = {.run = query, .planning_ms = is_planned_for_it ? planned_last.milliseconds : -1};
+	} else if (drawn.run == query) {
+		drawn.run = nullptr; // of one that has failed
 	}
-	planned_last.plan = nullptr;
-	return {.plan = plan,
-	        .is_drawn = planned_last.is_drawn,
-	        .milliseconds = planned_last.is_drawn ? planned_last.milliseconds : -1};
+	planned_last.plan = is_planned_for_it ? nullptr : planned_last.plan;
+	return is_drawn;
 }
 
 /// Whether a text says which of the parameters it means by $n.  In a function of PL/pgSQL it says the names of
@@ -108,7 +119,12 @@ void on_start(QueryDesc *query, int flags) {
 	} else {
 		standard_ExecutorStart(query, flags);
 	}
-	if (is_on() && (flags & EXEC_FLAG_EXPLAIN_ONLY) == 0 && query->totaltime == nullptr) {
+	if (!is_on() || (flags & EXEC_FLAG_EXPLAIN_ONLY) != 0) {
+		return;
+	}
+	const bool may_be_slow =
+		min_duration_ms >= 0 && (query->plannedstmt->planTree->total_cost >= least_cost_timed || min_duration_ms == 0);
+	if ((is_to_be_sampled(query) || may_be_slow) && query->totaltime == nullptr) {
 		// Who comes after us takes what he finds, and may want more of it than the time.
 		const int wanted = ExecutorStart_hook == on_start ? INSTRUMENT_TIMER : INSTRUMENT_ALL;
 		const MemoryContext context = MemoryContextSwitchTo(query->estate->es_query_cxt);
@@ -122,12 +138,14 @@ void on_end(QueryDesc *query) {
 		InstrEndLoop(query->totaltime);
 		const double milliseconds = query->totaltime->total * 1000;
 		const bool is_slow = min_duration_ms >= 0 && milliseconds >= min_duration_ms;
-		const Planned planned = take_planned(query->plannedstmt);
-		if (is_slow || planned.is_drawn) {
+		const bool is_drawn = drawn.run == query || rate >= 1;
+		if (is_slow || is_drawn) {
+			const double planning_ms = drawn.run == query ? drawn.planning_ms : -1;
 			const MemoryContext context = MemoryContextSwitchTo(query->estate->es_query_cxt);
-			sample(query, milliseconds, is_slow || rate <= 0 ? 1 : 1 / rate, planned.milliseconds);
+			sample(query, milliseconds, is_slow || rate <= 0 ? 1 : 1 / rate, planning_ms);
 			MemoryContextSwitchTo(context);
 		}
+		drawn.run = drawn.run == query ? nullptr : drawn.run;
 	}
 	if (next_end != nullptr) {
 		next_end(query);
@@ -183,14 +201,16 @@ void define_settings() {
 	DefineCustomBoolVariable("warden.advice_keep_constants", "Keeps the constants of statements that are sampled.",
 	                         "Without them plans are those for any value.", &keeps_constants, true, PGC_SUSET, 0,
 	                         nullptr, nullptr, nullptr);
-	DefineCustomIntVariable("warden.advice_sample_min_duration",
-	                        "Sets the time from which on the run of a statement is always sampled.",
-	                        "-1 is never, 0 samples all.", &min_duration_ms, 1000, -1, INT_MAX, PGC_SUSET, GUC_UNIT_MS,
-	                        nullptr, nullptr, nullptr);
-	DefineCustomIntVariable("warden.advice_sample_queries",
-	                        "Sets how many statements there is room for in shared memory.",
-	                        "Each takes 15 kB. 0 switches the sampler off.", &places, 300, 0, 10000, PGC_POSTMASTER, 0,
-	                        nullptr, nullptr, nullptr);
+	DefineCustomIntVariable(
+		"warden.advice_sample_min_duration", "Sets the time from which on the run of a statement is always sampled.",
+		"-1 is never, 0 samples all. What the planner takes for cheap (a cost below 100) is not timed for it.",
+		&min_duration_ms, 1000, -1, INT_MAX, PGC_SUSET, GUC_UNIT_MS, nullptr, nullptr, nullptr);
+	if (process_shared_preload_libraries_in_progress) { // afterwards it is nothing that could be set
+		DefineCustomIntVariable("warden.advice_sample_queries",
+		                        "Sets how many statements there is room for in shared memory.",
+		                        "Each takes 15 kB. 0 switches the sampler off.", &places, 300, 0, 10000, PGC_POSTMASTER,
+		                        0, nullptr, nullptr, nullptr);
+	}
 	DefineCustomRealVariable("warden.advice_sample_rate", "Sets the part of all runs of statements that is sampled.",
 	                         "0 samples only those that are slow.", &rate, 0.01, 0, 1, PGC_SUSET, 0, nullptr, nullptr,
 	                         nullptr);

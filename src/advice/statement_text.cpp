@@ -326,4 +326,14 @@ std::size_t replace_constants(std::string_view text, char *to, std::size_t size)
 	return writer.length();
 }
 
+std::string without_constants(std::string_view text) {
+	std::string replaced(text.size(), ' ');
+	const std::size_t length = replace_constants(text, replaced.data(), replaced.size());
+	replaced.resize(length);
+	if (length > text.size()) { // '' is shorter than $10
+		replace_constants(text, replaced.data(), length);
+	}
+	return replaced;
+}
+
 } // namespace warden::advice

@@ -30,4 +30,7 @@ std::int64_t fingerprint(std::string_view text) noexcept;
 /// than `size` if there is not room enough.
 std::size_t replace_constants(std::string_view text, char *to, std::size_t size) noexcept;
 
+/// The same as a string.
+std::string without_constants(std::string_view text);
+
 } // namespace warden::advice

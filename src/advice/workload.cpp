@@ -133,6 +133,9 @@ void complete(Recorded &recorded, TimestampTz now) {
 	statement.milliseconds_per_day = recorded.milliseconds / days;
 	if (statement.skipped.empty()) {
 		statement.skipped = reason_to_skip(statement.text);
+		if (!statement.skipped.empty()) { // ALTER ROLE ... PASSWORD
+			statement.text = without_constants(statement.text);
+		}
 	}
 	if (statement.skipped.empty()) {
 		statement.text = repair(statement.text);

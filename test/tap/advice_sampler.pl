@@ -64,7 +64,7 @@ is(ask(q{SELECT count(*) FROM warden.advice_workload WHERE query ~ 'AS repaired'
 
 # Neither passwords nor what is ours.
 ask(q{CREATE ROLE somebody PASSWORD 'swordfish'; ALTER ROLE somebody PASSWORD 'codfish'; CALL warden.maintain()});
-is(shown('count(*)', 'fish.*\m(CREATE|ALTER) ROLE|warden\.'), '0', 'no utility command was sampled, nothing of ours is shown');
+is(shown('count(*)', 'fish|\mwarden\.'), '0', 'of a utility command there are no constants, of ours nothing');
 is(ask(q{SELECT count(*) FROM warden.advice_samples WHERE text ~ 'fish|warden|pg_catalog|pg_class'}), '0', 'nor taken in');
 
 # Values of a type of the user's own would have to be made text by its functions.
@@ -152,8 +152,10 @@ is(shown('count(*)', 'own_id'), '1', 'pg_stat_statements may go');
 # The rate makes up for what is not seen.
 ask(q{SET warden.advice_sample_rate = 0.5; SELECT format('SELECT id AS estimated FROM items WHERE id = %s', i) FROM generate_series(1, 1000) i \gexec});
 ok(abs(shown('sum(calls)', 'AS estimated FROM') - 1000) < 200, 'half of all stand for all');
-ask(q{SET warden.advice_sample_rate = 0; SET warden.advice_sample_min_duration = '20 ms'; SELECT pg_sleep(0.03) AS slow FROM items WHERE id = 1; SELECT 'fast' FROM items});
-is(shown('query, calls, total_ms >= 20', 'AS slow|fast'), 'SELECT pg_sleep(0.03) AS slow FROM items WHERE id = 1|1|t', 'what is slow is always sampled');
+ask(q{SET warden.advice_sample_rate = 0; SET warden.advice_sample_min_duration = '20 ms';
+	SELECT max(CASE WHEN a.id = 1 AND b.id = 1 THEN pg_sleep(0.03)::text END) AS slow FROM items a, items b WHERE a.id < 100;
+	SELECT 'fast' FROM items});
+is(shown('calls, total_ms >= 20', 'AS slow|fast'), '1|t', 'what is slow is always sampled');
 
 # The extension may go while the library stays.
 ask('DROP EXTENSION pg_warden; SELECT count(*) FROM items; CREATE EXTENSION pg_warden; CALL warden.maintain()');
