@@ -153,6 +153,20 @@ std::size_t end_of(const Words &words) {
 	return end;
 }
 
+/// Whether what follows CREATE is a table or a materialized view, which may be AS a query.
+bool makes_table(Tokens tokens) noexcept {
+	for (;;) {
+		const Token token = tokens.next_significant();
+		if (token.is("table") || token.is("materialized")) {
+			return true;
+		}
+		if (!token.is("temp") && !token.is("temporary") && !token.is("unlogged") && !token.is("local") &&
+		    !token.is("global")) {
+			return false;
+		}
+	}
+}
+
 } // namespace
 
 std::string repair(std::string_view text) {
@@ -192,6 +206,9 @@ std::string_view reason_to_skip(std::string_view text) noexcept {
 	constexpr std::array<std::string_view, 12> plannable{"select", "insert", "update",  "delete", "merge", "with",
 	                                                     "values", "table",  "declare", "create", "copy",  "prepare"};
 	if (std::ranges::none_of(plannable, [&](std::string_view word) { return first.is(word); })) {
+		return "it is a command without a plan";
+	}
+	if (first.is("create") && !makes_table(tokens)) {
 		return "it is a command without a plan";
 	}
 	bool has_ended = false;
