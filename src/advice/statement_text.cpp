@@ -277,9 +277,14 @@ public:
 	}
 
 	void add_parameter(int number) noexcept {
-		std::array<char, 12> digits{'$'};
-		const auto [end, error] = std::to_chars(digits.data() + 1, digits.data() + digits.size(), number);
-		add({digits.data(), end});
+		std::array<char, 12> digits{};
+		std::size_t at = digits.size();
+		do {
+			digits[--at] = static_cast<char>('0' + number % 10);
+			number /= 10;
+		} while (number > 0);
+		digits[--at] = '$';
+		add({digits.data() + at, digits.size() - at});
 	}
 
 	std::size_t length() const noexcept { return length_; }
