@@ -1,13 +1,22 @@
 #include "advice/advice.hpp"
 
 #include "advice/planner_hooks.hpp"
+#include "advice/usage.hpp"
+
+#include "pg/transaction.hpp"
 
 namespace warden::advice {
 
 void init() {
 	install_planner_hooks();
+	init_usage();
 }
 
-void maintain(const pg::Procedure & /*procedure*/) {}
+void maintain(const pg::Procedure &procedure) {
+	if (const auto error = pg::attempt(observe_usage)) {
+		pg::report(WARNING, Error(error->sqlstate, format("could not note the use of indexes: %s", error->what())));
+	}
+	procedure.commit();
+}
 
 } // namespace warden::advice
