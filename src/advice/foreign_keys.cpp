@@ -8,7 +8,6 @@
 
 extern "C" {
 #include "nodes/makefuncs.h"
-#include "utils/lsyscache.h"
 }
 
 namespace warden::advice {
@@ -21,8 +20,8 @@ namespace {
 constexpr std::int64_t many_pages = 1000;
 constexpr std::int64_t some_pages = 10;
 
-// A row for each column and family of operators.  Those that only say which partition of the parent a row is in have the
-// table of the one they are a part of.  What is not enforced, and what is of periods, asks nothing of a B-tree.
+// A row for each column and family of operators.  Those that only say which partition of the parent a row is in have
+// the table of the one they are a part of.  What is not enforced, and what is of periods, asks nothing of a B-tree.
 constinit pg::Statement select_keys{R"(
 WITH RECURSIVE scope (oid) AS (
     SELECT c.oid FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
@@ -39,7 +38,7 @@ keys (oid, root) AS (
     FROM keys k JOIN pg_constraint o ON o.conparentid = k.oid JOIN pg_constraint p ON p.oid = k.oid
     WHERE o.conrelid <> p.conrelid)
 SELECT o.oid, k.root, o.conname::text, o.conrelid, o.confrelid, t.relkind = 'p', pages.sum, deletes.sum, a.number,
-       o.conkey[a.number], f.amopfamily
+       o.conkey[a.number], c.atttypid, c.atttypmod, c.attcollation, f.amopfamily
 FROM keys k JOIN pg_constraint o ON o.oid = k.oid JOIN scope ON scope.oid = o.conrelid JOIN pg_class t ON t.oid = o.conrelid
 CROSS JOIN LATERAL (
     WITH RECURSIVE tree (oid) AS (
@@ -52,6 +51,7 @@ CROSS JOIN LATERAL (
         SELECT o.confrelid UNION ALL SELECT h.inhrelid FROM tree JOIN pg_inherits h ON h.inhparent = tree.oid)
     SELECT coalesce(sum(pg_stat_get_tuples_deleted(tree.oid)), 0)::bigint AS sum FROM tree) deletes
 CROSS JOIN LATERAL generate_subscripts(o.conkey, 1) a (number)
+JOIN pg_attribute c ON c.attrelid = o.conrelid AND c.attnum = o.conkey[a.number]
 JOIN pg_operator q ON q.oid = o.conpfeqop[a.number]
 LEFT JOIN pg_amop f ON f.amopopr IN (q.oid, q.oprcom) AND f.amoppurpose = 's'
     AND (f.amopmethod, f.amopstrategy) IN (((SELECT oid FROM pg_am WHERE amname = 'btree'), 3),
@@ -71,9 +71,7 @@ bool is_found(const IndexKey &key, const ForeignKey &foreign) {
 	const auto column = find_column(foreign.columns, key.column);
 	return !key.is_expression() && column != foreign.columns.end() &&
 	       std::find(column->families.begin(), column->families.end(), key.family) != column->families.end() &&
-	       key.collation == call([&] { // as it is compared
-		       return get_attcollation(foreign.child, key.column);
-	       });
+	       key.collation == column->collation;
 }
 
 /// "None of the columns is NULL", which holds for all that is looked for, as a predicate.
@@ -82,12 +80,9 @@ std::string not_null(const ForeignKey &key) {
 	return call([&] {
 		List *clauses = NIL;
 		for (const ForeignKey::Column &column : key.columns) {
-			Oid type = InvalidOid;
-			int32 modifier = -1;
-			Oid collation = InvalidOid;
-			get_atttypetypmodcoll(key.child, column.number, &type, &modifier, &collation);
 			NullTest *const test = makeNode(NullTest);
-			test->arg = reinterpret_cast<Expr *>(makeVar(1, column.number, type, modifier, collation, 0));
+			test->arg =
+				reinterpret_cast<Expr *>(makeVar(1, column.number, column.type, column.modifier, column.collation, 0));
 			test->nulltesttype = IS_NOT_NULL;
 			test->argisrow = false;
 			test->location = -1;
@@ -114,7 +109,8 @@ bool is_same_columns(const ForeignKey &left, const ForeignKey &right) {
 bool is_served(const ForeignKey &key, const std::vector<IndexFacts> &indexes) {
 	const AsOwner owner(owner_of(key.child));
 	return std::any_of(indexes.begin(), indexes.end(), [&](const IndexFacts &index) {
-		return index.table == key.child && (serves(index, key) || (index.rival.is_usable && is_unique_part(index, key)));
+		return index.table == key.child &&
+		       (serves(index, key) || (index.rival.is_usable && is_unique_part(index, key)));
 	});
 }
 
@@ -123,12 +119,13 @@ int count_lacking(const ForeignKey &key, const std::vector<ForeignKey> &keys, co
 	if (is_served(key, indexes)) {
 		return 0;
 	}
-	return key.is_partitioned ? static_cast<int>(std::count_if(keys.begin(), keys.end(),
-	                                                           [&](const ForeignKey &part) {
-																   return part.root == key.root && !part.is_partitioned &&
-			                                                              !is_served(part, indexes);
-															   }))
-	                          : 1;
+	return key.is_partitioned
+	           ? static_cast<int>(std::count_if(keys.begin(), keys.end(),
+	                                            [&](const ForeignKey &part) {
+													return part.root == key.root && !part.is_partitioned &&
+		                                                   !is_served(part, indexes);
+												}))
+	           : 1;
 }
 
 std::vector<std::string> caveats_of(const ForeignKey &key, const std::vector<IndexFacts> &indexes) {
@@ -153,9 +150,10 @@ std::vector<ForeignKey> read_foreign_keys(ObjectId target) {
 	const AsExtension owner;
 	Spi spi;
 	std::vector<ForeignKey> keys;
-	for (const auto &[id, root, name, child, parent, is_partitioned, pages, deletes, place, number, family] :
-	     spi.query_latest<Oid, Oid, std::string_view, Oid, Oid, bool, int64, int64, int32, Value<INT2OID>,
-	                      std::optional<Oid>>(select_keys, target)) {
+	for (const auto &[id, root, name, child, parent, is_partitioned, pages, deletes, place, number, type, modifier,
+	                  collation, family] :
+	     spi.query_latest<Oid, Oid, std::string_view, Oid, Oid, bool, int64, int64, int32, Value<INT2OID>, Oid, int32,
+	                      Oid, std::optional<Oid>>(select_keys, target)) {
 		if (keys.empty() || keys.back().id != id) {
 			keys.push_back({.id = id,
 			                .root = root,
@@ -168,7 +166,8 @@ std::vector<ForeignKey> read_foreign_keys(ObjectId target) {
 		}
 		Columns &columns = keys.back().columns;
 		if (columns.size() < static_cast<std::size_t>(place)) {
-			columns.push_back({.number = DatumGetInt16(number.datum)});
+			columns.push_back(
+				{.number = DatumGetInt16(number.datum), .type = type, .modifier = modifier, .collation = collation});
 		}
 		if (family) {
 			columns.back().families.push_back(*family);
@@ -185,7 +184,8 @@ bool serves(const IndexFacts &index, const ForeignKey &key) {
 	// Each column once among the first ones: as they are as many, all of them.
 	for (std::size_t i = 0; i < key.columns.size(); ++i) {
 		const auto is_again = [&](const IndexKey &other) { return other.column == keys[i].column; };
-		if (!is_found(keys[i], key) || std::any_of(keys.begin(), keys.begin() + static_cast<std::ptrdiff_t>(i), is_again)) {
+		if (!is_found(keys[i], key) ||
+		    std::any_of(keys.begin(), keys.begin() + static_cast<std::ptrdiff_t>(i), is_again)) {
 			return false;
 		}
 	}

@@ -1,4 +1,5 @@
-// foreign_keys.hpp - Foreign keys whose rows cannot be found: each delete in the table they refer to reads all of theirs.
+// foreign_keys.hpp - Foreign keys whose rows cannot be found: each delete in the table they refer to reads all of
+// theirs.
 //
 // The invariant: an index is told to be missing only if none that is valid finds the rows by all columns of the key, in
 // whatever order it has them; once for each set of columns and tree of partitions.
@@ -19,6 +20,9 @@ struct ForeignKey {
 	bool is_partitioned = false;
 	struct Column {
 		std::int16_t number = 0;
+		ObjectId type = 0;
+		std::int32_t modifier = -1;
+		ObjectId collation = 0;
 		std::vector<ObjectId> families = {}; ///< of operators, that have the one it is compared by
 	};
 	std::vector<Column> columns = {};

@@ -40,7 +40,7 @@ watched AS (
     WHERE $3 AND (connected OR seen_at > now() - make_interval(mins => $2)))
 SELECT i.indexrelid, i.indrelid, coalesce(h.inhparent, 0::oid), c.relkind = 'I', m.amname = 'btree', i.indisvalid, i.indisready,
        i.indisvalid AND i.indisready AND i.indislive, i.indisunique, i.indimmediate, i.indnullsnotdistinct,
-       k.contype IN ('p', 'u', 'x'), i.indisreplident, i.indisclustered, i.indexprs IS NOT NULL,
+       k.contype IN ('p', 'u', 'x'), i.indisexclusion, i.indisreplident, i.indisclustered, i.indexprs IS NOT NULL,
        EXISTS (SELECT FROM pg_subscription_rel s WHERE s.srrelid = i.indrelid), i.indnatts::int, c.relname::text,
        CASE WHEN i.indisprimary THEN 'it is the primary key'
             WHEN k.contype = 'x' OR i.indisexclusion THEN 'it enforces an exclusion constraint'
@@ -80,9 +80,9 @@ CROSS JOIN LATERAL (
 ORDER BY CASE WHEN c.relispartition OR c.relkind = 'I' THEN (SELECT count(*) FROM pg_partition_ancestors(i.indrelid)) ELSE 0 END,
          i.indrelid, i.indexrelid)"};
 
-
 IndexUse use_of(TimestampTz now, std::optional<Timestamptz> since, std::optional<Timestamptz> last, bool is_standby) {
-	IndexUse use{.now = now, .window = std::int64_t{observation_minutes()} * 60 * 1000 * 1000, .is_standby = is_standby};
+	IndexUse use{
+		.now = now, .window = std::int64_t{observation_minutes()} * 60 * 1000 * 1000, .is_standby = is_standby};
 	if (since) {
 		use.since = since->value;
 	}
@@ -106,13 +106,13 @@ std::vector<IndexFacts> read_catalog(ObjectId target) {
 	std::vector<IndexFacts> indexes;
 	using Time = std::optional<Timestamptz>;
 	using Text = std::optional<std::string_view>;
-	for (const auto &[id, table, parent, is_partitioned, is_btree, is_valid, is_ready, is_usable, is_unique, is_immediate,
-	                  are_nulls_equal, is_constraint, is_identity, is_clustered, has_expressions, is_subscribed, columns,
-	                  name, protection, parameters, builder, scans, is_used_now, since, last, observed_scans, writes,
-	                  silent, is_standby, now] :
-	     spi.query_latest<Oid, Oid, Oid, bool, bool, bool, bool, bool, bool, bool, bool, std::optional<bool>, bool, bool,
-	                      bool, bool, int32, std::string_view, Text, std::string_view, std::optional<int32>, int64,
-	                      std::optional<bool>, Time, Time, int64, int64, Text, bool, Timestamptz>(
+	for (const auto &[id, table, parent, is_partitioned, is_btree, is_valid, is_ready, is_usable, is_unique,
+	                  is_immediate, are_nulls_equal, is_constraint, is_exclusion, is_identity, is_clustered,
+	                  has_expressions, is_subscribed, columns, name, protection, parameters, builder, scans,
+	                  is_used_now, since, last, observed_scans, writes, silent, is_standby, now] :
+	     spi.query_latest<Oid, Oid, Oid, bool, bool, bool, bool, bool, bool, bool, bool, std::optional<bool>, bool,
+	                      bool, bool, bool, bool, int32, std::string_view, Text, std::string_view, std::optional<int32>,
+	                      int64, std::optional<bool>, Time, Time, int64, int64, Text, bool, Timestamptz>(
 			 select_indexes, target, int32{observation_minutes()}, asks_standbys())) {
 		IndexFacts facts{.table = table,
 		                 .parent = parent,
@@ -120,6 +120,7 @@ std::vector<IndexFacts> read_catalog(ObjectId target) {
 		                 .use = use_of(now.value, since, last, is_standby),
 		                 .is_used_now = is_used_now.value_or(false),
 		                 .is_valid = is_valid,
+		                 .is_exclusion = is_exclusion,
 		                 .is_clustered = is_clustered,
 		                 .is_subscribed = is_subscribed,
 		                 .has_expressions = has_expressions,
@@ -179,7 +180,7 @@ void look_at(std::span<IndexFacts> indexes) {
 			if (!lock_if_free(facts.rival.id, AccessShareLock)) {
 				continue;
 			}
-			facts.rival.shape = shape_of(facts.rival.id);
+			facts.rival.shape = shape_as_it_is(facts.rival.id);
 			facts.rival.bytes = bytes_of(OpenRelation(facts.rival.id, NoLock).get());
 			facts.table_bytes = table_bytes;
 			facts.is_looked_at = true;

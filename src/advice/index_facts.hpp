@@ -14,17 +14,18 @@ namespace warden::advice {
 struct IndexFacts {
 	Rival rival = {};
 	ObjectId table = 0;
-	ObjectId parent = 0;        ///< the index that it is attached to
-	InvalidIndex invalid = {};  ///< of one that is not valid
+	ObjectId parent = 0;         ///< the index that it is attached to
+	InvalidIndex invalid = {};   ///< of one that is not valid
 	std::string protection = {}; ///< why it must stay; empty: it need not
 	IndexUse use = {};
 	std::optional<std::int64_t> last_scan = {}; ///< also before it was observed
-	bool is_used_now = false;   ///< since it was observed the last time
+	bool is_used_now = false;                   ///< since it was observed the last time
 	bool is_valid = false;
+	bool is_exclusion = false;
 	bool is_clustered = false;
 	bool is_subscribed = false; ///< a subscription writes to its table
 	bool has_expressions = false;
-	bool is_looked_at = false;  ///< its shape and size are known
+	bool is_looked_at = false; ///< its shape and size are known
 	int columns = 0;
 	std::int64_t table_bytes = 0;
 

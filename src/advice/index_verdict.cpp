@@ -61,8 +61,8 @@ std::optional<IndexVerdict> judge_width(const IndexRole &role) {
 	}
 	if (role.columns > many_columns && role.bytes > role.table_bytes / 2) {
 		return IndexVerdict{.verdict = "wide",
-		                    .reason = format("it has %d columns, and more than half of the size of its table",
-		                                     role.columns)};
+		                    .reason =
+		                        format("it has %d columns, and more than half of the size of its table", role.columns)};
 	}
 	return std::nullopt;
 }
@@ -122,7 +122,9 @@ IndexVerdict judge_use(const IndexRole &role, const IndexUse &use) {
 }
 
 InvalidVerdict judge_invalid(const InvalidIndex &index) {
-	const auto because = [](std::string reason) { return IndexVerdict{.verdict = "invalid", .reason = std::move(reason)}; };
+	const auto because = [](std::string reason) {
+		return IndexVerdict{.verdict = "invalid", .reason = std::move(reason)};
+	};
 	if (index.builder) {
 		return {.verdict = {.reason = format("it is not valid, and process %d may be building or dropping it",
 		                                     index.builder.value())}};
@@ -137,7 +139,8 @@ InvalidVerdict judge_invalid(const InvalidIndex &index) {
 		return {.verdict = because(use), .repair = Repair::Reindex};
 	}
 	if (is_named_like(index.name, "_ccnew")) {
-		return {.verdict = because(use + ". It was left by a REINDEX CONCURRENTLY that failed, which is to be done again"),
+		return {.verdict =
+		            because(use + ". It was left by a REINDEX CONCURRENTLY that failed, which is to be done again"),
 		        .repair = Repair::Drop};
 	}
 	if (is_named_like(index.name, "_ccold")) {

@@ -13,13 +13,13 @@ namespace warden::advice {
 /// How an index was used, here and on standbys.  Times are in microseconds.
 struct IndexUse {
 	std::int64_t now = 0;
-	std::int64_t window = 0;                 ///< how long to watch before anything is said
-	std::optional<std::int64_t> since = {};  ///< watched everywhere, without a gap; none: it is not
-	std::optional<std::string> silent = {};  ///< who has not told its use: a standby, or "", which is this server
-	std::optional<std::int64_t> last = {};   ///< when it was last seen to be used
-	std::int64_t scans = 0;                  ///< since then
-	std::int64_t writes = 0;                 ///< to its table that made an entry
-	bool is_standby = false;                 ///< we are
+	std::int64_t window = 0;                ///< how long to watch before anything is said
+	std::optional<std::int64_t> since = {}; ///< watched everywhere, without a gap; none: it is not
+	std::optional<std::string> silent = {}; ///< who has not told its use: a standby, or "", which is this server
+	std::optional<std::int64_t> last = {};  ///< when it was last seen to be used
+	std::int64_t scans = 0;                 ///< since then
+	std::int64_t writes = 0;                ///< to its table that made an entry
+	bool is_standby = false;                ///< we are
 };
 
 /// What an index is for, and what it costs.

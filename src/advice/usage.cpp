@@ -54,8 +54,8 @@ WHERE c.relname = u.name AND x.indrelid = u.of_table AND x.indisvalid
 constinit Statement delete_gone{R"(
 DELETE FROM warden.advice_index_use u WHERE NOT EXISTS (SELECT FROM pg_class c WHERE c.oid = u.index))"};
 
-// $1 the server, $2 what it has counted.  What a counter says that began anew is all new.  "torn": a single one did, and
-// may have counted before what nobody has seen.
+// $1 the server, $2 what it has counted.  What a counter says that began anew is all new.  "torn": a single one did,
+// and may have counted before what nobody has seen.
 constinit Statement upsert_use{R"(
 WITH given AS (
     SELECT ($2 ->> 'at')::timestamptz AS at, ($2 ->> 'reset_at')::timestamptz AS reset_at, $2 ->> 'timeline' AS timeline),
@@ -147,12 +147,11 @@ bool forget(Spi &spi, std::string_view server) {
 void init_usage() {
 	DefineCustomIntVariable("warden.advice_observation",
 	                        "Sets how long an index must not have been used before that is said of it.",
-	                        "It is observed by CALL warden.maintain().", &observation, 35 * minutes_a_day, minutes_a_day,
-	                        INT_MAX / 2, PGC_USERSET, GUC_UNIT_MIN, nullptr, nullptr, nullptr);
-	DefineCustomBoolVariable("warden.advice_standbys",
-	                         "Sets whether an index may be used on standbys that have not reported it.",
-	                         "Off is for standbys that no query runs on.", &standbys, true, PGC_USERSET, 0, nullptr,
-	                         nullptr, nullptr);
+	                        "It is observed by CALL warden.maintain().", &observation, 35 * minutes_a_day,
+	                        minutes_a_day, INT_MAX / 2, PGC_USERSET, GUC_UNIT_MIN, nullptr, nullptr, nullptr);
+	DefineCustomBoolVariable(
+		"warden.advice_standbys", "Sets whether an index may be used on standbys that have not reported it.",
+		"Off is for standbys that no query runs on.", &standbys, true, PGC_USERSET, 0, nullptr, nullptr, nullptr);
 }
 
 std::int32_t observation_minutes() {

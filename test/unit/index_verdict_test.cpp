@@ -31,7 +31,8 @@ TEST(IndexVerdict, UnusedIsWhatWasWatchedForLongEnough) {
 	EXPECT_EQ(verdict({}, used(36, 34)), "keep");
 	EXPECT_EQ(verdict({}, used(34)), "keep");
 	EXPECT_TRUE(judge_use({}, used(35)).may_go);
-	EXPECT_EQ(judge_use({}, used(30)).reason, "it was not scanned in 30 days of observation, which is 5 too few to tell");
+	EXPECT_EQ(judge_use({}, used(30)).reason,
+	          "it was not scanned in 30 days of observation, which is 5 too few to tell");
 }
 
 TEST(IndexVerdict, WhoIsNotWatchedMayUseIt) {
