@@ -43,7 +43,7 @@ sub scan
 }
 
 # All that is remembered is so much older.
-sub pass
+sub later
 {
 	my ($time, $server) = @_;
 	value("UPDATE warden.advice_servers SET seen_at = seen_at - interval '$time', began_at = began_at - interval '$time',
@@ -78,13 +78,13 @@ is(value('SELECT count(*), sum(xmin::text::bigint) FROM warden.advice_index_use'
 
 # The time passes.
 scan('b');
-pass('2 hours');
+later('2 hours');
 observe();
 is(value(q{SELECT scans > 0 AND last_used_at IS NOT NULL FROM warden.advice_index_use WHERE name = 't_b'}), 't', 'a scan is seen');
-pass('34 days');
+later('34 days');
 observe();
 is(verdict('t_a'), 'keep', 'after 34 days it is too early still');
-pass('1 day');
+later('1 day');
 observe();
 is(verdict('t_a'), 'unused', 'after 35 days it is unused');
 is(verdict('t_b'), $node->pg_version >= 16 ? 'keep' : 'unused', 'what was used long ago is too, unless the server knows better');
@@ -96,13 +96,13 @@ scan('a');
 is(verdict('t_a'), 'keep', 'a scan is known before it is noted');
 
 # A reset that was seen soon loses nothing; and what was counted since then counts.
-pass('90 minutes');
+later('90 minutes');
 observe();
 value('SELECT pg_stat_reset()');
 scan('c');
-pass('70 minutes');
+later('70 minutes');
 observe();
-pass('1 day');
+later('1 day');
 is(verdict('t_c'), 'keep', 'what was scanned after a reset of the statistics was used');
 is(verdict('t_f'), 'unused', 'what was not was not');
 ok(value(q{SELECT bool_and(scans > 0) FROM warden.advice_index_use WHERE name IN ('t_a', 't_b', 't_c')}) eq 't', 'scans are summed over it');
@@ -113,30 +113,30 @@ observe();
 is(verdict('t_f'), 'unused', 'a restart is no gap');
 
 # A crash does, if the last look was long ago.
-pass('65 minutes');
+later('65 minutes');
 $node->stop('immediate');
 $node->start;
 observe();
 is(verdict('t_f'), 'unused', 'a crash within two hours is none either');
-pass('3 hours');
+later('3 hours');
 $node->stop('immediate');
 $node->start;
 observe();
 like(reason('t_f'), qr/in 0 days of observation/, 'a crash after longer is one');
-pass('36 days');
+later('36 days');
 observe();
 is(verdict('t_f'), 'unused', 'it begins anew after it');
 
 # An index that is made anew has its history; one of the same name that is another has not.
 value('REINDEX INDEX CONCURRENTLY t_f');
-pass('61 minutes');
+later('61 minutes');
 observe();
 is(verdict('t_f'), 'unused', 'REINDEX CONCURRENTLY changes nothing');
 value('DROP INDEX t_f; CREATE INDEX t_f ON t (f DESC)');
-pass('61 minutes');
+later('61 minutes');
 observe();
 like(reason('t_f'), qr/in 0 days/, 'another index is young');
-pass('36 days');
+later('36 days');
 observe();
 is(verdict('t_f'), 'unused', 'until it is not');
 
@@ -161,17 +161,17 @@ sub report_standby
 }
 is(report_standby(), 't', 'a standby tells what it has counted');
 like(reason('t_f'), qr/in 0 days/, 'from then on it is observed');
-pass('36 days');
+later('36 days');
 is(report_standby(), 't', 'and again');
 observe();
 is(verdict('t_f'), 'unused', 'not used anywhere for so long is unused');
 scan('f', $standby);
-pass('61 minutes');
+later('61 minutes');
 report_standby();
 observe();
 is(verdict('t_f'), 'keep', 'used on the standby is used');
 is(verdict('t_a'), 'unused', 'others are not');
-pass('3 days');
+later('3 days');
 observe();
 like(reason('t_a'), qr/has not reported/, 'a standby that tells nothing any more is not known');
 ($status, $out, $err) = $node->psql('postgres', q{\set VERBOSITY sqlstate
@@ -183,12 +183,12 @@ $node->wait_for_catchup($standby);
 $node->stop('immediate');
 $standby->promote;
 value(q{SELECT warden.advice_report_usage('standby', NULL)}, $standby);
-pass('3 hours', $standby);
+later('3 hours', $standby);
 observe($standby);
 like(reason('t_a', $standby), qr/in 0 days/, 'a promotion after long is a gap');
 is(verdict('t_f', $standby), 'keep', 'and what was used there was used');
-pass('36 days', $standby);
+later('36 days', $standby);
 observe($standby);
 is(verdict('t_a', $standby), 'unused', 'then it goes on');
 
-finish(undef, $standby);
+finish(undef, $node, $standby);
