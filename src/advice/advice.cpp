@@ -1,22 +1,21 @@
 #include "advice/advice.hpp"
 
 #include "advice/planner_hooks.hpp"
+#include "advice/sampler.hpp"
+#include "advice/samples.hpp"
 #include "advice/usage.hpp"
-
-#include "pg/transaction.hpp"
 
 namespace warden::advice {
 
 void init() {
 	install_planner_hooks();
+	init_sampler();
 	init_usage();
 }
 
 void maintain(const pg::Procedure &procedure) {
-	if (const auto error = pg::attempt(observe_usage)) {
-		pg::report(WARNING, Error(error->sqlstate, format("could not note the use of indexes: %s", error->what())));
-	}
-	procedure.commit();
+	note_usage(procedure);
+	take_in_samples(procedure);
 }
 
 } // namespace warden::advice
