@@ -81,6 +81,7 @@ SELECT * FROM what_if('SELECT * FROM "Order" WHERE placed = ''2024-02-02'' AND s
 -- what wraps a statement; what rules make of one
 SELECT query, w.* FROM unnest(ARRAY['EXPLAIN (ANALYZE) SELECT * FROM customer WHERE name = ''n5''', 'DECLARE c CURSOR FOR SELECT * FROM customer WHERE name = ''n5''',
     'CREATE TABLE made AS SELECT * FROM customer WHERE name = ''n5''', 'COPY (SELECT * FROM customer WHERE name = ''n5'') TO STDOUT',
+    'PREPARE made (text) AS SELECT * FROM customer WHERE name = $1',
     'SELECT * INTO made FROM customer WHERE name = ''n5''']) query, what_if(query, ARRAY['CREATE INDEX ON customer (name)']) w;
 SELECT to_regclass('made') AS nothing_is_made;
 CREATE VIEW ruled AS SELECT * FROM customer;

@@ -90,6 +90,18 @@ bool deduplicates(const IndexShape &shape) {
 		   });
 }
 
+double most_keys(const IndexShape &shape, Relation table, double rows) {
+	double combinations = 1;
+	for (const IndexKey &key : shape.keys) {
+		const auto found = key.is_expression() ? std::nullopt : column_facts(table, key.column, key.opclass);
+		if (!found || found->distinct == 0) {
+			return rows;
+		}
+		combinations *= distinct_keys(*found, rows);
+	}
+	return expected_distinct(combinations, rows);
+}
+
 std::optional<BtreeEntries> btree_entries(const IndexShape &shape, Relation table, double rows) {
 	BtreeEntries entries{.deduplicates = deduplicates(shape)};
 	std::vector<ColumnStatistics> keys;

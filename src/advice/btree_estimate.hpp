@@ -17,4 +17,7 @@ bool deduplicates(const IndexShape &shape);
 /// looked at.  Of all rows, and of columns only.  C++ code.
 std::optional<BtreeEntries> btree_entries(const IndexShape &shape, Relation table, double rows);
 
+/// As many keys as the columns have combinations, by their statistics; of all rows if these do not say.  C++ code.
+double most_keys(const IndexShape &shape, Relation table, double rows);
+
 } // namespace warden::advice

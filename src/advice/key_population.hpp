@@ -37,8 +37,17 @@ struct KeyPopulation {
 /// times: so many entries there are for each that was seen.
 KeyPopulation estimate_population(std::vector<SeenKey> seen, double times);
 
-/// How many there are, of which so many were seen on so many pages in all, and some on one page only: the estimator
-/// that ANALYZE has (Haas and Stokes, 1998), of pages.
-double estimate_distinct(double seen, double on_pages, double on_one_page, double times);
+/// How many keys were seen on so many pages.
+struct SeenKeys {
+	double on_one;
+	double on_two;
+	double on_three;
+	double on_more;
+};
+
+/// How many keys there are on so many times as many pages.  Those that are on two and three pages tell how frequent
+/// they are, and so how many keys like them are on one page or on none (Good and Turing); what that does not explain of
+/// the keys on one page are keys that have hardly more than that one.
+double estimate_distinct(const SeenKeys &seen, double times);
 
 } // namespace warden::advice

@@ -26,6 +26,9 @@ namespace {
 // More than that for one plan would be no planning.
 constexpr int longest_ms = 5000;
 
+// pg_hint_plan looks for the names of all indexes that it is shown, which some do not have.
+constexpr const char *hints = "pg_hint_plan.enable_hint";
+
 // Two assignments each, which cannot raise an error: they hold also when one leaves.
 
 class Believing {
@@ -187,6 +190,9 @@ void WhatIf::visit(std::size_t number, F &&work) {
 		const PinnedSettings settings;
 		PinnedSettings::set("search_path", search_path.c_str());
 		settings_.apply(role);
+		if (has_hints_) {
+			PinnedSettings::set(hints, "off");
+		}
 		if (statement.search_path) {
 			PinnedSettings::set("search_path", search_path.c_str());
 		}
