@@ -25,8 +25,8 @@ KnownIndexes known(const std::vector<IndexFacts> &indexes) {
 		}
 		KnownIndex index{.shape = facts.rival.shape, .existing = facts.rival.id, .may_go = true};
 		for (const IndexFacts &part : indexes) { // partitions come after what they are of
-			if (part.parent != 0 && (part.parent == facts.rival.id || std::find(index.parts.begin(), index.parts.end(),
-			                                                                    part.parent) != index.parts.end())) {
+			if (part.parent != 0 &&
+			    (part.parent == facts.rival.id || std::ranges::find(index.parts, part.parent) != index.parts.end())) {
 				index.parts.push_back(part.rival.id);
 			}
 		}

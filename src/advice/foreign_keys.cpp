@@ -62,15 +62,14 @@ ORDER BY o.conrelid, o.conname, o.oid, a.number)"};
 using Columns = std::vector<ForeignKey::Column>;
 
 Columns::const_iterator find_column(const Columns &columns, std::int16_t number) {
-	return std::find_if(columns.begin(), columns.end(),
-	                    [&](const ForeignKey::Column &column) { return column.number == number; });
+	return std::ranges::find_if(columns, [&](const ForeignKey::Column &column) { return column.number == number; });
 }
 
 /// Whether a key of an index can be looked up by a column of a foreign key.
 bool is_found(const IndexKey &key, const ForeignKey &foreign) {
 	const auto column = find_column(foreign.columns, key.column);
 	return !key.is_expression() && column != foreign.columns.end() &&
-	       std::find(column->families.begin(), column->families.end(), key.family) != column->families.end() &&
+	       std::ranges::find(column->families, key.family) != column->families.end() &&
 	       key.collation == column->collation;
 }
 
@@ -96,19 +95,19 @@ std::string not_null(const ForeignKey &key) {
 bool is_unique_part(const IndexFacts &index, const ForeignKey &key) {
 	const auto &keys = index.rival.shape.keys;
 	return index.rival.is_unique && index.rival.is_immediate && index.rival.shape.predicate.empty() &&
-	       std::all_of(keys.begin(), keys.end(), [&](const IndexKey &part) { return is_found(part, key); });
+	       std::ranges::all_of(keys, [&](const IndexKey &part) { return is_found(part, key); });
 }
 
 bool is_same_columns(const ForeignKey &left, const ForeignKey &right) {
 	return left.child == right.child && left.columns.size() == right.columns.size() &&
-	       std::all_of(left.columns.begin(), left.columns.end(), [&](const ForeignKey::Column &column) {
+	       std::ranges::all_of(left.columns, [&](const ForeignKey::Column &column) {
 			   return find_column(right.columns, column.number) != right.columns.end();
 		   });
 }
 
 bool is_served(const ForeignKey &key, const std::vector<IndexFacts> &indexes) {
 	const AsOwner owner(owner_of(key.child));
-	return std::any_of(indexes.begin(), indexes.end(), [&](const IndexFacts &index) {
+	return std::ranges::any_of(indexes, [&](const IndexFacts &index) {
 		return index.table == key.child &&
 		       (serves(index, key) || (index.rival.is_usable && is_unique_part(index, key)));
 	});
@@ -120,11 +119,11 @@ int count_lacking(const ForeignKey &key, const std::vector<ForeignKey> &keys, co
 		return 0;
 	}
 	return key.is_partitioned
-	           ? static_cast<int>(std::count_if(keys.begin(), keys.end(),
-	                                            [&](const ForeignKey &part) {
-													return part.root == key.root && !part.is_partitioned &&
-		                                                   !is_served(part, indexes);
-												}))
+	           ? static_cast<int>(std::ranges::count_if(keys,
+	                                                    [&](const ForeignKey &part) {
+															return part.root == key.root && !part.is_partitioned &&
+		                                                           !is_served(part, indexes);
+														}))
 	           : 1;
 }
 
@@ -147,7 +146,7 @@ std::vector<std::string> caveats_of(const ForeignKey &key, const std::vector<Ind
 /// Whether the index that is built for one key, by its columns in their order, finds the rows of another one.
 bool will_serve(const ForeignKey &built, const ForeignKey &other) {
 	return built.child == other.child && built.columns.size() > other.columns.size() &&
-	       std::all_of(other.columns.begin(), other.columns.end(), [&](const ForeignKey::Column &column) {
+	       std::ranges::all_of(other.columns, [&](const ForeignKey::Column &column) {
 			   const auto found = find_column(built.columns, column.number);
 			   return found - built.columns.begin() < static_cast<std::ptrdiff_t>(other.columns.size());
 		   });
@@ -156,7 +155,7 @@ bool will_serve(const ForeignKey &built, const ForeignKey &other) {
 /// One index for several keys, where that does.
 void merge(std::vector<MissingIndex> &missing) {
 	for (auto small = missing.begin(); small != missing.end();) {
-		const auto large = std::find_if(missing.begin(), missing.end(), [&](const MissingIndex &other) {
+		const auto large = std::ranges::find_if(missing, [&](const MissingIndex &other) {
 			return will_serve(other.key, small->key) && other.lacking >= small->lacking;
 		});
 		if (large == missing.end()) {
@@ -221,8 +220,8 @@ std::vector<MissingIndex> find_missing(const std::vector<ForeignKey> &keys, cons
 	for (const ForeignKey &key : keys) {
 		check_for_interrupts();
 		const bool matters = key.child_pages >= many_pages || (key.child_pages >= some_pages && key.deletes > 0);
-		const auto same = std::find_if(missing.begin(), missing.end(),
-		                               [&](const MissingIndex &other) { return is_same_columns(other.key, key); });
+		const auto same =
+			std::ranges::find_if(missing, [&](const MissingIndex &other) { return is_same_columns(other.key, key); });
 		if (key.id != key.root || !matters) {
 			continue;
 		}

@@ -61,7 +61,7 @@ std::string attach_commands(const IndexFacts &index, const std::vector<IndexFact
 	for (const auto &[table, is_partitioned, schema, free_name] :
 	     spi.query_latest<Oid, bool, std::string_view, std::string_view>(select_lacking, index.rival.id)) {
 		std::string name = qualified_name(std::string(schema), std::string(free_name));
-		const auto found = std::find_if(indexes.begin(), indexes.end(), [&, table = table](const IndexFacts &other) {
+		const auto found = std::ranges::find_if(indexes, [&, table = table](const IndexFacts &other) {
 			return other.table == table && is_same(index, other, definition);
 		});
 		if (found != indexes.end()) {
@@ -97,7 +97,7 @@ IndexShape shape_for(const ForeignKey &key) {
 		shape.columns.push_back(column.number);
 		shape.keys.push_back(std::move(part));
 	}
-	std::sort(shape.columns.begin(), shape.columns.end());
+	std::ranges::sort(shape.columns);
 	return shape;
 }
 

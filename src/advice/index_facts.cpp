@@ -209,9 +209,8 @@ void add_up(std::vector<IndexFacts> &indexes) {
 			indexes[i].use.last = part.use.now;
 			indexes[i].last_scan = part.use.now;
 		}
-		const auto parent = std::find_if(indexes.begin(), indexes.end(), [&](const IndexFacts &facts) {
-			return part.parent != 0 && facts.rival.id == part.parent;
-		});
+		const auto parent = std::ranges::find_if(
+			indexes, [&](const IndexFacts &facts) { return part.parent != 0 && facts.rival.id == part.parent; });
 		if (parent == indexes.end()) {
 			continue;
 		}

@@ -71,9 +71,8 @@ private:
 
 	/// The finding of the index that another one is attached to, if it is known.
 	Finding *parent_of(const IndexFacts &facts) {
-		const auto parent = std::find_if(indexes_.begin(), indexes_.end(), [&](const IndexFacts &other) {
-			return facts.parent != 0 && other.rival.id == facts.parent;
-		});
+		const auto parent = std::ranges::find_if(
+			indexes_, [&](const IndexFacts &other) { return facts.parent != 0 && other.rival.id == facts.parent; });
 		return parent == indexes_.end() ? nullptr : &findings_[number_of(*parent)];
 	}
 
@@ -87,8 +86,8 @@ private:
 		}
 		const auto covers = find_covers(rivals);
 		for (std::size_t i = 0; i < table.size(); ++i) {
-			if (covers[i]) {
-				let_go(table[i], table[covers[i]->by], *covers[i]);
+			if (const auto &cover = covers[i]) {
+				let_go(table[i], table[cover->by], *cover);
 			}
 		}
 	}
@@ -178,7 +177,7 @@ private:
 	std::string foreign_key_of(const IndexFacts &facts) const {
 		const AsOwner owner(owner_of(facts.table));
 		for (const ForeignKey &key : keys_) {
-			const bool is_alone = std::none_of(indexes_.begin(), indexes_.end(), [&](const IndexFacts &other) {
+			const bool is_alone = std::ranges::none_of(indexes_, [&](const IndexFacts &other) {
 				return other.table == facts.table && other.rival.id != facts.rival.id &&
 				       !findings_[number_of(other)].goes && serves(other, key);
 			});

@@ -8,9 +8,9 @@ namespace {
 
 /// Whether all columns that one has are in the other, to be read from there.
 bool has_included(const IndexShape &by, const IndexShape &of) {
-	return std::all_of(of.included.begin(), of.included.end(), [&](std::int16_t column) {
-		return std::find(by.included.begin(), by.included.end(), column) != by.included.end() ||
-		       std::any_of(by.keys.begin(), by.keys.end(), [&](const IndexKey &key) { return key.column == column; });
+	return std::ranges::all_of(of.included, [&](std::int16_t column) {
+		return std::ranges::find(by.included, column) != by.included.end() ||
+		       std::ranges::any_of(by.keys, [&](const IndexKey &key) { return key.column == column; });
 	});
 }
 
