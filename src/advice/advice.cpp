@@ -3,15 +3,18 @@
 #include "advice/planner_hooks.hpp"
 #include "advice/sampler.hpp"
 #include "advice/samples.hpp"
+#include "advice/usage.hpp"
 
 namespace warden::advice {
 
 void init() {
 	install_planner_hooks();
 	init_sampler();
+	init_usage();
 }
 
 void maintain(const pg::Procedure &procedure) {
+	note_usage(procedure);
 	take_in_samples(procedure);
 }
 
