@@ -26,6 +26,10 @@ struct GivenAdvice {
 	std::vector<ServedQuery> queries = {};
 };
 
+/// What is the same for indexes that plans cannot tell apart, and for no others; names of operator classes do not
+/// matter.
+std::string text_of(const IndexShape &shape);
+
 /// Remembers that these indexes were advised, of each shape once: the same one again takes the place of what was
 /// predicted before.  Does nothing in a transaction that is read-only, on a standby, or where the extension's tables
 /// cannot be written.
