@@ -38,13 +38,13 @@ SELECT * FROM outcome;
 SELECT verdict, writes FROM warden.advice_outcomes ORDER BY relation::text;
 
 -- A converged system is silent.
-CREATE TEMPORARY TABLE rows_before AS SELECT id, xmin::text, ctid FROM warden.advice_given;
+CREATE TEMPORARY TABLE rows_before AS SELECT id, xmin AS writer, ctid AS place FROM warden.advice_given;
 CALL warden.maintain();
-SELECT count(*) AS written FROM warden.advice_given g JOIN rows_before b USING (id) WHERE g.xmin::text <> b.xmin OR g.ctid <> b.ctid;
+SELECT count(*) AS written FROM warden.advice_given g JOIN rows_before b USING (id) WHERE g.xmin <> b.writer OR g.ctid <> b.place;
 
 -- Built under any name, and recognised at once.
 DROP INDEX wider, descending, partial, covering, hashed;
-CREATE UNIQUE INDEX events_1_kind ON events_1 (kind);
+CREATE INDEX events_1_kind ON events_1 (kind);
 ALTER INDEX events_kind_idx ATTACH PARTITION events_1_kind;
 CREATE INDEX events_2_kind ON events_2 (kind);
 ALTER INDEX events_kind_idx ATTACH PARTITION events_2_kind;
@@ -64,7 +64,7 @@ SELECT relation, index, verdict, command, scans > 0 AS scanned FROM outcome;
 -- After enough time: by scans alone, as there is no pg_stat_statements here.
 SET warden.advice_outcome_after = 0;
 CALL warden.maintain();
-SELECT relation, index, verdict, regexp_replace(reason, '[0-9.]+', 'N', 'g') AS reason, command FROM outcome;
+SELECT relation, index, verdict, regexp_replace(reason, '[0-9]+(\.[0-9]+)?', 'N', 'g') AS reason, command FROM outcome;
 
 -- A name is no identity; and an index that was made anew is the same.
 ALTER INDEX "My index" RENAME TO renamed;
@@ -74,12 +74,12 @@ REINDEX INDEX CONCURRENTLY renamed;
 CALL warden.maintain();
 SELECT relation, index, verdict, command FROM outcome WHERE relation = 'orders'::regclass;
 
--- What a constraint or replication needs stays.
+-- One that is dropped is not forgotten.
 DROP INDEX renamed;
-CREATE UNIQUE INDEX by_customer ON orders (customer) WHERE false;
 SELECT relation, index, verdict, command FROM outcome WHERE relation = 'orders'::regclass;
 CALL warden.maintain();
 SELECT relation, index, verdict, reason, command, dropped FROM outcome WHERE relation = 'orders'::regclass;
+-- What a constraint needs stays.
 SELECT advised('orders', '403; 1  1976 23 0 0 0; included; where ', 'CREATE INDEX CONCURRENTLY ON outcomes.orders (id)');
 ALTER TABLE orders ADD PRIMARY KEY (id);
 CALL warden.maintain();
