@@ -117,7 +117,7 @@ SELECT * FROM what_if('SELECT id FROM item WHERE owner IN (1, 2)', 'CREATE INDEX
 
 -- Trap 5: a hypothetical index proves nothing: the join stays, whether the index claims to be unique or not.
 SELECT jsonb_path_exists(plan_after, '$.** ? (@."Relation Name" == "person")') AS joined
-FROM warden.advice_what_if('SELECT count(*) FROM item i LEFT JOIN person p ON p.code = i.id', ARRAY['CREATE INDEX ON wrong.person (code)']);
+FROM warden.advice_what_if('SELECT count(*) FROM item i LEFT JOIN person p ON p.code = i.id', ARRAY['CREATE UNIQUE INDEX ON wrong.person (code)']);
 -- Trap 7: scrolling.
 SELECT * FROM what_if('DECLARE c SCROLL CURSOR FOR SELECT id FROM item ORDER BY owner', 'CREATE INDEX ON wrong.item (owner)');
 
