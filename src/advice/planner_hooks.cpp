@@ -4,6 +4,7 @@
 
 extern "C" {
 #include "catalog/partition.h"
+#include "commands/explain.h"
 #include "optimizer/plancat.h"
 #include "utils/lsyscache.h"
 }
@@ -15,10 +16,11 @@ namespace {
 constinit const Belief *belief = nullptr;
 constinit get_relation_info_hook_type next_relation_info = nullptr;
 constinit set_rel_pathlist_hook_type next_pathlist = nullptr;
+constinit set_join_pathlist_hook_type next_join = nullptr;
+constinit explain_get_index_name_hook_type next_name = nullptr;
 
 bool is_hidden(Oid index) {
-	return std::find(belief->hidden, belief->hidden + belief->hidden_count, index) !=
-	       belief->hidden + belief->hidden_count;
+	return std::binary_search(belief->hidden, belief->hidden + belief->hidden_count, index);
 }
 
 void hide(RelOptInfo *relation) {
@@ -48,6 +50,7 @@ void on_relation_info(PlannerInfo *root, Oid id, bool is_parent, RelOptInfo *rel
 	if (belief == nullptr) {
 		return;
 	}
+	CHECK_FOR_INTERRUPTS();
 	hide(relation);
 	if (!is_parent) { // the rows are in its children
 		add(relation, id);
@@ -63,6 +66,27 @@ void on_pathlist(PlannerInfo *root, RelOptInfo *relation, Index number, RangeTbl
 	}
 }
 
+void on_join(PlannerInfo *root, RelOptInfo *join, RelOptInfo *outer, RelOptInfo *inner, JoinType type,
+             JoinPathExtraData *extra) {
+	if (next_join != nullptr) {
+		next_join(root, join, outer, inner, type, extra);
+	}
+	if (belief != nullptr) {
+		CHECK_FOR_INTERRUPTS();
+	}
+}
+
+const char *on_index_name(Oid index) {
+	if (belief != nullptr && is_hypothetical(index)) {
+		for (std::size_t i = 0; i < belief->added_count; ++i) {
+			if (belief->added[i]->id == index) {
+				return belief->added[i]->name;
+			}
+		}
+	}
+	return next_name != nullptr ? next_name(index) : nullptr;
+}
+
 } // namespace
 
 void install_planner_hooks() {
@@ -70,6 +94,10 @@ void install_planner_hooks() {
 	get_relation_info_hook = on_relation_info;
 	next_pathlist = set_rel_pathlist_hook;
 	set_rel_pathlist_hook = on_pathlist;
+	next_join = set_join_pathlist_hook;
+	set_join_pathlist_hook = on_join;
+	next_name = explain_get_index_name_hook;
+	explain_get_index_name_hook = on_index_name;
 }
 
 const Belief *believe(const Belief *other) {
