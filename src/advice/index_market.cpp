@@ -70,9 +70,8 @@ double IndexMarket::upkeep_of(IndexSet::Number index) const {
 	if (!prices_ || indexes_[index].existing != 0) {
 		return 0;
 	}
-	const auto activity = std::find_if(activities_.begin(), activities_.end(), [&](const WriteActivity &other) {
-		return other.table == table_of(index);
-	});
+	const auto activity = std::find_if(activities_.begin(), activities_.end(),
+	                                   [&](const WriteActivity &other) { return other.table == table_of(index); });
 	return activity == activities_.end()
 	           ? 0
 	           : write_cost(advice::upkeep_of(indexes_[index], *activity, changes_), activity->rates, *prices_)

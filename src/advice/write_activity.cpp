@@ -89,8 +89,7 @@ WriteActivity read_activity(ObjectId table) {
 	Spi spi;
 	for (const auto &[inserts, updates, hot, rows, indexes, bytes, index_bytes] :
 	     spi.query<double, double, double, double, int32, double, double>(read_rates, Oid{table})) {
-		activity.rates = {
-			.inserts = inserts, .updates = updates, .hot_updates = hot, .rows = rows, .indexes = indexes};
+		activity.rates = {.inserts = inserts, .updates = updates, .hot_updates = hot, .rows = rows, .indexes = indexes};
 		activity.bytes = bytes;
 		activity.index_bytes = index_bytes;
 	}

@@ -32,7 +32,8 @@ struct WriteActivity {
 WriteActivity read_activity(ObjectId table);
 
 /// What of an index matters for what it costs writers.
-IndexUpkeep upkeep_of(const KnownIndex &index, const WriteActivity &activity, const std::vector<ColumnChanges> &changes);
+IndexUpkeep upkeep_of(const KnownIndex &index, const WriteActivity &activity,
+                      const std::vector<ColumnChanges> &changes);
 
 /// By the settings of the server, and what a unit of the planner's costs takes.
 Prices read_prices(double milliseconds_per_cost);
