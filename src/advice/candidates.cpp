@@ -1,6 +1,7 @@
 #include "advice/candidates.hpp"
 
 #include "advice/existing_indexes.hpp"
+#include "advice/index_size.hpp"
 #include "advice/wish_reader.hpp"
 
 #include <algorithm>

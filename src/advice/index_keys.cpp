@@ -1,12 +1,14 @@
 #include "advice/index_keys.hpp"
 
-#include "pg/planner_nodes.hpp"
+#include "pg/tree_walker.hpp"
 
 #include <cmath>
 
 extern "C" {
 #include "access/htup_details.h"
+#include "access/transam.h"
 #include "catalog/pg_am_d.h"
+#include "catalog/pg_proc.h"
 #include "catalog/pg_statistic.h"
 #include "commands/defrem.h"
 #include "nodes/nodeFuncs.h"
@@ -109,6 +111,28 @@ double correlation_of(const Place &place, AttrNumber column) {
 	return correlation;
 }
 
+bool is_function_of_others(Oid function, void *table_owner) {
+	if (function < FirstNormalObjectId) {
+		return false;
+	}
+	const HeapTuple tuple = SearchSysCache1(PROCOID, ObjectIdGetDatum(function));
+	if (!HeapTupleIsValid(tuple)) {
+		return true;
+	}
+	const Oid owner = reinterpret_cast<Form_pg_proc>(GETSTRUCT(tuple))->proowner;
+	ReleaseSysCache(tuple);
+	return owner != *static_cast<Oid *>(table_owner) && !superuser_arg(owner);
+}
+
+/// Whether it would have the table's owner run code of somebody else, who is not trusted by all.
+bool runs_code_of_others(Node *node, void *table_owner) {
+	if (node == nullptr) {
+		return false;
+	}
+	return IsA(node, CoerceToDomain) || check_functions_in_node(node, is_function_of_others, table_owner) ||
+	       pg::walk_expression(node, runs_code_of_others, table_owner);
+}
+
 bool is_cast_for_comparison(Node *node) {
 	if (IsA(node, FuncExpr)) {
 		const auto *const function = reinterpret_cast<FuncExpr *>(node);
@@ -141,6 +165,10 @@ const char *obstacle_of(const Place &place, Node *own) {
 	}
 	if (contain_mutable_functions(own)) {
 		return psprintf("an index cannot have %s, which is not immutable", text);
+	}
+	Oid owner = place.owner;
+	if (runs_code_of_others(own, &owner)) {
+		return psprintf("an index with %s would run code of others with the rights of the table's owner", text);
 	}
 	if (is_cast_for_comparison(own)) {
 		return psprintf("the column is converted for each row, as %s: compare it with a value of its own type", text);

@@ -21,6 +21,7 @@ struct Place {
 	PlannerInfo *root;
 	RelOptInfo *relation;
 	Oid table;           ///< the relation, or the topmost that it is a partition of
+	Oid owner;           ///< of the table
 	Oid witness;         ///< the table whose statistics are looked at: the relation, or a partition
 	const AttrMap *map;  ///< the relation's columns to the table's; nullptr: the same
 	const char *text;    ///< of the statement

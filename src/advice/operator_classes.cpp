@@ -1,6 +1,7 @@
 #include "advice/operator_classes.hpp"
 
 #include <cstring>
+#include <initializer_list>
 
 extern "C" {
 #include "access/htup_details.h"
@@ -127,6 +128,16 @@ Oid pattern_class(Oid type) {
 	default:
 		return InvalidOid;
 	}
+}
+
+Oid method_of(Oid opclass) {
+	const HeapTuple tuple = SearchSysCache1(CLAOID, ObjectIdGetDatum(opclass));
+	if (!HeapTupleIsValid(tuple)) {
+		return InvalidOid;
+	}
+	const Oid method = reinterpret_cast<Form_pg_opclass>(GETSTRUCT(tuple))->opcmethod;
+	ReleaseSysCache(tuple);
+	return method;
 }
 
 bool is_bytewise(Oid collation) {

@@ -27,6 +27,9 @@ SearchClass distance_class(Oid op, Oid type);
 /// Of B-trees that sort texts of that type byte by byte, as prefixes need where the collation does not.
 Oid pattern_class(Oid type);
 
+/// The access method that a class is of.
+Oid method_of(Oid opclass);
+
 /// Whether texts are sorted byte by byte.
 bool is_bytewise(Oid collation);
 

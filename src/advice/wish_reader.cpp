@@ -4,6 +4,7 @@
 #include "advice/operator_classes.hpp"
 
 #include "pg/planner_nodes.hpp"
+#include "pg/security.hpp"
 
 #include <algorithm>
 
@@ -18,6 +19,8 @@ extern "C" {
 #include "catalog/pg_inherits.h"
 #include "commands/defrem.h"
 #include "nodes/makefuncs.h"
+#include "nodes/nodeFuncs.h"
+#include "optimizer/clauses.h"
 #include "optimizer/appendinfo.h"
 #include "optimizer/optimizer.h"
 #include "utils/lsyscache.h"
@@ -303,7 +306,7 @@ Wish wish_of(const PlainWish &plain) {
 	          .keeps_order = plain.keeps_order,
 	          .selectivity = plain.selectivity};
 	if (!wish.keys.empty()) {
-		wish.method = call(get_opclass_method, wish.keys.front().key.opclass);
+		wish.method = call(method_of, wish.keys.front().key.opclass);
 	}
 	for (int member = -1; (member = call(bms_next_member, plain.partners, member)) >= 0;) {
 		wish.partners |= std::uint64_t{1} << (static_cast<unsigned>(member) % 64U);
@@ -356,7 +359,7 @@ void add_orders(const Place &place, Observed &observed) {
 	}
 	if (nearest != nullptr) {
 		Wish wish{.kind = WishKind::Search, .keys = {key_of(*nearest)}};
-		wish.method = call(get_opclass_method, nearest->opclass);
+		wish.method = call(method_of, nearest->opclass);
 		observed.wishes.wishes.push_back(std::move(wish));
 	}
 }
@@ -404,6 +407,7 @@ void read_relation(Observation &observation, PlannerInfo *root, RelOptInfo *rela
 	const Place place{.root = root,
 	                  .relation = relation,
 	                  .table = table,
+	                  .owner = owner_of(table),
 	                  .witness = facts.witness,
 	                  .map = table == entry->relid ? nullptr : call(map_columns, entry->relid, table),
 	                  .text = observation.text,

@@ -72,10 +72,13 @@ struct Methods {
 	ObjectId brin = 0;
 };
 
+/// Ranks of proposals: the lower the more general.
+inline constexpr int last_rank = 3;
+
 struct Proposal {
 	IndexShape shape = {};
 	std::string reason = {};
-	int rank = 0; ///< the lower the more general
+	int rank = 0;
 };
 
 /// Indexes for a relation, each once, in a fixed order.

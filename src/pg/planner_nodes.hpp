@@ -5,21 +5,12 @@
 
 extern "C" {
 #include "access/stratnum.h"
-#include "nodes/nodeFuncs.h"
 #include "nodes/pathnodes.h"
 }
 
 namespace warden::pg {
 
-/// expression_tree_walker() for C++.  Server code, as all here.
-inline bool walk_expression(Node *node, bool (*walker)(Node *, void *), void *context) {
-#if PG_VERSION_NUM < 160000
-	return expression_tree_walker(node, reinterpret_cast<bool (*)()>(walker), context);
-#else
-	return expression_tree_walker(node, walker, context);
-#endif
-}
-
+/// Of a sort by it.  Server code.
 inline bool is_descending(const PathKey *key) {
 #if PG_VERSION_NUM < 180000
 	return key->pk_strategy == BTGreaterStrategyNumber;
