@@ -6,6 +6,10 @@
 #include <cmath>
 #include <numeric>
 
+extern "C" {
+#include "catalog/pg_am_d.h"
+}
+
 namespace warden::advice {
 
 using namespace pg;
@@ -81,7 +85,8 @@ std::optional<KeyGroups> groups_of(const std::vector<ColumnStatistics> &columns,
 } // namespace
 
 bool deduplicates(const IndexShape &shape) {
-	return shape.included.empty() && std::ranges::all_of(shape.keys, [](const IndexKey &key) {
+	return shape.method == BTREE_AM_OID && shape.included.empty() &&
+	       std::ranges::all_of(shape.keys, [](const IndexKey &key) {
 			   return call(is_image_equal, key.family, key.input_type, key.collation);
 		   });
 }

@@ -141,6 +141,20 @@ int height_of(const Hypothetical *index, double pages) {
 	return height;
 }
 
+HeapTuple *statistics_of(const KnownIndex &known) {
+	auto *const statistics = array_of<HeapTuple>(known.shape.keys.size());
+	for (std::size_t i = 0; i < std::min(known.shape.keys.size(), known.size.statistics.size()); ++i) {
+		if (const std::string &row = known.size.statistics[i]; !row.empty()) {
+			auto *const tuple = static_cast<HeapTuple>(palloc0(HEAPTUPLESIZE + row.size()));
+			tuple->t_len = static_cast<uint32>(row.size());
+			tuple->t_data = reinterpret_cast<HeapTupleHeader>(reinterpret_cast<char *>(tuple) + HEAPTUPLESIZE);
+			memcpy(tuple->t_data, row.data(), row.size());
+			statistics[i] = tuple;
+		}
+	}
+	return statistics;
+}
+
 } // namespace
 
 const Hypothetical *make_hypothetical(IndexSet::Number number, const KnownIndex &known) {
@@ -184,6 +198,7 @@ const Hypothetical *make_hypothetical(IndexSet::Number number, const KnownIndex 
 	          .name = known.name.empty() ? psprintf("index_%zu", number) : pstrdup(known.name.c_str()),
 	          .form = form,
 	          .method = method,
+	          .statistics = statistics_of(known),
 	          .rows = rows_of(shape.table),
 	          .entries = known.size.entries,
 	          .pages = static_cast<double>(known.size.pages)};

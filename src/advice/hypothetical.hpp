@@ -25,8 +25,9 @@ struct Hypothetical {
 	const char *name;
 	IndexOptInfo *form; ///< of `table`, as relation 1
 	const IndexAmRoutine *method;
-	double rows;    ///< of all of the table, by its statistics; 0: not known
-	double entries; ///< in all of the table
+	HeapTuple *statistics; ///< of each key, rows of pg_statistic; nullptr where there is none
+	double rows;           ///< of all of the table, by its statistics; 0: not known
+	double entries;        ///< in all of the table
 	double pages;
 };
 

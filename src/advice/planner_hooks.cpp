@@ -7,6 +7,7 @@ extern "C" {
 #include "commands/explain.h"
 #include "optimizer/plancat.h"
 #include "utils/lsyscache.h"
+#include "utils/selfuncs.h"
 }
 
 namespace warden::advice {
@@ -18,6 +19,7 @@ constinit get_relation_info_hook_type next_relation_info = nullptr;
 constinit set_rel_pathlist_hook_type next_pathlist = nullptr;
 constinit set_join_pathlist_hook_type next_join = nullptr;
 constinit explain_get_index_name_hook_type next_name = nullptr;
+constinit get_index_stats_hook_type next_statistics = nullptr;
 
 bool is_hidden(Oid index) {
 	return std::binary_search(belief->hidden, belief->hidden + belief->hidden_count, index);
@@ -76,15 +78,37 @@ void on_join(PlannerInfo *root, RelOptInfo *join, RelOptInfo *outer, RelOptInfo 
 	}
 }
 
-const char *on_index_name(Oid index) {
-	if (belief != nullptr && is_hypothetical(index)) {
-		for (std::size_t i = 0; i < belief->added_count; ++i) {
-			if (belief->added[i]->id == index) {
-				return belief->added[i]->name;
-			}
+const Hypothetical *find_added(Oid index) {
+	if (belief == nullptr || !is_hypothetical(index)) {
+		return nullptr;
+	}
+	for (std::size_t i = 0; i < belief->added_count; ++i) {
+		if (belief->added[i]->id == index) {
+			return belief->added[i];
 		}
 	}
+	return nullptr;
+}
+
+const char *on_index_name(Oid index) {
+	if (const Hypothetical *const added = find_added(index)) {
+		return added->name;
+	}
 	return next_name != nullptr ? next_name(index) : nullptr;
+}
+
+void keep(HeapTuple /*statistics*/) {}
+
+bool on_index_statistics(PlannerInfo *root, Oid index, AttrNumber column, VariableStatData *variable) {
+	const Hypothetical *const added = find_added(index);
+	if (added == nullptr) {
+		return next_statistics != nullptr && next_statistics(root, index, column, variable);
+	}
+	if (column <= added->form->nkeycolumns) {
+		variable->statsTuple = added->statistics[column - 1];
+		variable->freefunc = keep;
+	}
+	return true;
 }
 
 } // namespace
@@ -98,6 +122,8 @@ void install_planner_hooks() {
 	set_join_pathlist_hook = on_join;
 	next_name = explain_get_index_name_hook;
 	explain_get_index_name_hook = on_index_name;
+	next_statistics = get_index_stats_hook;
+	get_index_stats_hook = on_index_statistics;
 }
 
 const Belief *believe(const Belief *other) {

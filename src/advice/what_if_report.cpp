@@ -1,11 +1,13 @@
 // what_if_report.cpp - advice_what_if(): a query's plan as it is, and as it would be with other indexes.
 #include "advice/existing_indexes.hpp"
 #include "advice/index_definition.hpp"
+#include "advice/index_size.hpp"
 #include "advice/what_if.hpp"
 
 #include "pg/names.hpp"
 #include "pg/plan_explanation.hpp"
 #include "pg/result_set.hpp"
+#include "pg/security.hpp"
 #include "pg/transaction.hpp"
 
 #include <algorithm>
@@ -14,6 +16,7 @@
 extern "C" {
 #include "catalog/index.h"
 #include "catalog/pg_inherits.h"
+#include "storage/lmgr.h"
 #include "utils/fmgrprotos.h"
 #include "utils/lsyscache.h"
 }
@@ -98,8 +101,27 @@ IndexSet::Number find_hidden(const KnownIndexes &indexes, const std::set<ObjectI
 		.with_detail(format("It is of table \"%s\".", qualified_name(table).c_str()));
 }
 
-IndexSize size_of(const IndexShape &) {
-	return {.entries = 0, .pages = 1, .height = 0};
+IndexSize size_of(const IndexShape &shape) {
+	IndexSize size;
+	const auto error = try_out([&] {
+		const PinnedSettings settings;
+		call(LockRelationOid, shape.table, AccessShareLock);
+		size = estimate_size(shape);
+	});
+	if (error) {
+		throw Error(*error);
+	}
+	return size;
+}
+
+void add_command(KnownIndexes &indexes, IndexSet &present, const std::string &command) {
+	IndexDefinition definition = define_index(command);
+	IndexSize size = size_of(definition.shape);
+	if (size.obstacle) {
+		report(NOTICE, format("index \"%s\" could not be built: %s", definition.name.c_str(), size.obstacle->c_str()));
+	}
+	present.insert(indexes.add(
+		{.shape = std::move(definition.shape), .size = std::move(size), .name = std::move(definition.name)}));
 }
 
 /// The schema that an index is in is its table's.
@@ -130,10 +152,7 @@ PG_FUNCTION(advice_what_if) {
 	for_each_element<Oid>(fcinfo, 2, "hide", REGCLASSOID,
 	                      [&](Oid id) { after.erase(find_hidden(indexes, tables, id)); });
 	for_each_element<std::string_view>(fcinfo, 1, "create_commands", TEXTOID, [&](std::string_view command) {
-		IndexDefinition definition = define_index(std::string(command));
-		const IndexSize size = size_of(definition.shape);
-		after.insert(
-			indexes.add({.shape = std::move(definition.shape), .size = size, .name = std::move(definition.name)}));
+		add_command(indexes, after, std::string(command));
 	});
 
 	const Explained as_it_is = explain_with(what_if, before);
