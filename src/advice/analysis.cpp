@@ -1,5 +1,7 @@
 #include "advice/analysis.hpp"
 
+#include "pg/tree_walker.hpp"
+
 extern "C" {
 #include "parser/analyze.h"
 #include "parser/parser.h"
@@ -75,6 +77,35 @@ ParamListInfo bind(const Statement &statement, const Oid *types, int count) {
 	return parameters;
 }
 
+/// Notes each relation of a query; the planner will find them locked in the weakest mode.
+bool note_relations(Node *node, void *context) {
+	if (node == nullptr) {
+		return false;
+	}
+	if (IsA(node, RangeTblEntry)) {
+		auto *const entry = reinterpret_cast<RangeTblEntry *>(node);
+		if (OidIsValid(entry->relid)) { // newer servers have it for a view too, which is a subquery by now
+			entry->rellockmode = AccessShareLock;
+			auto **const relations = static_cast<List **>(context);
+			*relations = list_append_unique_oid(*relations, entry->relid);
+		}
+		return false; // what is in it comes by itself
+	}
+	if (IsA(node, Query)) {
+		return pg::walk_query(reinterpret_cast<Query *>(node), note_relations, context, QTW_EXAMINE_RTES_BEFORE);
+	}
+	return pg::walk_expression(node, note_relations, context);
+}
+
+List *relations_of(List *queries) {
+	List *relations = NIL;
+	ListCell *cell = nullptr;
+	foreach (cell, queries) {
+		note_relations(static_cast<Node *>(lfirst(cell)), &relations);
+	}
+	return relations;
+}
+
 } // namespace
 
 Analysis analyze(const Statement &statement) {
@@ -88,7 +119,8 @@ Analysis analyze(const Statement &statement) {
 		types[i] = statement.parameters[static_cast<std::size_t>(i)].type;
 	}
 	Query *const query = parse_analyze_varparams(parsed, statement.text.c_str(), &types, &count, nullptr);
-	return {.queries = QueryRewrite(query), .parameters = bind(statement, types, count)};
+	List *const queries = QueryRewrite(query);
+	return {.queries = queries, .parameters = bind(statement, types, count), .relations = relations_of(queries)};
 }
 
 } // namespace warden::advice

@@ -1,16 +1,20 @@
 #include "advice/existing_indexes.hpp"
 
-#include "pg/scoped.hpp"
+#include "advice/node_text.hpp"
+
+#include "pg/security.hpp"
+#include "pg/transaction.hpp"
 
 #include <algorithm>
 
 extern "C" {
 #include "access/genam.h"
 #include "catalog/index.h"
+#include "catalog/partition.h"
 #include "catalog/pg_index.h"
+#include "catalog/pg_inherits.h"
 #include "storage/bufmgr.h"
-#include "nodes/nodeFuncs.h"
-#include "optimizer/optimizer.h"
+#include "utils/lsyscache.h"
 #include "utils/syscache.h"
 }
 
@@ -27,32 +31,12 @@ const oidvector *opclasses_of(Relation index) {
 	return reinterpret_cast<const oidvector *>(DatumGetPointer(classes));
 }
 
-std::string text_of(void *node) {
-	const char *const text = call([&] { return nodeToString(node); });
-	return without_places(text);
+/// What an index is attached to at last, or itself.
+Oid topmost(Oid index) {
+	return call([&] { return get_rel_relispartition(index) ? llast_oid(get_partition_ancestors(index)) : index; });
 }
 
-/// Attribute numbers that a node of relation 1 mentions.
-void add_columns(std::vector<std::int16_t> &columns, void *node) {
-	const Bitmapset *const found = call([&] {
-		Bitmapset *set = nullptr;
-		pull_varattnos(static_cast<Node *>(node), 1, &set);
-		return set;
-	});
-	for (int member = -1; (member = call(bms_next_member, found, member)) >= 0;) {
-		columns.push_back(static_cast<std::int16_t>(member + FirstLowInvalidHeapAttributeNumber));
-	}
-}
-
-void normalize(std::vector<std::int16_t> &columns) {
-	std::sort(columns.begin(), columns.end());
-	columns.erase(std::unique(columns.begin(), columns.end()), columns.end());
-}
-
-} // namespace
-
-IndexShape shape_of(Oid index_id) {
-	const ScratchMemory memory;
+IndexShape shape_as_it_is(Oid index_id) {
 	const OpenRelation index(index_id, AccessShareLock);
 	const Form_pg_index form = index->rd_index;
 	const oidvector *const opclasses = call([&] { return opclasses_of(index.get()); });
@@ -91,19 +75,69 @@ IndexShape shape_of(Oid index_id) {
 	return shape;
 }
 
-void add_existing(KnownIndexes &indexes, Oid table_id) {
+bool may_go(const Form_pg_index form) {
+	return !form->indisunique && !form->indisexclusion && !form->indisreplident;
+}
+
+/// The number of an index, and of all that are attached to it.
+IndexSet::Number number_of_existing(KnownIndexes &indexes, Oid top) {
+	for (IndexSet::Number i = 0; i < indexes.size(); ++i) {
+		if (indexes[i].existing == top) {
+			return i;
+		}
+	}
+	const OpenRelation index(top, AccessShareLock);
+	return indexes.add({.shape = shape_as_it_is(top), .existing = top, .may_go = may_go(index->rd_index)});
+}
+
+void add_index(KnownIndexes &indexes, Oid id) {
+	const OpenRelation index(id, AccessShareLock);
+	if (!index->rd_index->indisvalid || !index->rd_index->indislive) {
+		return;
+	}
+	const Oid top = topmost(id);
+	const IndexSet::Number number = number_of_existing(indexes, top);
+	KnownIndex &known = indexes[number];
+	if (id != top) {
+		if (std::find(known.parts.begin(), known.parts.end(), id) != known.parts.end()) {
+			return;
+		}
+		known.parts.push_back(id);
+	}
+	if (index->rd_rel->relkind == RELKIND_INDEX && (id != top || known.size.pages == 0)) {
+		known.size.entries += std::max(0.0F, index->rd_rel->reltuples);
+		known.size.pages += call([&] { return RelationGetNumberOfBlocks(index.get()); });
+	}
+}
+
+void add_indexes_of(KnownIndexes &indexes, Oid table_id) {
+	const AsOwner owner(owner_of(table_id));
 	const OpenRelation table(table_id, AccessShareLock);
 	const List *const ids = call([&] { return RelationGetIndexList(table.get()); });
 	for (int i = 0; i < list_length(ids); ++i) {
-		const Oid id = list_nth_oid(ids, i);
-		const OpenRelation index(id, AccessShareLock);
-		if (index->rd_index->indisvalid && index->rd_rel->relkind == RELKIND_INDEX) {
-			const BlockNumber pages = call([&] { return RelationGetNumberOfBlocks(index.get()); });
-			indexes.add({.shape = shape_of(id),
-			             .size = {.entries = index->rd_rel->reltuples, .pages = pages},
-			             .existing = id,
-			             .may_go = !index->rd_index->indisunique});
+		add_index(indexes, list_nth_oid(ids, i));
+	}
+}
+
+} // namespace
+
+IndexShape shape_of(Oid index) {
+	const ScratchMemory memory;
+	return shape_as_it_is(topmost(index));
+}
+
+void add_existing(KnownIndexes &indexes, Oid table) {
+	const auto error = try_out([&] {
+		const PinnedSettings settings;
+		const ScratchMemory memory;
+		const List *const tables = call([&] { return find_all_inheritors(table, AccessShareLock, nullptr); });
+		for (int i = 0; i < list_length(tables); ++i) {
+			check_for_interrupts();
+			add_indexes_of(indexes, list_nth_oid(tables, i));
 		}
+	});
+	if (error) {
+		throw Error(*error);
 	}
 }
 

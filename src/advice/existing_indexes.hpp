@@ -11,8 +11,9 @@ namespace warden::advice {
 /// partitioned table has the shape of that one.
 IndexShape shape_of(Oid index);
 
-/// Adds the valid indexes of a table, and of its partitions, that plans may use.  Of those that are attached, the
-/// topmost stands for all.
+/// Adds the valid indexes of a table, and of its partitions and children, that plans may use.  Of those that are
+/// attached, the topmost stands for all.  As the table's owner, whose functions may run; keeps no lock, and waits for
+/// none longer than warden.lock_timeout.
 void add_existing(KnownIndexes &indexes, Oid table);
 
 } // namespace warden::advice

@@ -16,6 +16,11 @@ struct IndexSize {
 	double entries = 0;     ///< what the planner takes to be in it
 	std::int64_t pages = 0; ///< of 8 kB, as it would be built
 	int height = 0;         ///< of a B-tree: levels above its leaves
+	/// Why it could not be built, or rows be added later, as far as that is known.
+	std::optional<std::string> obstacle = {};
+	/// Of each key, what ANALYZE would find out about it if it is an expression: a row of pg_statistic, its bytes.
+	std::vector<std::string> statistics = {};
+
 	std::int64_t bytes() const { return pages * 8192; }
 };
 
@@ -23,6 +28,8 @@ struct KnownIndex {
 	IndexShape shape = {};
 	IndexSize size = {};
 	ObjectId existing = 0;                 ///< none if it is 0
+	std::vector<ObjectId> parts = {};      ///< of one that exists: the indexes attached to it, which plans read
+	std::string name = {};                 ///< of one that does not exist: what plans call it; empty: not known yet
 	bool may_go = false;                   ///< one that exists, and that nothing but plans needs
 	std::vector<std::string> caveats = {}; ///< what to know of it before it is built
 };

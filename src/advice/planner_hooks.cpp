@@ -4,8 +4,10 @@
 
 extern "C" {
 #include "catalog/partition.h"
+#include "commands/explain.h"
 #include "optimizer/plancat.h"
 #include "utils/lsyscache.h"
+#include "utils/selfuncs.h"
 }
 
 namespace warden::advice {
@@ -15,10 +17,12 @@ namespace {
 constinit const Belief *belief = nullptr;
 constinit get_relation_info_hook_type next_relation_info = nullptr;
 constinit set_rel_pathlist_hook_type next_pathlist = nullptr;
+constinit set_join_pathlist_hook_type next_join = nullptr;
+constinit explain_get_index_name_hook_type next_name = nullptr;
+constinit get_index_stats_hook_type next_statistics = nullptr;
 
 bool is_hidden(Oid index) {
-	return std::find(belief->hidden, belief->hidden + belief->hidden_count, index) !=
-	       belief->hidden + belief->hidden_count;
+	return std::binary_search(belief->hidden, belief->hidden + belief->hidden_count, index);
 }
 
 void hide(RelOptInfo *relation) {
@@ -48,6 +52,7 @@ void on_relation_info(PlannerInfo *root, Oid id, bool is_parent, RelOptInfo *rel
 	if (belief == nullptr) {
 		return;
 	}
+	CHECK_FOR_INTERRUPTS();
 	hide(relation);
 	if (!is_parent) { // the rows are in its children
 		add(relation, id);
@@ -63,6 +68,49 @@ void on_pathlist(PlannerInfo *root, RelOptInfo *relation, Index number, RangeTbl
 	}
 }
 
+void on_join(PlannerInfo *root, RelOptInfo *join, RelOptInfo *outer, RelOptInfo *inner, JoinType type,
+             JoinPathExtraData *extra) {
+	if (next_join != nullptr) {
+		next_join(root, join, outer, inner, type, extra);
+	}
+	if (belief != nullptr) {
+		CHECK_FOR_INTERRUPTS();
+	}
+}
+
+const Hypothetical *find_added(Oid index) {
+	if (belief == nullptr || !is_hypothetical(index)) {
+		return nullptr;
+	}
+	for (std::size_t i = 0; i < belief->added_count; ++i) {
+		if (belief->added[i]->id == index) {
+			return belief->added[i];
+		}
+	}
+	return nullptr;
+}
+
+const char *on_index_name(Oid index) {
+	if (const Hypothetical *const added = find_added(index)) {
+		return added->name;
+	}
+	return next_name != nullptr ? next_name(index) : nullptr;
+}
+
+void keep(HeapTuple /*statistics*/) {}
+
+bool on_index_statistics(PlannerInfo *root, Oid index, AttrNumber column, VariableStatData *variable) {
+	const Hypothetical *const added = find_added(index);
+	if (added == nullptr) {
+		return next_statistics != nullptr && next_statistics(root, index, column, variable);
+	}
+	if (column <= added->form->nkeycolumns) {
+		variable->statsTuple = added->statistics[column - 1];
+		variable->freefunc = keep;
+	}
+	return true;
+}
+
 } // namespace
 
 void install_planner_hooks() {
@@ -70,6 +118,12 @@ void install_planner_hooks() {
 	get_relation_info_hook = on_relation_info;
 	next_pathlist = set_rel_pathlist_hook;
 	set_rel_pathlist_hook = on_pathlist;
+	next_join = set_join_pathlist_hook;
+	set_join_pathlist_hook = on_join;
+	next_name = explain_get_index_name_hook;
+	explain_get_index_name_hook = on_index_name;
+	next_statistics = get_index_stats_hook;
+	get_index_stats_hook = on_index_statistics;
 }
 
 const Belief *believe(const Belief *other) {

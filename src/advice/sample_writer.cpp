@@ -181,7 +181,8 @@ bool find_variables(Node *node, void *context) {
 		}
 		return false;
 	}
-	return pg::walk_below(node, find_variables, context);
+	return IsA(node, Query) ? pg::walk_query(reinterpret_cast<Query *>(node), find_variables, context, 0)
+	                        : pg::walk_expression(node, find_variables, context);
 }
 
 /// How long the name of a variable is: a.b.c.

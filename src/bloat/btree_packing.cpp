@@ -122,16 +122,32 @@ double BtreePacking::mean_pivot() const {
 	           : static_cast<double>(pivot_bytes_) / static_cast<double>(levels_.front().pages - 1);
 }
 
-double pages_of_tree(double leaves, double pivot) {
+namespace {
+
+// The first item is shorter; it takes one beyond the fill factor to end a page, and that one begins the next page: so
+// the last page has one more.
+double next_level(double pages, double pivot) {
 	constexpr double room = room_of_page - reserve(fillfactor_of_inner_pages) - minus_infinity - 2 * page::line_pointer;
-	// The first item is shorter; it takes one beyond the fill factor to end a page, and that one begins the next page:
-	// so the last page has one more.
 	const double fanout = std::max(2.0, std::floor(room / (pivot + page::line_pointer)) + 1);
+	return std::ceil((pages - 1) / fanout);
+}
+
+} // namespace
+
+double pages_of_tree(double leaves, double pivot) {
 	double pages = 1;
-	for (double level = std::ceil(leaves); level > 0; level = std::ceil((level - 1) / fanout)) {
+	for (double level = std::ceil(leaves); level > 0; level = next_level(level, pivot)) {
 		pages += level;
 	}
 	return pages;
+}
+
+int height_of_tree(double leaves, double pivot) {
+	int height = 0;
+	for (double level = std::ceil(leaves); level > 1; level = next_level(level, pivot)) {
+		++height;
+	}
+	return height;
 }
 
 } // namespace warden::bloat

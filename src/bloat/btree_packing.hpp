@@ -68,4 +68,7 @@ private:
 /// The size of a tree with so many leaves, whose high keys have that length: pages of all levels, and the first page.
 double pages_of_tree(double leaves, double pivot);
 
+/// How many of its levels are above the leaves.
+int height_of_tree(double leaves, double pivot);
+
 } // namespace warden::bloat

@@ -1,4 +1,4 @@
-// tree_walker.hpp - Walking the trees of statements: server code.
+// tree_walker.hpp - Walking the server's trees, of which older servers do not declare the callback's type.
 #pragma once
 
 #include "pg/server.hpp"
@@ -9,18 +9,24 @@ extern "C" {
 
 namespace warden::pg {
 
-/// Visits what is below a node, a whole query among that.
-inline bool walk_below(Node *node, bool (*visit)(Node *node, void *context), void *context) {
+using TreeWalker = bool (*)(Node *node, void *context);
+
+// Server code.
+
 #if PG_VERSION_NUM < 160000
-	// It is declared without its arguments, which is another type in C++.
-	const auto walker = reinterpret_cast<bool (*)()>(reinterpret_cast<void (*)()>(visit));
-#else
-	const auto walker = visit;
-#endif
-	if (IsA(node, Query)) {
-		return query_tree_walker(reinterpret_cast<Query *>(node), walker, context, 0);
-	}
-	return expression_tree_walker(node, walker, context);
+inline bool walk_expression(Node *node, TreeWalker walker, void *context) {
+	return expression_tree_walker(node, reinterpret_cast<bool (*)()>(reinterpret_cast<void (*)()>(walker)), context);
 }
+inline bool walk_query(Query *query, TreeWalker walker, void *context, int flags) {
+	return query_tree_walker(query, reinterpret_cast<bool (*)()>(reinterpret_cast<void (*)()>(walker)), context, flags);
+}
+#else
+inline bool walk_expression(Node *node, TreeWalker walker, void *context) {
+	return expression_tree_walker_impl(node, walker, context);
+}
+inline bool walk_query(Query *query, TreeWalker walker, void *context, int flags) {
+	return query_tree_walker_impl(query, walker, context, flags);
+}
+#endif
 
 } // namespace warden::pg

@@ -1,0 +1,123 @@
+#include "advice/btree_estimate.hpp"
+
+#include "advice/index_columns.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+
+namespace warden::advice {
+
+using namespace pg;
+
+using bloat::ColumnStatistics;
+using bloat::KeyGroups;
+
+namespace {
+
+// Longer values are compressed, or too long for an index: rows have to be looked at.
+constexpr std::uint32_t longest_uncompressed = 500;
+
+// Two sizes this far apart are not one estimate.
+constexpr double most_doubt = 1.1;
+
+bool says_enough(const ColumnStatistics &column) {
+	return column.is_spread_known && column.longest <= longest_uncompressed;
+}
+
+double distinct_values(const ColumnStatistics &column, double rows) {
+	const double distinct = column.distinct < 0 ? -column.distinct * rows : column.distinct;
+	return std::clamp(distinct, 1.0, std::max(1.0, rows));
+}
+
+/// With those that are null as one.
+double distinct_keys(const ColumnStatistics &column, double rows) {
+	return distinct_values(column, rows) + (column.width.null_fraction > 0 ? 1 : 0);
+}
+
+KeyGroups groups_of(const ColumnStatistics &column, double rows) {
+	KeyGroups groups;
+	if (column.width.null_fraction > 0) {
+		groups.common.push_back(column.width.null_fraction * rows);
+	}
+	for (const double frequency : column.frequencies) {
+		groups.common.push_back(frequency * rows);
+	}
+	const double common = std::accumulate(groups.common.begin(), groups.common.end(), 0.0);
+	groups.rest_entries = std::max(0.0, rows - common);
+	const double keys = distinct_values(column, rows) - static_cast<double>(column.frequencies.size());
+	groups.rest_keys = std::clamp(keys, std::min(1.0, groups.rest_entries), groups.rest_entries);
+	return groups;
+}
+
+KeyGroups all_alike(double keys, double rows) {
+	return {.common = {}, .rest_entries = rows, .rest_keys = std::clamp(keys, 1.0, std::max(1.0, rows))};
+}
+
+/// Of several columns: what extended statistics say, or, if it makes no difference whether they depend on each other,
+/// that they do not.
+std::optional<KeyGroups> groups_of(const std::vector<ColumnStatistics> &columns, BtreeEntries entries,
+                                   const IndexShape &shape, Relation table, double rows) {
+	std::vector<AttrNumber> numbers;
+	double combinations = 1;
+	double least = 1;
+	for (std::size_t i = 0; i < columns.size(); ++i) {
+		numbers.push_back(shape.keys[i].column);
+		const double distinct = distinct_keys(columns[i], rows);
+		combinations *= distinct;
+		least = std::max(least, distinct);
+	}
+	const double known = call(known_combinations, table, numbers.data(), static_cast<int>(numbers.size()));
+	if (known > 0) {
+		return all_alike(known, rows);
+	}
+	const double most = std::max(least, expected_distinct(combinations, rows));
+	entries.groups = all_alike(least, rows);
+	const double smaller = size_of_btree(entries).pages;
+	entries.groups = all_alike(most, rows);
+	return size_of_btree(entries).pages <= smaller * most_doubt + 1 ? std::optional(entries.groups) : std::nullopt;
+}
+
+} // namespace
+
+bool deduplicates(const IndexShape &shape) {
+	return shape.included.empty() && std::ranges::all_of(shape.keys, [](const IndexKey &key) {
+			   return call(is_image_equal, key.family, key.input_type, key.collation);
+		   });
+}
+
+std::optional<BtreeEntries> btree_entries(const IndexShape &shape, Relation table, double rows) {
+	BtreeEntries entries{.deduplicates = deduplicates(shape)};
+	std::vector<ColumnStatistics> keys;
+	for (const IndexKey &key : shape.keys) {
+		auto found = key.is_expression() ? std::nullopt : column_facts(table, key.column, key.opclass);
+		if (!found || !says_enough(*found)) {
+			return std::nullopt;
+		}
+		entries.keys.push_back(found->width);
+		keys.push_back(std::move(*found));
+	}
+	for (const std::int16_t column : shape.included) {
+		const auto found = column_facts(table, column, InvalidOid);
+		if (!found || !says_enough(*found)) {
+			return std::nullopt;
+		}
+		entries.included.push_back(found->width);
+	}
+	if (!entries.deduplicates) {
+		entries.groups = all_alike(rows, rows);
+		return entries;
+	}
+	if (keys.size() == 1) {
+		entries.groups = groups_of(keys.front(), rows);
+		return entries;
+	}
+	const auto groups = groups_of(keys, entries, shape, table, rows);
+	if (!groups) {
+		return std::nullopt;
+	}
+	entries.groups = *groups;
+	return entries;
+}
+
+} // namespace warden::advice

@@ -1,0 +1,15 @@
+// index_size.hpp - How large an index would be, and whether it could be built.
+//
+// C++ code.  The invariants: nothing is written, no page is dirtied; code of the table's owner runs as the owner, in a
+// restricted operation that cannot write.
+#pragma once
+
+#include "advice/known_indexes.hpp"
+
+namespace warden::advice {
+
+/// The caller holds a lock on the table.  Of a partitioned table it is the sum of all partitions, and the height of the
+/// highest.
+IndexSize estimate_size(const IndexShape &shape);
+
+} // namespace warden::advice
