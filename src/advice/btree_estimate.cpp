@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <numeric>
 
 extern "C" {
 #include "catalog/pg_am_d.h"
@@ -15,7 +14,6 @@ namespace warden::advice {
 using namespace pg;
 
 using bloat::ColumnStatistics;
-using bloat::KeyGroups;
 
 namespace {
 
@@ -39,29 +37,30 @@ double distinct_keys(const ColumnStatistics &column, double rows) {
 	return distinct_values(column, rows) + (column.width.null_fraction > 0 ? 1 : 0);
 }
 
-KeyGroups groups_of(const ColumnStatistics &column, double rows) {
-	KeyGroups groups;
+std::vector<KeyKind> kinds_of(const ColumnStatistics &column, double rows) {
+	std::vector<KeyKind> kinds;
+	double common = column.width.null_fraction;
 	if (column.width.null_fraction > 0) {
-		groups.common.push_back(column.width.null_fraction * rows);
+		kinds.push_back({column.width.null_fraction * rows, 1});
 	}
 	for (const double frequency : column.frequencies) {
-		groups.common.push_back(frequency * rows);
+		kinds.push_back({frequency * rows, 1});
+		common += frequency;
 	}
-	const double common = std::accumulate(groups.common.begin(), groups.common.end(), 0.0);
-	groups.rest_entries = std::max(0.0, rows - common);
+	const double rest = std::max(0.0, (1 - common) * rows);
 	const double keys = distinct_values(column, rows) - static_cast<double>(column.frequencies.size());
-	groups.rest_keys = std::clamp(keys, std::min(1.0, groups.rest_entries), groups.rest_entries);
-	return groups;
+	kinds.push_back({rest, std::clamp(keys, std::min(1.0, rest), rest)});
+	return merge_kinds(std::move(kinds));
 }
 
-KeyGroups all_alike(double keys, double rows) {
-	return {.common = {}, .rest_entries = rows, .rest_keys = std::clamp(keys, 1.0, std::max(1.0, rows))};
+std::vector<KeyKind> all_alike(double keys, double rows) {
+	return {{rows, std::clamp(keys, 1.0, std::max(1.0, rows))}};
 }
 
 /// Of several columns: what extended statistics say, or, if it makes no difference whether they depend on each other,
 /// that they do not.
-std::optional<KeyGroups> groups_of(const std::vector<ColumnStatistics> &columns, BtreeEntries entries,
-                                   const IndexShape &shape, Relation table, double rows) {
+std::optional<std::vector<KeyKind>> kinds_of(const std::vector<ColumnStatistics> &columns, BtreeEntries entries,
+                                             const IndexShape &shape, Relation table, double rows) {
 	std::vector<AttrNumber> numbers;
 	double combinations = 1;
 	double least = 1;
@@ -76,10 +75,10 @@ std::optional<KeyGroups> groups_of(const std::vector<ColumnStatistics> &columns,
 		return all_alike(known, rows);
 	}
 	const double most = std::max(least, expected_distinct(combinations, rows));
-	entries.groups = all_alike(least, rows);
+	entries.kinds = all_alike(least, rows);
 	const double smaller = size_of_btree(entries).pages;
-	entries.groups = all_alike(most, rows);
-	return size_of_btree(entries).pages <= smaller * most_doubt + 1 ? std::optional(entries.groups) : std::nullopt;
+	entries.kinds = all_alike(most, rows);
+	return size_of_btree(entries).pages <= smaller * most_doubt + 1 ? std::optional(entries.kinds) : std::nullopt;
 }
 
 } // namespace
@@ -110,18 +109,18 @@ std::optional<BtreeEntries> btree_entries(const IndexShape &shape, Relation tabl
 		entries.included.push_back(found->width);
 	}
 	if (!entries.deduplicates) {
-		entries.groups = all_alike(rows, rows);
+		entries.kinds = all_alike(rows, rows);
 		return entries;
 	}
 	if (keys.size() == 1) {
-		entries.groups = groups_of(keys.front(), rows);
+		entries.kinds = kinds_of(keys.front(), rows);
 		return entries;
 	}
-	const auto groups = groups_of(keys, entries, shape, table, rows);
-	if (!groups) {
+	auto kinds = kinds_of(keys, entries, shape, table, rows);
+	if (!kinds) {
 		return std::nullopt;
 	}
-	entries.groups = *groups;
+	entries.kinds = *std::move(kinds);
 	return entries;
 }
 

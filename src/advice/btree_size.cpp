@@ -13,7 +13,7 @@ namespace {
 
 constexpr int fillfactor = 90;     // of leaves, by default
 constexpr double most_keys = 8000; // that are made up
-constexpr double most_entries = 40'000;
+constexpr double most_entries = 20'000;
 
 /// Leaves that are filled with entries of one kind, some of which stand for all.
 class Filling {
@@ -72,12 +72,31 @@ private:
 
 } // namespace
 
+std::vector<KeyKind> merge_kinds(std::vector<KeyKind> kinds) {
+	constexpr double about = 1.2;
+	const auto each = [](const KeyKind &kind) { return kind.entries / kind.keys; };
+	std::ranges::sort(kinds, [&](const KeyKind &a, const KeyKind &b) { return each(a) < each(b); });
+	std::vector<KeyKind> merged;
+	double smallest = 0;
+	for (const KeyKind &kind : kinds) {
+		if (kind.entries <= 0 || kind.keys <= 0) {
+			continue;
+		}
+		if (merged.empty() || each(kind) > smallest * about) {
+			merged.push_back({0, 0});
+			smallest = each(kind);
+		}
+		merged.back().entries += kind.entries;
+		merged.back().keys += kind.keys;
+	}
+	return merged;
+}
+
 BtreeSize size_of_btree(const BtreeEntries &entries) {
 	Filling filling(entries);
-	for (const double common : entries.groups.common) {
-		filling.add(std::round(common), 1);
+	for (const KeyKind &kind : entries.kinds) {
+		filling.add(kind.entries, kind.keys);
 	}
-	filling.add(std::round(entries.groups.rest_entries), entries.groups.rest_keys);
 	return {bloat::pages_of_tree(filling.leaves(), filling.pivot()),
 	        bloat::height_of_tree(filling.leaves(), filling.pivot())};
 }

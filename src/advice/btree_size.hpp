@@ -8,12 +8,21 @@
 
 namespace warden::advice {
 
+/// Keys that have about as many entries as each other.
+struct KeyKind {
+	double entries; ///< of all of them
+	double keys;
+};
+
 struct BtreeEntries {
 	std::vector<bloat::ColumnWidth> keys = {};
 	std::vector<bloat::ColumnWidth> included = {};
-	bloat::KeyGroups groups = {};
+	std::vector<KeyKind> kinds = {};
 	bool deduplicates = false;
 };
+
+/// Puts keys together that have about as many entries as each other.
+std::vector<KeyKind> merge_kinds(std::vector<KeyKind> kinds);
 
 struct BtreeSize {
 	double pages;

@@ -1,15 +1,23 @@
 #include "advice/index_size.hpp"
 
 #include "advice/btree_estimate.hpp"
+#include "advice/gin_size.hpp"
+#include "advice/index_columns.hpp"
+#include "advice/index_sample.hpp"
+#include "advice/method_size.hpp"
 #include "advice/table_tree.hpp"
 
+#include "pg/gin_pages.hpp"
 #include "pg/scoped.hpp"
 
 #include <algorithm>
+#include <cmath>
 
 extern "C" {
+#include "access/gist.h"
 #include "access/tableam.h"
 #include "catalog/pg_am_d.h"
+#include "utils/lsyscache.h"
 }
 
 namespace warden::advice {
@@ -18,13 +26,18 @@ using namespace pg;
 
 namespace {
 
+constexpr std::uint32_t line_pointer = 4;
+constexpr std::uint32_t entry_header = 8;
+constexpr std::size_t most_sampled = 6; // partitions: the others are taken to be like them
+
 /// As the planner takes a table to have them.
 struct TableEstimate {
 	double rows;
 	double pages;
 };
 
-// Server code.
+// Server code ---------------------------------------------------------------------------------------------------------
+
 TableEstimate estimate_table(Relation table) {
 	BlockNumber pages = 0;
 	double rows = 0;
@@ -33,16 +46,162 @@ TableEstimate estimate_table(Relation table) {
 	return {rows, static_cast<double>(pages)};
 }
 
+bool has_sort_support(const IndexKey &key) {
+	return OidIsValid(get_opfamily_proc(key.family, key.input_type, key.input_type, GIST_SORTSUPPORT_PROC));
+}
+
+int32 usual_width(const IndexShape &shape, const IndexKey &key) {
+	if (!key.is_expression()) {
+		const int32 width = get_attavgwidth(shape.table, key.column);
+		if (width > 0) {
+			return width;
+		}
+	}
+	return get_typavgwidth(key.input_type, -1);
+}
+
+bool are_by_value(const IndexShape &shape, Relation table) {
+	for (const IndexKey &key : shape.keys) {
+		if (key.is_expression() || !stored_type(table, key.column, nullptr, key.opclass).is_by_value) {
+			return false;
+		}
+	}
+	return true;
+}
+
+// C++ -----------------------------------------------------------------------------------------------------------------
+
+/// Lengths of entries, each as frequent as the others.
+std::vector<bloat::ColumnWidth> widths_of(const std::vector<SeenKey> &keys) {
+	constexpr std::size_t enough = 2000;
+	bloat::ColumnWidth width{.null_fraction = 0, .alignment = 8, .is_packable = false, .lengths = {}};
+	const std::size_t step = keys.size() / enough + 1;
+	for (std::size_t i = 0; i < keys.size(); i += step) {
+		width.lengths.push_back(keys[i].size - entry_header);
+	}
+	if (width.lengths.empty()) {
+		width.lengths.push_back(entry_header);
+	}
+	return {width};
+}
+
+double mean_length(const std::vector<SeenKey> &keys) {
+	double sum = 0;
+	for (const SeenKey &key : keys) {
+		sum += key.size + line_pointer;
+	}
+	return keys.empty() ? entry_header + line_pointer : sum / static_cast<double>(keys.size());
+}
+
+/// Pages of entries of a hash index that are beside those of other keys, because there are so many of the key.
+double pages_of_frequent(const KeyPopulation &population) {
+	constexpr double of_page = 407;
+	double pages = 0;
+	for (const auto &key : population.frequent) {
+		pages += std::floor(key.entries / of_page);
+	}
+	return pages;
+}
+
+void set_tree(IndexSize &size, const BtreeEntries &entries) {
+	const BtreeSize tree = size_of_btree(entries);
+	size.pages = static_cast<std::int64_t>(tree.pages);
+	size.height = tree.height;
+}
+
+void set_btree(IndexSize &size, const IndexShape &shape, const IndexSample &sample, double times) {
+	BtreeEntries entries{.keys = widths_of(sample.keys), .deduplicates = deduplicates(shape)};
+	if (entries.deduplicates) {
+		const KeyPopulation population = estimate_population(sample.keys, times);
+		entries.kinds.push_back({population.rest_entries, population.rest_keys});
+		for (const auto &key : population.frequent) {
+			entries.kinds.push_back({key.entries, 1});
+		}
+		entries.kinds = merge_kinds(std::move(entries.kinds));
+	} else {
+		entries.kinds.push_back({size.entries, size.entries});
+	}
+	set_tree(size, entries);
+}
+
+double pages_of_gin(const IndexShape &shape, Relation table, const IndexSample &sample, const TableEstimate &of,
+                    double times) {
+	const bloat::GinBuild build{.memory = static_cast<std::uint64_t>(maintenance_work_mem) * 1024,
+	                            .keys_are_values = call(are_by_value, shape, table),
+	                            .sorts = call(would_build_in_parallel, table),
+	                            .pause = check_for_interrupts};
+	return gin_pages(estimate_population(sample.keys, times), of.pages, build);
+}
+
+/// By some rows.
+IndexSize by_sample(const IndexShape &shape, Relation table, const TableEstimate &of) {
+	IndexSample sample = sample_index(shape, table, of.pages, of.rows);
+	const double times = std::max(1.0, of.rows / std::max(sample.rows, 1.0));
+	IndexSize size{.entries = sample.held * times};
+	size.obstacle = std::move(sample.obstacle);
+	size.statistics = std::move(sample.statistics);
+	double pages = 0;
+	switch (shape.method) {
+	case BTREE_AM_OID:
+		set_btree(size, shape, sample, times);
+		return size;
+	case GIN_AM_OID:
+		pages = pages_of_gin(shape, table, sample, of, times);
+		break;
+	case HASH_AM_OID:
+		pages = hash_pages(of.rows, size.entries, pages_of_frequent(estimate_population(sample.keys, times)));
+		break;
+	case GIST_AM_OID:
+		pages = gist_pages_of(
+			size.entries, mean_length(sample.keys),
+			std::ranges::all_of(shape.keys, [](const IndexKey &key) { return call(has_sort_support, key); }));
+		break;
+	default: // like SP-GiST, what is not known
+		pages = spgist_pages(size.entries, mean_length(sample.keys) + entry_header);
+		break;
+	}
+	size.pages = static_cast<std::int64_t>(pages);
+	return size;
+}
+
+IndexSize size_of_brin(const IndexShape &shape, const TableEstimate &of) {
+	std::uint32_t summary = entry_header;
+	for (const IndexKey &key : shape.keys) {
+		summary += 2 * static_cast<std::uint32_t>(call(usual_width, shape, key));
+	}
+	return {.entries = of.rows, .pages = static_cast<std::int64_t>(brin_pages(of.pages, summary))};
+}
+
+bool is_of_columns_only(const IndexShape &shape) {
+	return shape.predicate.empty() && std::ranges::none_of(shape.keys, &IndexKey::is_expression);
+}
+
 IndexSize size_in(const IndexShape &shape) {
 	const OpenRelation table(shape.table, AccessShareLock);
-	const TableEstimate estimate = call(estimate_table, table.get());
-	IndexSize size{.entries = estimate.rows};
-	if (const auto entries = btree_entries(shape, table.get(), estimate.rows)) {
-		const BtreeSize tree = size_of_btree(*entries);
-		size.pages = static_cast<std::int64_t>(tree.pages);
-		size.height = tree.height;
+	const TableEstimate of = call(estimate_table, table.get());
+	if (shape.method == BRIN_AM_OID) {
+		return size_of_brin(shape, of);
 	}
-	return size;
+	if (shape.method == BTREE_AM_OID && is_of_columns_only(shape)) {
+		if (const auto entries = btree_entries(shape, table.get(), of.rows)) {
+			IndexSize size{.entries = of.rows};
+			set_tree(size, *entries);
+			return size;
+		}
+	}
+	return by_sample(shape, table.get(), of);
+}
+
+void add(IndexSize &sum, IndexSize part) {
+	sum.entries += part.entries;
+	sum.pages += part.pages;
+	sum.height = std::max(sum.height, part.height);
+	if (part.obstacle) {
+		sum.obstacle = std::move(part.obstacle);
+	}
+	if (sum.statistics.empty()) {
+		sum.statistics = std::move(part.statistics);
+	}
 }
 
 } // namespace
@@ -51,10 +210,7 @@ IndexSize estimate_size(const IndexShape &shape) {
 	IndexSize sum;
 	for (const Oid leaf : leaves_of(shape.table)) {
 		check_for_interrupts();
-		const IndexSize size = size_in(shape_in(shape, leaf));
-		sum.entries += size.entries;
-		sum.pages += size.pages;
-		sum.height = std::max(sum.height, size.height);
+		add(sum, size_in(shape_in(shape, leaf)));
 	}
 	return sum;
 }
