@@ -2,15 +2,19 @@
 
 #include "advice/outcomes.hpp"
 #include "advice/planner_hooks.hpp"
+#include "advice/sampler.hpp"
+#include "advice/samples.hpp"
 
 namespace warden::advice {
 
 void init() {
 	install_planner_hooks();
+	init_sampler();
 	init_outcomes();
 }
 
 void maintain(const pg::Procedure &procedure) {
+	take_in_samples(procedure);
 	measure_outcomes(procedure);
 }
 

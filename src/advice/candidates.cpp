@@ -85,7 +85,7 @@ std::vector<Candidate> find_candidates(WhatIf &what_if, std::size_t number, cons
 				continue;
 			}
 			const IndexSet::Number index =
-				known ? *known : indexes.add({.shape = proposal.shape, .size = estimate_size(proposal.shape)});
+				known ? *known : indexes.add({.shape = proposal.shape, .size = quick_size(proposal.shape)});
 			const auto is_it = [&](const Candidate &other) { return other.index == index; };
 			if (std::none_of(candidates.begin(), candidates.end(), is_it)) {
 				candidates.push_back({index, std::move(proposal.reason)});

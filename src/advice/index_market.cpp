@@ -96,7 +96,7 @@ bool IndexMarket::replaces(IndexSet::Number index, IndexSet::Number other) const
 void IndexMarket::offer(IndexSet &offered, const IndexShape &shape) {
 	std::optional<IndexSet::Number> number = indexes_.find(shape);
 	if (!number) {
-		number = indexes_.add({.shape = shape, .size = estimate_size(shape)});
+		number = indexes_.add({.shape = shape, .size = quick_size(shape)});
 	}
 	if (indexes_[*number].existing == 0) {
 		offered.insert(*number);

@@ -47,6 +47,7 @@ struct KeptValue {
 
 /// Plain, in server memory.
 struct Collector {
+	MemoryContext memory; ///< that it is in: entries are made in another
 	PageReader reader;
 	Fates fates;
 	EntryMaker *maker;
@@ -66,16 +67,17 @@ struct Collector {
 // Server code ---------------------------------------------------------------------------------------------------------
 
 template <class T>
-T *grown(T *array, std::size_t room) {
+T *grown(MemoryContext memory, T *array, std::size_t room) {
 	const Size size = room * sizeof(T);
-	return static_cast<T *>(array == nullptr ? palloc_extended(size, MCXT_ALLOC_HUGE) : repalloc_huge(array, size));
+	return static_cast<T *>(array == nullptr ? MemoryContextAllocExtended(memory, size, MCXT_ALLOC_HUGE)
+	                                         : repalloc_huge(array, size));
 }
 
 void add_key(void *context, std::uint64_t hash, std::uint32_t size) {
 	auto *const collector = static_cast<Collector *>(context);
 	if (collector->key_count == collector->key_room) {
 		collector->key_room = Max(collector->key_room * 2, 4096);
-		collector->keys = grown(collector->keys, collector->key_room);
+		collector->keys = grown(collector->memory, collector->keys, collector->key_room);
 	}
 	collector->keys[collector->key_count++] = {.hash = hash, .page = collector->block, .size = size};
 }
@@ -93,7 +95,7 @@ void keep_values(Collector *collector) {
 		collector->value_room = Max(collector->value_room * 2, 4096);
 		for (int i = 0; i < maker->keys; ++i) {
 			if (is_expression(maker, i)) {
-				collector->values[i] = grown(collector->values[i], collector->value_room);
+				collector->values[i] = grown(collector->memory, collector->values[i], collector->value_room);
 			}
 		}
 	}
@@ -151,6 +153,7 @@ double milliseconds_since(instr_time begin) {
 /// Pages in the order in which they were drawn, so that those that were read until it is late are a sample too.
 Collector *collect(const IndexShape &shape, Relation table, const std::uint32_t *blocks, std::size_t count) {
 	auto *const collector = static_cast<Collector *>(palloc0(sizeof(Collector)));
+	collector->memory = CurrentMemoryContext;
 	collector->fates = Fates(bloat::horizon_of(table));
 	collector->maker = make_entry_maker(shape, table);
 	collector->reader = bloat::begin_reading(table, 0);

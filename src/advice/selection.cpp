@@ -43,6 +43,7 @@ private:
 	void rank_statements();
 	void explore(std::size_t statement, const IndexSet &chosen, IndexSet offered, Depth depth, std::size_t layers);
 	void explore_all(const IndexSet &chosen, Depth depth, std::size_t layers);
+	void explore_around();
 	void invent(const IndexSet &of);
 	Scales scales() const;
 	void search();
@@ -148,6 +149,13 @@ void Selector::explore(std::size_t statement, const IndexSet &chosen, IndexSet o
 			return;
 		}
 		winners_ |= used;
+		if (depth == Depth::All && used.size() > 1) {
+			for (const Number index : used.members()) { // what takes its place
+				IndexSet others = offered;
+				others.erase(index);
+				winners_ |= costs_.plan(statement, task_.present | chosen | others).used & offered;
+			}
+		}
 		for (const Number index : used.members()) {
 			if (used.size() > 1 && !deadline_.is_over()) {
 				cost(statement, chosen | IndexSet{index});
@@ -176,6 +184,21 @@ void Selector::explore_all(const IndexSet &chosen, Depth depth, std::size_t laye
 	}
 }
 
+/// What would take the place of each of the chosen.
+void Selector::explore_around() {
+	const IndexSet winners = affordable(winners_);
+	find_touched();
+	for (const Number index : chosen_.members()) {
+		IndexSet others = chosen_;
+		others.erase(index);
+		for (const std::size_t s : touched_[index]) {
+			IndexSet offered = concerning(s, winners) - others;
+			offered.erase(index);
+			explore(s, others, offered, Depth::All, 1);
+		}
+	}
+}
+
 /// Offers indexes that are made of others.
 void Selector::invent(const IndexSet &of) {
 	winners_ |= indexes_.derive(of);
@@ -200,6 +223,7 @@ void Selector::search() {
 		const std::int64_t asked = costs_.asked();
 		invent(chosen_);
 		explore_all(chosen_, Depth::All, 3);
+		explore_around();
 		total(chosen_);
 		chosen_ = find_configuration(scales(), chosen_, deadline_);
 		if (costs_.asked() == asked || scales().total(chosen_) > before * (1 - least_potential)) {

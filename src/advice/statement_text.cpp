@@ -177,7 +177,7 @@ std::string repair(std::string_view text) {
 	return repaired;
 }
 
-std::string reason_to_skip(std::string_view text) {
+std::string_view reason_to_skip(std::string_view text) noexcept {
 	Tokens tokens(text);
 	Token first = tokens.next_significant();
 	while (first.is_symbol('(') || first.kind == Semicolon) {
@@ -195,10 +195,12 @@ std::string reason_to_skip(std::string_view text) {
 	if (std::ranges::none_of(plannable, [&](std::string_view word) { return first.is(word); })) {
 		return "it is a command without a plan";
 	}
+	bool has_ended = false;
 	for (Token token = first; token.kind != End; token = tokens.next_significant()) {
-		if (token.kind == Semicolon && tokens.next_significant().kind != End) {
+		if (has_ended && token.kind != Semicolon) {
 			return "it is more than one statement";
 		}
+		has_ended = token.kind == Semicolon;
 	}
 	return {};
 }

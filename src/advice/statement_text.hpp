@@ -17,7 +17,7 @@ namespace warden::advice {
 std::string repair(std::string_view text);
 
 /// Why a text has nothing to be planned; empty: it seems to.
-std::string reason_to_skip(std::string_view text);
+std::string_view reason_to_skip(std::string_view text) noexcept;
 
 /// Whether it asks for something in our own schema.
 bool is_about_ourselves(std::string_view text) noexcept;

@@ -1,0 +1,28 @@
+// sample_writer.hpp - A sample of a statement that is being run.
+//
+// Server code that owns nothing.  The invariant: no code of a user runs for it, and nothing in it can fail as long as
+// the server has memory: values of types whose text only their own functions make are not taken.
+#pragma once
+
+#include "advice/sample_board.hpp"
+
+#include <string_view>
+
+extern "C" {
+#include "nodes/params.h"
+#include "nodes/parsenodes.h"
+}
+
+namespace warden::advice {
+
+/// The sample of a statement whose parameters are $1 and so on; it is valid until the next one.  One that is too long
+/// has no text.
+const Sample *write_sample(std::string_view text, ParamListInfo parameters, bool keeps_constants, double milliseconds,
+                           double planning_ms);
+
+/// The same for a text, a part of `source`, that has names of variables for parameters, of which the tree tells the
+/// places; nullptr if that cannot be written as one statement.
+const Sample *write_named_sample(const Query *query, const char *source, std::string_view text,
+                                 ParamListInfo parameters, bool keeps_constants);
+
+} // namespace warden::advice
