@@ -4,6 +4,9 @@
 #include "advice/planner_hooks.hpp"
 #include "advice/sampler.hpp"
 #include "advice/samples.hpp"
+#include "advice/usage.hpp"
+
+#include "pg/transaction.hpp"
 
 namespace warden::advice {
 
@@ -11,9 +14,14 @@ void init() {
 	install_planner_hooks();
 	init_sampler();
 	init_outcomes();
+	init_usage();
 }
 
 void maintain(const pg::Procedure &procedure) {
+	if (const auto error = pg::attempt(observe_usage)) {
+		pg::report(WARNING, Error(error->sqlstate, format("could not note the use of indexes: %s", error->what())));
+	}
+	procedure.commit();
 	take_in_samples(procedure);
 	measure_outcomes(procedure);
 }

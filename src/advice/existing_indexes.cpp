@@ -36,6 +36,8 @@ Oid topmost(Oid index) {
 	return call([&] { return get_rel_relispartition(index) ? llast_oid(get_partition_ancestors(index)) : index; });
 }
 
+} // namespace
+
 IndexShape shape_as_it_is(Oid index_id) {
 	const OpenRelation index(index_id, AccessShareLock);
 	const Form_pg_index form = index->rd_index;
@@ -74,6 +76,8 @@ IndexShape shape_as_it_is(Oid index_id) {
 	normalize(shape.columns);
 	return shape;
 }
+
+namespace {
 
 bool may_go(const Form_pg_index form) {
 	return !form->indisunique && !form->indisexclusion && !form->indisreplident;

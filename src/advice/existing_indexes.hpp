@@ -11,6 +11,9 @@ namespace warden::advice {
 /// partitioned table has the shape of that one.
 IndexShape shape_of(Oid index);
 
+/// The same of one that is attached as it is itself, by the numbers that columns have in its own table.
+IndexShape shape_as_it_is(Oid index);
+
 /// Adds the valid indexes of a table, and of its partitions and children, that plans may use.  Of those that are
 /// attached, the topmost stands for all.  As the table's owner, whose functions may run; keeps no lock, and waits for
 /// none longer than warden.lock_timeout.
