@@ -158,6 +158,7 @@ void find_failing(std::vector<Recorded> &all) {
 	}
 }
 
+<<<<<<< HEAD
 std::optional<std::vector<std::string>> values_of(const Statement &statement) {
 	if (!statement.has_values || statement.parameters.empty()) {
 		return std::nullopt;
@@ -167,6 +168,21 @@ std::optional<std::vector<std::string>> values_of(const Statement &statement) {
 		values.push_back(parameter.value.value_or("NULL"));
 	}
 	return values;
+=======
+/// The values of the parameters, if they are known, in the current memory context.
+std::optional<TextArray> values_of(const Statement &statement) {
+	if (!statement.has_values || statement.parameters.empty()) {
+		return std::nullopt;
+	}
+	return call([&] {
+		ArrayBuildState *const values = initArrayResult(TEXTOID, CurrentMemoryContext, false);
+		for (const Parameter &parameter : statement.parameters) {
+			const NullableDatum value = detail::to_nullable(parameter.value);
+			accumArrayResult(values, value.value, value.isnull, TEXTOID, CurrentMemoryContext);
+		}
+		return TextArray{makeArrayResult(values, CurrentMemoryContext)};
+	});
+>>>>>>> b_workload
 }
 
 } // namespace
@@ -211,8 +227,12 @@ PG_FUNCTION(advice_statements) {
 	find_failing(all);
 	using Text = std::optional<std::string>;
 	ResultSet<int64, Oid, Value<NAMEOID>, std::string, double, double, std::optional<double>, std::optional<double>,
+<<<<<<< HEAD
 	          double, std::optional<double>, std::optional<std::vector<std::string>>, Text, std::string_view,
 	          Timestamptz, Text>
+=======
+	          double, std::optional<double>, std::optional<TextArray>, Text, std::string_view, Timestamptz, Text>
+>>>>>>> b_workload
 		rows(fcinfo);
 	const Value<NAMEOID> database{
 		call([] { return DirectFunctionCall1(namein, CStringGetDatum(get_database_name(MyDatabaseId))); })};
