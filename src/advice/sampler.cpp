@@ -45,11 +45,7 @@ bool is_on() {
 /// Whether a text says which of the parameters it means by $n.  In a function of PL/pgSQL it says the names of
 /// variables.
 bool has_numbers(ParamListInfo parameters) {
-<<<<<<< HEAD
-	return parameters == nullptr || parameters->parserSetup == nullptr;
-=======
 	return parameters == nullptr || parameters->paramFetch == nullptr;
->>>>>>> b_workload
 }
 
 std::string_view slice(const char *source, int location, int length) {
@@ -60,27 +56,10 @@ std::string_view slice(const char *source, int location, int length) {
 	return all.substr(static_cast<size_t>(location), length > 0 ? static_cast<size_t>(length) : all.npos);
 }
 
-<<<<<<< HEAD
-/// Advice is about tables of users.
-bool reads_tables(const List *relations) {
-	for (int i = 0; i < list_length(relations); ++i) {
-		const auto *const entry = static_cast<const RangeTblEntry *>(list_nth(relations, i));
-		if (entry->rtekind == RTE_RELATION && entry->relid >= FirstNormalObjectId) {
-			return true;
-		}
-	}
-	return false;
-}
-
-bool is_of_interest(CmdType command, const List *relations, std::string_view text) {
-	return command != CMD_UTILITY && command != CMD_UNKNOWN && reads_tables(relations) && !is_about_ourselves(text) &&
-	       !Tokens(text).next_significant().is("explain");
-=======
 /// What the server plans for itself, or we do on a user's table, runs in a restricted operation.
 bool is_of_interest(CmdType command, std::string_view text) {
 	return command != CMD_UTILITY && command != CMD_UNKNOWN && !InSecurityRestrictedOperation() &&
 	       !is_about_ourselves(text) && !Tokens(text).next_significant().is("explain");
->>>>>>> b_workload
 }
 
 int64 id_of(uint64 query_id, std::string_view text) {
@@ -90,11 +69,7 @@ int64 id_of(uint64 query_id, std::string_view text) {
 void sample(const QueryDesc *query, double milliseconds, double calls) {
 	const PlannedStmt *const plan = query->plannedstmt;
 	const std::string_view text = slice(query->sourceText, plan->stmt_location, plan->stmt_len);
-<<<<<<< HEAD
-	if (!is_of_interest(plan->commandType, plan->rtable, text)) {
-=======
 	if (!is_of_interest(plan->commandType, text) || !reads_tables(plan->rtable)) {
->>>>>>> b_workload
 		return;
 	}
 	const Sample *const sample = has_numbers(query->params)
@@ -148,11 +123,7 @@ PlannedStmt *plan(Query *query, const char *source, int options, ParamListInfo p
 /// A statement with the names of variables, while its tree tells where these are.
 void sample_planned(const Query *query, const char *source, ParamListInfo parameters) {
 	const std::string_view text = slice(source, query->stmt_location, query->stmt_len);
-<<<<<<< HEAD
-	if (!is_of_interest(query->commandType, query->rtable, text)) {
-=======
 	if (!is_of_interest(query->commandType, text)) {
->>>>>>> b_workload
 		return;
 	}
 	if (const Sample *const sample = write_named_sample(query, source, text, parameters, keeps_constants)) {
