@@ -10,7 +10,7 @@ CREATE TABLE doc (id integer, code integer, small smallint, ratio numeric, flag 
 INSERT INTO doc SELECT i, i % 10000, i % 100, i, i % 2 = 0, i % 1000 = 0, 'name' || i, 'label' || i, i, ARRAY[i % 1000, i % 999],
                        jsonb_build_object('user', i % 5000, 'kind', i % 2), int4range(i, i + 3),
                        timestamptz '2024-01-01 UTC' + i * interval '1 min', 'word' || i % 2000 || ' and word' || i % 3,
-                       repeat('x', 300)
+                       repeat('x', 500)
 FROM generate_series(1, 20000) i;
 CREATE TABLE other (id integer PRIMARY KEY, code integer, fill text) WITH (autovacuum_enabled = false);
 INSERT INTO other SELECT i, i % 10000, repeat('x', 500) FROM generate_series(1, 20000) i;
@@ -97,21 +97,21 @@ SELECT * FROM proof('SELECT * FROM doc ORDER BY at DESC NULLS LAST LIMIT 10');
 -- 31: of a boolean only a partial index, and only of the rare value.
 SELECT * FROM advice('SELECT fill FROM doc WHERE flag');
 SELECT * FROM advice('SELECT fill FROM doc WHERE NOT rare');
-SELECT cheaper, advised[1] ~ 'WHERE' AS partial, cardinality(advised) FROM proof('SELECT fill FROM doc WHERE rare');
+SELECT * FROM proof('SELECT fill FROM doc WHERE rare');
 
 -- 32: values that no B-tree can hold.
 CREATE TABLE long (id integer, value text, fill text) WITH (autovacuum_enabled = false);
 INSERT INTO long SELECT i, (SELECT string_agg(md5(i || ' ' || j), '') FROM generate_series(1, 300) j) FROM generate_series(1, 2) i;
 INSERT INTO long SELECT i, md5(i::text), repeat('x', 500) FROM generate_series(1, 20000) i;
 VACUUM ANALYZE long;
-SELECT a FROM advice($$SELECT id FROM long WHERE value = 'abc'$$) a WHERE a ~ '\(value\)' AND a !~ 'hash';
+SELECT a FROM advice($$SELECT fill FROM long WHERE value = 'abc'$$) a WHERE a ~ '\(value\)' AND a !~ 'hash';
 DROP TABLE long;
 
 -- 34: a collation that is not deterministic; generated columns; system columns; materialized views.
 CREATE COLLATION blind (provider = icu, locale = 'und-u-ks-level2', deterministic = false);
 CREATE TABLE special (id integer, name text COLLATE blind, twice integer GENERATED ALWAYS AS (id * 2) STORED, fill text)
     WITH (autovacuum_enabled = false);
-INSERT INTO special SELECT i, 'name' || i, repeat('x', 500) FROM generate_series(1, 20000) i;
+INSERT INTO special (id, name, fill) SELECT i, 'name' || i, repeat('x', 500) FROM generate_series(1, 20000) i;
 CREATE MATERIALIZED VIEW materialized WITH (autovacuum_enabled = false) AS SELECT * FROM doc;
 VACUUM ANALYZE special, materialized;
 SELECT * FROM advice($$SELECT id FROM special WHERE name = 'NAME17'$$);
@@ -127,7 +127,7 @@ CREATE TABLE "Odd Name"."A table; with a name of many letters, as long as one ma
 INSERT INTO "Odd Name"."A table; with a name of many letters, as long as one may be ""x""" SELECT i, i % 10000, repeat('x', 500)
 FROM generate_series(1, 20000) i;
 ANALYZE "Odd Name"."A table; with a name of many letters, as long as one may be ""x""";
-SELECT * FROM proof($$SELECT id FROM "Odd Name"."A table; with a name of many letters, as long as one may be ""x""" WHERE "a ""column"", too" = 17$$);
+SELECT cardinality(advised), cheaper FROM proof($$SELECT fill FROM "Odd Name"."A table; with a name of many letters, as long as one may be ""x""" WHERE "a ""column"", too" = 17$$);
 DO $$
 DECLARE
     command text;
