@@ -159,20 +159,24 @@ bool lock_existing(Oid relation) {
 }
 
 /// The indexes of a table; none if somebody is at work on it.  Looking at expressions is the owner's: the server
-/// computes what is constant in them.
+/// computes what is constant in them, and whatever that does is undone.
 std::optional<std::vector<Existing>> read_existing(Oid table) {
-	if (!lock_existing(table)) {
-		return std::nullopt;
-	}
 	std::vector<Existing> all;
-	for (const Oid index : read_oids(select_indexes, table)) {
-		if (!lock_existing(index)) {
-			return std::nullopt;
+	bool is_complete = true;
+	const auto error = try_out([&] {
+		is_complete = lock_existing(table);
+		for (const Oid index : is_complete ? read_oids(select_indexes, table) : std::vector<Oid>()) {
+			is_complete = is_complete && lock_existing(index);
+			if (is_complete) {
+				const AsOwner owner(owner_of(table));
+				all.push_back({index, text_of(shape_of(index))});
+			}
 		}
-		const AsOwner owner(owner_of(table));
-		all.push_back({index, text_of(shape_of(index))});
+	});
+	if (error) {
+		throw Error(*error);
 	}
-	return all;
+	return is_complete ? std::optional(std::move(all)) : std::nullopt;
 }
 
 std::optional<int64> size_of(Oid index) {

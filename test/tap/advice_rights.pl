@@ -12,6 +12,8 @@ use Warden;
 my $node = start_server('rights', <<END);
 shared_preload_libraries = 'pg_stat_statements, pg_warden'
 log_min_messages = notice
+max_parallel_maintenance_workers = 0
+max_parallel_workers_per_gather = 0
 END
 $node->safe_psql('postgres', 'CREATE EXTENSION pg_stat_statements');
 
@@ -79,6 +81,7 @@ CREATE TABLE public.own (id integer, a integer, fill text) WITH (autovacuum_enab
 INSERT INTO public.own SELECT i, i % 5000, repeat('x', 500) FROM generate_series(1, 20000) i;
 ANALYZE public.own;
 GRANT SELECT ON public.own TO PUBLIC;
+TRUNCATE written; -- what building the indexes has done
 END
 
 my %queries = (
@@ -116,36 +119,42 @@ sub told
 # a restricted operation that writes nothing; and what belongs to the table is the owner's.
 for my $caller (qw(postgres monitor mallory friend))
 {
-	my $from = -s $node->logfile;
+	my @bad;
 	for my $call (@calls)
 	{
+		my $from = -s $node->logfile;
 		my ($status, $stdout, $stderr) = $node->psql('postgres', $call, connstr => $node->connstr('postgres') . " user=$caller");
 		unlike($stderr, qr/XX000|internal|cache lookup|server closed/, "no internal error as $caller: $call");
+		push @bad, map { "$_: $call" } grep {
+			/has written|has granted|has become|^spy in volatile|index (expression|predicate) as (?!mallory)| as (?!mallory|$caller)/ }
+		  split /\n/, told($from);
 	}
-	my $told = told($from);
-	unlike($told, qr/has written|has granted|has become/, "nothing was written, granted or assumed as $caller");
-	unlike($told, qr/^spy in volatile/m, "nothing volatile is run as $caller");
-	unlike($told, qr/index (expression|predicate) as (?!mallory)/, "expressions of indexes are run as the table's owner for $caller");
-	unlike($told, qr/as (?!mallory|$caller)/, "nothing is run as anybody else than $caller or the table's owner");
+	my %bad = map { $_ => 1 } @bad;
+	is(join("\n", sort keys %bad), '', "nothing is written, granted or assumed as $caller, nor anything run that is another's");
 }
-is($node->safe_psql('postgres', 'SELECT count(*) FROM written'), 0, 'no row was written');
 is($node->safe_psql('postgres', q{SELECT pg_has_role('mallory', 'pg_read_all_data', 'MEMBER')}), 'f', 'mallory has become nobody');
 
+is($node->safe_psql('postgres', 'SELECT count(*) FROM written'), 0, 'no row was written');
+
 # What mallory has run is planned as mallory, if at all, when a superuser has the workload advised; and not by who is not a member.
-$node->safe_psql('postgres', join(";\n", 'SELECT pg_stat_statements_reset()', 'SET ROLE mallory', (map { ($queries{$_}) x 3 } qw(constant operator view policy index))));
+$node->safe_psql('postgres', 'SELECT pg_stat_statements_reset()');
+$node->safe_psql('postgres', join(";\n", map { ($queries{$_}) x 3 } qw(constant operator view policy index)),
+	connstr => $node->connstr('postgres') . ' user=mallory');
 for my $caller (qw(postgres monitor friend))
 {
 	my $from = -s $node->logfile;
 	my ($status, $stdout, $stderr) = $node->psql('postgres', 'SELECT count(*) FROM warden.advice_missing()', connstr => $node->connstr('postgres') . " user=$caller");
 	is($status, 0, "the workload is looked at by $caller") or diag $stderr if $caller ne 'friend';
-	unlike(told($from), qr/as (?!mallory)/, "what mallory has run is planned as mallory for $caller");
+	unlike(told($from), qr/ as (?!mallory)/, "what mallory has run is planned as mallory for $caller");
 	is(told($from), '', 'or not at all') if $caller eq 'monitor';
 }
 
 # Maintenance looks at indexes of tables that something was advised for.
 my $from = -s $node->logfile;
+my $written = $node->safe_psql('postgres', 'SELECT count(*) FROM written');
 $node->safe_psql('postgres', 'CALL warden.maintain()');
-unlike(told($from), qr/as (?!mallory)/, 'maintenance runs what is in indexes as their owner');
+is($node->safe_psql('postgres', 'SELECT count(*) FROM written'), $written, 'maintenance has nothing written');
+unlike(told($from), qr/ as (?!mallory)/, 'maintenance runs what is in indexes as their owner');
 
 # Nothing is ever executed of what is given as a query.
 for my $text ('SELECT 1; DROP TABLE secret', 'COMMIT', 'ROLLBACK', 'SET ROLE mallory', q{DO $$BEGIN DROP TABLE secret; END$$},
