@@ -177,8 +177,7 @@ void read_pattern(const Reading &reading, const Comparison &comparison) {
 		const Oid opclass =
 			is_bytewise(comparison.collation) ? GetDefaultOpClass(type, BTREE_AM_OID) : pattern_class(type);
 		if (OidIsValid(opclass)) {
-			add_wish(reading, WishKind::Range,
-			         make_key(reading.place, comparison.own, opclass, comparison.collation));
+			add_wish(reading, WishKind::Range, make_key(reading.place, comparison.own, opclass, comparison.collation));
 			return;
 		}
 	}
@@ -198,8 +197,9 @@ void read_pattern(const Reading &reading, const Comparison &comparison) {
 /// What is served by no index at all; said if there is something to say.
 void read_unserved(const Reading &reading, const Comparison &comparison) {
 	const Oid negator = get_negator(comparison.op);
-	const bool excludes = OidIsValid(negator) && (is_pattern(negator) || btree_class(negator, exprType(comparison.own))
-	                                                                             .strategy == BTEqualStrategyNumber);
+	const bool excludes =
+		OidIsValid(negator) &&
+		(is_pattern(negator) || btree_class(negator, exprType(comparison.own)).strategy == BTEqualStrategyNumber);
 	be_silent(reading, psprintf(excludes ? "an index does not find what a condition on %s excludes"
 	                                     : "no kind of index has the operator that %s is compared with",
 	                            name_of(reading, comparison.own)));
@@ -208,7 +208,8 @@ void read_unserved(const Reading &reading, const Comparison &comparison) {
 void read_search(const Reading &reading, const Comparison &comparison) {
 	const Oid type = exprType(comparison.own);
 	const SearchClass search = search_class(comparison.op, type);
-	if (is_one_of(comparison.op, {OID_INET_SUB_OP, OID_INET_SUBEQ_OP}) && IsA(without_relabeling(comparison.value), Const)) {
+	if (is_one_of(comparison.op, {OID_INET_SUB_OP, OID_INET_SUBEQ_OP}) &&
+	    IsA(without_relabeling(comparison.value), Const)) {
 		add_wish(reading, WishKind::Range,
 		         make_key(reading.place, comparison.own, GetDefaultOpClass(type, BTREE_AM_OID), InvalidOid));
 	}
@@ -311,8 +312,8 @@ void read_rows(const Reading &reading, const RowCompareExpr *clause) {
 		if (!OidIsValid(btree.opclass)) {
 			break;
 		}
-		wish.keys = lappend(wish.keys,
-		                    make_key(reading.place, own, btree.opclass, list_nth_oid(clause->inputcollids, i)));
+		wish.keys =
+			lappend(wish.keys, make_key(reading.place, own, btree.opclass, list_nth_oid(clause->inputcollids, i)));
 	}
 	if (wish.keys != NIL) {
 		*add_wish(reading, WishKind::Range, nullptr) = wish;
@@ -351,16 +352,16 @@ void read_function(const Reading &reading, FuncExpr *clause) {
 	}
 	Node *const own = own_expression(reading.place, static_cast<Node *>(linitial(clause->args)));
 	if (own != nullptr && !has_obstacle(reading, own)) {
-		read_pattern(reading, {own, static_cast<Node *>(lsecond(clause->args)), starts_with_operator,
-		                       clause->inputcollid});
+		read_pattern(reading,
+		             {own, static_cast<Node *>(lsecond(clause->args)), starts_with_operator, clause->inputcollid});
 	}
 }
 
 void read_distinct(const Reading &reading, const OpExpr *clause) {
 	const Comparison comparison = compare(reading.place, clause);
 	if (comparison.own != nullptr && !has_obstacle(reading, comparison.own)) {
-		be_silent(reading, psprintf("an index does not find what a condition on %s excludes",
-		                            name_of(reading, comparison.own)));
+		be_silent(reading,
+		          psprintf("an index does not find what a condition on %s excludes", name_of(reading, comparison.own)));
 	}
 }
 
@@ -479,8 +480,8 @@ void read_clauses(const Place &place, List *clauses, PlainWishes &found) {
 			read_or(place, reinterpret_cast<BoolExpr *>(info->orclause), found);
 		} else {
 			auto *const clause = reinterpret_cast<Node *>(info->clause);
-			read_clause({place, clause, selectivity_of(place, clause, info->clause_relids), found.wishes,
-			             found.silence});
+			read_clause(
+				{place, clause, selectivity_of(place, clause, info->clause_relids), found.wishes, found.silence});
 		}
 	}
 }

@@ -13,7 +13,7 @@ struct PlainWish {
 	List *keys; ///< of PlainKey
 	bool keeps_order;
 	double selectivity;
-	Relids partners; ///< other relations that it compares with
+	Relids partners;                 ///< other relations that it compares with
 	const PlainPredicate *predicate; ///< nullptr: an index should not have it as such
 	const PlainKey *block_range;     ///< or nullptr
 };

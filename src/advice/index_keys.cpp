@@ -90,14 +90,12 @@ char *readable(const Place &place, Node *node) {
 
 /// Of a column of the table, in the one whose statistics are looked at.
 AttrNumber column_of_witness(const Place &place, AttrNumber column) {
-	return place.witness == place.table ? column
-	                                    : get_attnum(place.witness, get_attname(place.table, column, false));
+	return place.witness == place.table ? column : get_attnum(place.witness, get_attname(place.table, column, false));
 }
 
 double correlation_of(const Place &place, AttrNumber column) {
-	const HeapTuple tuple =
-		SearchSysCache3(STATRELATTINH, ObjectIdGetDatum(place.witness),
-	                    Int16GetDatum(column_of_witness(place, column)), BoolGetDatum(false));
+	const HeapTuple tuple = SearchSysCache3(STATRELATTINH, ObjectIdGetDatum(place.witness),
+	                                        Int16GetDatum(column_of_witness(place, column)), BoolGetDatum(false));
 	if (!HeapTupleIsValid(tuple)) {
 		return 0;
 	}
@@ -171,7 +169,8 @@ const char *obstacle_of(const Place &place, Node *own) {
 		return psprintf("an index with %s would run code of others with the rights of the table's owner", text);
 	}
 	if (is_cast_for_comparison(own)) {
-		return psprintf("the column is converted for each row, as %s: compare it with a value of its own type", text);
+		return psprintf("%s is converted to %s for each row: compare it with a value of its own type", text,
+		                format_type_be(exprType(own)));
 	}
 	return nullptr;
 }

@@ -77,9 +77,8 @@ bool is_database_bytewise() {
 		return false;
 	}
 	const char provider = reinterpret_cast<Form_pg_database>(GETSTRUCT(tuple))->datlocprovider;
-	const bool result =
-		provider == builtin_provider ||
-		(provider == COLLPROVIDER_LIBC && is_c_locale(tuple, DATABASEOID, Anum_pg_database_datcollate));
+	const bool result = provider == builtin_provider ||
+	                    (provider == COLLPROVIDER_LIBC && is_c_locale(tuple, DATABASEOID, Anum_pg_database_datcollate));
 	ReleaseSysCache(tuple);
 	return result;
 }
@@ -149,8 +148,8 @@ bool is_bytewise(Oid collation) {
 		return true; // bytea
 	}
 	const char provider = reinterpret_cast<Form_pg_collation>(GETSTRUCT(tuple))->collprovider;
-	const bool result = provider == builtin_provider || (provider == COLLPROVIDER_LIBC &&
-	                                                     is_c_locale(tuple, COLLOID, Anum_pg_collation_collcollate));
+	const bool result = provider == builtin_provider ||
+	                    (provider == COLLPROVIDER_LIBC && is_c_locale(tuple, COLLOID, Anum_pg_collation_collcollate));
 	ReleaseSysCache(tuple);
 	return result;
 }

@@ -57,7 +57,7 @@ bool has_statistics(Oid table, int columns) {
 
 TableFacts facts_of(Oid table) {
 	List *const all = get_rel_relkind(table) == RELKIND_PARTITIONED_TABLE ? find_all_inheritors(table, NoLock, nullptr)
-	                                                                     : list_make1_oid(table);
+	                                                                      : list_make1_oid(table);
 	TableFacts facts{.witness = table, .pages = 0, .row_width = 0, .visible = 0, .is_analyzed = false};
 	int largest = -1;
 	ListCell *cell = nullptr;
@@ -381,6 +381,8 @@ void add_needed(const Place &place, const TableFacts &facts, Observed &observed)
 		     .only_in_condition =
 		         !call([&] { return bms_is_member(column - FirstLowInvalidHeapAttributeNumber, results); })});
 	});
+	std::sort(observed.wishes.needed.begin(), observed.wishes.needed.end(),
+	          [](const NeededColumn &left, const NeededColumn &right) { return left.column < right.column; });
 	if (!are_columns) {
 		observed.wishes.needed.clear();
 	}
@@ -414,6 +416,7 @@ void read_relation(Observation &observation, PlannerInfo *root, RelOptInfo *rela
 	                  .has_parameters = observation.has_parameters,
 	                  .pages = facts.pages};
 	observed.wishes.table = table;
+	observed.wishes.pages = facts.pages;
 	observed.wishes.row_width = facts.row_width;
 	add_conditions(place, observed);
 	add_orders(place, observed);

@@ -10,10 +10,11 @@ constexpr std::size_t most_equal_keys = 4;
 constexpr std::size_t most_keys = 6;
 constexpr std::size_t most_ranges = 3;
 constexpr std::size_t most_included = 10;
-constexpr double most_of_the_rows = 0.5;      // a condition that keeps them is no reason for an index of its own
-constexpr double few_rows = 0.2;              // what a partial index is of
-constexpr double worth_reading_instead = 0.8; // the width of an entry, of that of a row
-constexpr double widest_column = 64;          // bytes, in an index that has it only to give it back
+constexpr double most_of_the_rows = 0.5;       // a condition that keeps them is no reason for an index of its own
+constexpr double few_rows = 0.2;               // what a partial index is of
+constexpr double worth_reading_instead = 0.8;  // the width of an entry, of that of a row
+constexpr double worth_scanning_instead = 0.4; // the same where all of the rows are read
+constexpr double widest_column = 64;           // bytes, in an index that has it only to give it back
 
 using Keys = std::vector<const WishKey *>;
 
@@ -79,11 +80,17 @@ public:
 				add_range(wish);
 			}
 		}
+		for (const Wish &range : merged_) {
+			ranges_.push_back(&range);
+		}
 		// What many look up by comes first, so that others are served too; then what keeps the fewest rows.
 		std::sort(equal_.begin(), equal_.end(), comes_first);
 		std::sort(joins_.begin(), joins_.end(), comes_first);
 		std::sort(ranges_.begin(), ranges_.end(), comes_first);
 	}
+
+	Clauses(const Clauses &) = delete;
+	Clauses &operator=(const Clauses &) = delete;
 
 	const std::vector<const Wish *> &joins() const { return joins_; }
 	const std::vector<const Wish *> &ranges() const { return ranges_; }
@@ -136,17 +143,20 @@ private:
 		return one.name < other.name;
 	}
 
-	/// The two ends of a range are one.
+	/// The two ends of a range are one: what neither cuts off remains.
 	void add_range(const Wish &wish) {
-		const auto is_same = [&](const Wish *other) {
-			return other->keys.size() == 1 && wish.keys.size() == 1 &&
-			       is_same_value(other->keys.front(), wish.keys.front());
-		};
-		if (std::none_of(ranges_.begin(), ranges_.end(), is_same)) {
-			ranges_.push_back(&wish);
+		for (Wish &other : merged_) {
+			if (other.keys.size() == 1 && wish.keys.size() == 1 &&
+			    is_same_value(other.keys.front(), wish.keys.front())) {
+				const double rest = other.selectivity + wish.selectivity - 1;
+				other.selectivity = rest > 0 ? rest : std::min(other.selectivity, wish.selectivity);
+				return;
+			}
 		}
+		merged_.push_back(wish);
 	}
 
+	std::vector<Wish> merged_; ///< what ranges_ point to
 	std::vector<const Wish *> equal_;
 	std::vector<const Wish *> joins_;
 	std::vector<const Wish *> ranges_;
@@ -245,9 +255,9 @@ void Proposals::add_covering(int rank, const Keys &keys, const std::string &reas
 	}
 	for (const NeededColumn &needed : relation_.needed) {
 		const auto is_it = [&](const WishKey *key) { return key->key.column == needed.column; };
-		const bool is_answered = predicate != nullptr && needed.only_in_condition &&
-		                         std::binary_search(predicate->predicate_columns.begin(),
-		                                            predicate->predicate_columns.end(), needed.column);
+		const bool is_answered =
+			predicate != nullptr && needed.only_in_condition &&
+			std::binary_search(predicate->predicate_columns.begin(), predicate->predicate_columns.end(), needed.column);
 		if (std::none_of(keys.begin(), keys.end(), is_it) && !is_answered) {
 			shape.included.push_back(needed.column);
 			width += needed.width;
@@ -426,6 +436,13 @@ void Proposals::add_block_ranges(const Clauses &clauses) {
 
 /// Nothing is looked up: what is needed, read from a smaller file.
 void Proposals::add_scan() {
+	double width = 0;
+	for (const NeededColumn &needed : relation_.needed) {
+		width += needed.width;
+	}
+	if (width > relation_.row_width * worth_scanning_instead) {
+		return;
+	}
 	for (const NeededColumn &needed : relation_.needed) {
 		if (needed.key) {
 			const std::string reason = "read instead of the table";

@@ -41,7 +41,7 @@ struct Wish {
 	std::string predicate = {};                       ///< if rows could be chosen by it: the node tree of a list of it
 	std::string condition = {};                       ///< the same for people
 	std::vector<std::int16_t> predicate_columns = {}; ///< of the predicate
-	std::optional<WishKey> block_range = {}; ///< if the table has the order of the key: as BRIN would have it
+	std::optional<WishKey> block_range = {};          ///< if the table has the order of the key: as BRIN would have it
 };
 
 struct Order {
@@ -58,6 +58,7 @@ struct NeededColumn {
 
 struct RelationWishes {
 	ObjectId table = 0;
+	double pages = 0;
 	double row_width = 0; ///< bytes that the table takes for a row
 	std::vector<Wish> wishes = {};
 	std::vector<std::vector<Wish>> arms = {}; ///< of ORs: in each, clauses that all have to hold
