@@ -22,6 +22,8 @@ Node *wrapped(Node *statement) {
 		return reinterpret_cast<DeclareCursorStmt *>(statement)->query;
 	case T_CreateTableAsStmt:
 		return reinterpret_cast<CreateTableAsStmt *>(statement)->query;
+	case T_PrepareStmt:
+		return reinterpret_cast<PrepareStmt *>(statement)->query;
 	case T_CopyStmt:
 		return reinterpret_cast<CopyStmt *>(statement)->query;
 	default:
@@ -77,7 +79,7 @@ ParamListInfo bind(const Statement &statement, const Oid *types, int count) {
 		parameter.ptype = types[i];
 		parameter.pflags = PARAM_FLAG_CONST;
 		parameter.isnull = true;
-		if (static_cast<std::size_t>(i) < statement.parameters.size() &&
+		if (OidIsValid(types[i]) && static_cast<std::size_t>(i) < statement.parameters.size() &&
 		    statement.parameters[static_cast<std::size_t>(i)].value) {
 			Oid input = InvalidOid;
 			Oid element = InvalidOid;

@@ -19,10 +19,9 @@ struct Analysis {
 	List *relations;          ///< object ids of those that the queries name, views and subqueries resolved
 };
 
-/// Server code: parses, analyses and rewrites.  Statements that only wrap another (EXPLAIN, DECLARE CURSOR, CREATE
-/// TABLE AS, COPY (query) TO) become that.  Relations are locked as the statement would; to plan it again later, ACCESS
-/// SHARE is enough.  Errors: those of the statement; 0A000 if there is nothing in it to be
-/// planned.
+/// Server code: parses, analyses and rewrites.  Statements that only wrap another (EXPLAIN, PREPARE, DECLARE CURSOR,
+/// CREATE TABLE AS, COPY (query) TO) become that.  Relations are locked as the statement would; to plan it again later,
+/// ACCESS SHARE is enough.  Errors: those of the statement; 0A000 if there is nothing in it to be planned.
 Analysis analyze(const Statement &statement);
 
 } // namespace warden::advice

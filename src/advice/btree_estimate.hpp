@@ -18,4 +18,7 @@ bool deduplicates(const IndexShape &shape);
 /// C++ code.
 std::optional<BtreeEntries> btree_entries(const IndexShape &shape, Relation table, double rows, bool is_quick = false);
 
+/// As many keys as the columns have combinations, by their statistics; of all rows if these do not say.  C++ code.
+double most_keys(const IndexShape &shape, Relation table, double rows);
+
 } // namespace warden::advice

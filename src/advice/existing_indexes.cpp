@@ -2,6 +2,7 @@
 
 #include "advice/node_text.hpp"
 
+#include "pg/names.hpp"
 #include "pg/security.hpp"
 #include "pg/transaction.hpp"
 
@@ -14,6 +15,7 @@ extern "C" {
 #include "catalog/pg_index.h"
 #include "catalog/pg_inherits.h"
 #include "storage/bufmgr.h"
+#include "storage/lmgr.h"
 #include "utils/lsyscache.h"
 #include "utils/syscache.h"
 }
@@ -134,6 +136,10 @@ void add_existing(KnownIndexes &indexes, Oid table) {
 	const auto error = try_out([&] {
 		const PinnedSettings settings;
 		const ScratchMemory memory;
+		call(LockRelationOid, table, AccessShareLock);
+		if (!relation_exists(table)) {
+			return; // any more
+		}
 		const List *const tables = call([&] { return find_all_inheritors(table, AccessShareLock, nullptr); });
 		for (int i = 0; i < list_length(tables); ++i) {
 			check_for_interrupts();

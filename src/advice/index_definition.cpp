@@ -2,6 +2,7 @@
 
 #include "advice/node_text.hpp"
 
+#include "pg/generated_column.hpp"
 #include "pg/security.hpp"
 #include "pg/transaction.hpp"
 
@@ -113,14 +114,7 @@ AttrNumber column_named(Relation table, const char *name) {
 }
 
 void check_column(Relation table, AttrNumber column) {
-	bool is_possible = column > 0;
-#if PG_VERSION_NUM >= 180000
-	is_possible =
-		is_possible && TupleDescAttr(RelationGetDescr(table), column - 1)->attgenerated != ATTRIBUTE_GENERATED_VIRTUAL;
-#else
-	(void)table;
-#endif
-	if (!is_possible) {
+	if (column <= 0 || is_virtual(TupleDescAttr(RelationGetDescr(table), column - 1))) {
 		ereport(ERROR, errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
 		        errmsg("index creation on system columns and on virtual generated columns is not supported"));
 	}
@@ -274,11 +268,7 @@ Resolved resolve(const char *command) {
 	check_table(table);
 	check_rights(statement, table);
 	statement = transformIndexStmt(id, statement, command);
-	// "rtree" was what GiST is; everything else is what the server calls it.
-	const Oid method_id =
-		get_index_am_oid(strcmp(statement->accessMethod, "rtree") == 0 ? (statement->accessMethod = pstrdup("gist"))
-	                                                                   : statement->accessMethod,
-	                     false);
+	const Oid method_id = get_index_am_oid(statement->accessMethod, false);
 	const IndexAmRoutine *const method = GetIndexAmRoutineByAmId(method_id, false);
 	check_method(statement, method);
 

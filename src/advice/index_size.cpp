@@ -103,12 +103,13 @@ void set_tree(IndexSize &size, const BtreeEntries &entries) {
 	size.height = tree.height;
 }
 
-void set_btree(IndexSize &size, const IndexShape &shape, const IndexSample &sample, double times) {
+void set_btree(IndexSize &size, const IndexShape &shape, Relation table, const IndexSample &sample, double times) {
 	BtreeEntries entries{.deduplicates = deduplicates(shape)};
 	std::vector<std::uint32_t> sizes;
 	if (entries.deduplicates) {
 		KeyPopulation population = estimate_population(sample.keys, times);
 		sizes = std::move(population.rest_sizes);
+		population.rest_keys = std::min(population.rest_keys, most_keys(shape, table, size.entries));
 		entries.kinds.push_back({population.rest_entries, population.rest_keys});
 		for (const auto &key : population.frequent) {
 			entries.kinds.push_back({key.entries, 1});
@@ -148,7 +149,7 @@ IndexSize by_sample(const IndexShape &shape, Relation table, const TableEstimate
 	double pages = 0;
 	switch (shape.method) {
 	case BTREE_AM_OID:
-		set_btree(size, shape, sample, times);
+		set_btree(size, shape, table, sample, times);
 		return size;
 	case GIN_AM_OID:
 		pages = pages_of_gin(shape, table, sample, of, times);

@@ -11,39 +11,24 @@ namespace {
 constexpr std::uint64_t often = 10;
 constexpr std::uint64_t on_several_pages = 4;
 
-/// The mean of a Poisson distribution of which what is 0 or 1 was left out.
-double mean_of_several(double rate) {
-	const double none = std::exp(-rate);
-	return rate * (1 - none) / (1 - none - rate * none);
-}
-
-/// The rate that has that mean.
-double rate_of(double mean) {
-	double low = 1e-3;
-	double high = std::max(mean, 2.0);
-	for (int i = 0; i < 40; ++i) {
-		const double middle = (low + high) / 2;
-		(mean_of_several(middle) < mean ? low : high) = middle;
-	}
-	return (low + high) / 2;
-}
-
 } // namespace
 
 double estimate_distinct(const SeenKeys &seen, double times) {
-	if (times <= 1) {
-		return seen.on_one_page + seen.on_several;
+	const double all_seen = seen.on_one + seen.on_two + seen.on_three + seen.on_more;
+	if (times <= 1 || seen.on_one < 1) {
+		return all_seen;
 	}
-	if (seen.on_several < 1) {
-		return seen.on_one_page * times;
+	if (seen.on_two < 1) {
+		return seen.on_one * times + seen.on_three + seen.on_more;
 	}
-	const double rate = rate_of(seen.pages_of_several / seen.on_several);
-	const double none = std::exp(-rate);
-	const double alike = seen.on_several / (1 - none - rate * none); // keys as frequent as these, seen or not
-	const double alike_once = std::min(alike * rate * none, seen.on_one_page);
-	const double seen_alike = seen.on_several + alike_once;
-	const double unseen_share = std::pow(1 - 1 / times, rate * times);
-	return seen_alike / (1 - unseen_share) + (seen.on_one_page - alike_once) * times;
+	// Pages that a key is on, on the average.  No fewer than make all of those on one page keys of this kind.
+	const double rate = std::max(3 * seen.on_three / seen.on_two, 2 * seen.on_two / seen.on_one);
+	const double alike_on_one = 2 * seen.on_two / rate;
+	const double unseen = alike_on_one / rate * (1 - 1 / times);
+	const double rare = seen.on_one - alike_on_one;
+	// Few that are left over may be there because no two keys are as frequent, and then they stand for fewer.
+	const double certainty = std::max(0.5, rare / seen.on_one);
+	return all_seen - rare + unseen + rare * std::pow(times, certainty);
 }
 
 KeyPopulation estimate_population(std::vector<SeenKey> seen, double times) {
@@ -67,8 +52,11 @@ KeyPopulation estimate_population(std::vector<SeenKey> seen, double times) {
 		} else {
 			rest += static_cast<double>(entries);
 			on_pages += static_cast<double>(pages);
-			(pages == 1 ? keys.on_one_page : keys.on_several) += 1;
-			keys.pages_of_several += pages == 1 ? 0 : static_cast<double>(pages);
+			double &count = pages == 1   ? keys.on_one
+			                : pages == 2 ? keys.on_two
+			                : pages == 3 ? keys.on_three
+			                             : keys.on_more;
+			count += 1;
 			result.rest_sizes.push_back(seen[i].size);
 		}
 		i = j;

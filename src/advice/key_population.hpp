@@ -34,21 +34,20 @@ struct KeyPopulation {
 	double keys() const { return static_cast<double>(frequent.size()) + rest_keys; }
 };
 
-// The server's own estimator (Haas and Stokes, 1998) takes all keys to be about as frequent as each other, which the
-// values of a document are not: its identifier and its kind.
-
 /// times: so many entries there are for each that was seen.
 KeyPopulation estimate_population(std::vector<SeenKey> seen, double times);
 
-/// Keys that were seen.
+/// How many keys were seen on so many pages.
 struct SeenKeys {
-	double on_one_page;
-	double on_several;       ///< keys
-	double pages_of_several; ///< on which these are, summed up
+	double on_one;
+	double on_two;
+	double on_three;
+	double on_more;
 };
 
-/// How many keys there are, if so many times as many pages.  Some are about as frequent as those seen on several pages
-/// are; what that does not explain of the others are keys that one page has, or hardly more.
+/// How many keys there are on so many times as many pages.  Those that are on two and three pages tell how frequent
+/// they are, and so how many keys like them are on one page or on none (Good and Turing); what that does not explain of
+/// the keys on one page are keys that have hardly more than that one.
 double estimate_distinct(const SeenKeys &seen, double times);
 
 } // namespace warden::advice

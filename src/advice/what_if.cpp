@@ -3,6 +3,7 @@
 #include "advice/used_indexes.hpp"
 
 #include "pg/deadline.hpp"
+#include "pg/lock.hpp"
 #include "pg/plan_explanation.hpp"
 #include "pg/security.hpp"
 
@@ -24,6 +25,9 @@ namespace {
 
 // More than that for one plan would be no planning.
 constexpr int longest_ms = 5000;
+
+// pg_hint_plan looks for the names of all indexes that it is shown, which some do not have.
+constexpr const char *hints = "pg_hint_plan.enable_hint";
 
 // Two assignments each, which cannot raise an error: they hold also when one leaves.
 
@@ -182,10 +186,13 @@ void WhatIf::visit(std::size_t number, F &&work) {
 	const std::string search_path =
 		statement.search_path.value_or(call([] { return const_cast<const char *>(namespace_search_path); }));
 	const Oid role = statement.role != 0 ? statement.role : call(GetUserId);
-	const auto error = try_out_within(milliseconds_left(), [&] {
+	auto error = try_out_within(milliseconds_left(), [&] {
 		const PinnedSettings settings;
 		PinnedSettings::set("search_path", search_path.c_str());
 		settings_.apply(role);
+		if (has_hints_) {
+			PinnedSettings::set(hints, "off");
+		}
 		if (statement.search_path) {
 			PinnedSettings::set("search_path", search_path.c_str());
 		}
@@ -194,9 +201,14 @@ void WhatIf::visit(std::size_t number, F &&work) {
 		const SnapshotScope snapshot;
 		work(prepare(number));
 	});
-	if (error) {
-		throw Error(*error);
+	if (!error) {
+		return;
 	}
+	if (is_blocked(*error) && error->hint.empty()) {
+		error->hint =
+			"Another session has locked a table of the statement; warden.lock_timeout is how long to wait for it.";
+	}
+	throw Error(*error);
 }
 
 /// Existing indexes by their object ids, as far as they are not known yet.

@@ -80,6 +80,7 @@ private:
 	const std::vector<Statement> &statements_;
 	const KnownIndexes &indexes_;
 	MemoryContext memory_;                    ///< of all that is kept
+	bool has_hints_;                          ///< pg_hint_plan is loaded
 	std::vector<Prepared> prepared_;          ///< by statement
 	std::vector<const Hypothetical *> forms_; ///< by index; nullptr: not made yet
 	PlannerSettings settings_;

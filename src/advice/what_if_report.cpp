@@ -106,6 +106,9 @@ IndexSize size_of(const IndexShape &shape) {
 	const auto error = try_out([&] {
 		const PinnedSettings settings;
 		call(LockRelationOid, shape.table, AccessShareLock);
+		if (!relation_exists(shape.table)) {
+			throw Error(ERRCODE_UNDEFINED_TABLE, "the table of an index was dropped meanwhile");
+		}
 		size = estimate_size(shape);
 	});
 	if (error) {
@@ -144,8 +147,8 @@ PG_FUNCTION(advice_what_if) {
 	WhatIf what_if(statements, indexes);
 
 	const std::set<ObjectId> tables = tables_of(what_if);
-	for (const ObjectId table : tables) {
-		add_existing(indexes, table);
+	for (const ObjectId relation : what_if.relations(0)) {
+		add_existing(indexes, relation);
 	}
 	const IndexSet before = indexes.existing();
 	IndexSet after = before;
