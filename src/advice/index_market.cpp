@@ -103,6 +103,26 @@ void IndexMarket::offer(IndexSet &offered, const IndexShape &shape) {
 	}
 }
 
+bool IndexMarket::correct_sizes(const IndexSet &indexes) {
+	bool changed = false;
+	for (const IndexSet::Number index : (indexes - corrected_).members()) {
+		check_for_interrupts();
+		corrected_.insert(index);
+		IndexSize size;
+		// If the table is in use by now, it is as large as it was taken to be.
+		if (try_out([&] {
+				const PinnedSettings settings;
+				const OpenRelation table(table_of(index), AccessShareLock);
+				size = estimate_size(indexes_[index].shape);
+			})) {
+			continue;
+		}
+		changed |= size.pages != indexes_[index].size.pages;
+		indexes_[index].size = std::move(size);
+	}
+	return changed;
+}
+
 IndexSet IndexMarket::derive(const IndexSet &indexes) {
 	std::vector<IndexSet::Number> parents;
 	for (const IndexSet::Number index : indexes.members()) {
