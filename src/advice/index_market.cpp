@@ -29,6 +29,11 @@ bool can_carry(const IndexShape &shape, std::int16_t column) {
 	       std::find(shape.included.begin(), shape.included.end(), column) != shape.included.end();
 }
 
+/// Others look up different things: one index for both would do for one of them only.
+bool begin_alike(const IndexShape &one, const IndexShape &other) {
+	return one.table == other.table && one.keys.front() == other.keys.front();
+}
+
 } // namespace
 
 void IndexMarket::set_tables(std::size_t statement, std::vector<ObjectId> tables) {
@@ -141,7 +146,8 @@ IndexSet IndexMarket::derive(const IndexSet &indexes) {
 			}
 			std::size_t partners = 0;
 			for (const IndexSet::Number other : parents) {
-				if (other == one || table_of(other) != table_of(one) || ++partners > most_parents) {
+				if (other == one || !begin_alike(indexes_[one].shape, indexes_[other].shape) ||
+				    ++partners > most_parents) {
 					continue;
 				}
 				for (const IndexShape &shape : merge(indexes_[one].shape, indexes_[other].shape)) {

@@ -48,7 +48,7 @@ private:
 	void explore(std::size_t statement, const IndexSet &chosen, IndexSet offered, Depth depth, std::size_t layers);
 	void explore_all(const IndexSet &chosen, Depth depth, std::size_t layers);
 	void explore_around();
-	void invent(const IndexSet &of);
+	void invent();
 	Scales scales() const;
 	void search_known();
 	void search();
@@ -206,9 +206,11 @@ void Selector::explore_around() {
 	}
 }
 
-/// Offers indexes that are made of others.
-void Selector::invent(const IndexSet &of) {
-	invented_ = indexes_.derive(of);
+/// Offers indexes that are made of those chosen, and of those that would be if there was room for all.
+void Selector::invent() {
+	Scales roomy = scales();
+	roomy.budget = std::numeric_limits<double>::infinity();
+	invented_ = indexes_.derive(chosen_ | find_configuration(roomy, chosen_, deadline_));
 }
 
 Scales Selector::scales() const {
@@ -227,8 +229,12 @@ Scales Selector::scales() const {
 void Selector::search_known() {
 	for (int i = 0; i <= most_corrections; ++i) {
 		chosen_ = find_configuration(scales(), chosen_, deadline_);
+		const double before = scales().bytes_of(chosen_);
 		if (deadline_.is_over() || !indexes_.correct_sizes(chosen_)) {
 			return;
+		}
+		if (scales().bytes_of(chosen_) > before) { // others, which were too large beside them, may be smaller now
+			explore_all({}, Depth::Smaller, most_layers);
 		}
 	}
 	while (scales().bytes_of(chosen_) > task_.budget) { // the last ones may be larger than they were taken to be
@@ -244,7 +250,7 @@ void Selector::search() {
 	for (int round = 0; round < most_rounds && !deadline_.is_over(); ++round) {
 		const double before = scales().total(chosen_);
 		const std::int64_t asked = costs_.asked();
-		invent(chosen_);
+		invent();
 		explore_all(chosen_, Depth::All, 3);
 		explore_around();
 		total(chosen_);
