@@ -18,7 +18,7 @@ INSERT INTO truth_orders
 SELECT g, g * 7919 % 5000, timestamp '2024-01-01' + g * interval '3 minutes',
        (ARRAY['open', 'paid', 'sent', 'done', 'done', 'done', 'done', 'done', 'done', 'done'])[1 + g % 10],
        (g * 31 % 100000) / 100.0, md5(g::text), ARRAY[g % 500, g % 77, g * 3 % 1000],
-       jsonb_build_object('kind', 'k' || g % 200, 'size', g % 30, 'ref', g),
+       jsonb_build_object('kind', 'k' || g % 200, 'size', g % 30, 'ref', g % 20000),
        to_tsvector('simple', 'w' || g % 300 || ' x' || g % 1000 || ' y' || g % 7),
        tsrange(timestamp '2024-01-01' + g * interval '1 hour', timestamp '2024-01-01' + g * interval '1 hour' + interval '5 hours'),
        g % 50 = 0, 'A' || lpad((g * 13 % 60000)::text, 6, '0'),
@@ -82,7 +82,7 @@ INSERT INTO truth_pairs (name, commands, query) VALUES
 ('DISTINCT', 'CREATE INDEX ON truth_items (product)', 'SELECT DISTINCT product FROM truth_items ORDER BY product LIMIT 10'),
 -- index-only
 ('index-only', 'CREATE INDEX ON truth_orders (customer, total)', 'SELECT sum(total) FROM truth_orders WHERE customer = 42'),
-('INCLUDE', 'CREATE INDEX ON truth_orders (customer) INCLUDE (total, status)', 'SELECT status, sum(total) FROM truth_orders WHERE customer < 42 GROUP BY status'),
+('INCLUDE', 'CREATE INDEX ON truth_orders (customer) INCLUDE (total, status)', 'SELECT status, sum(total) FROM truth_orders WHERE customer < 400 GROUP BY status'),
 ('count', 'CREATE INDEX ON truth_items (quantity)', 'SELECT count(*) FROM truth_items'),
 -- partial
 ('partial', 'CREATE INDEX ON truth_orders (placed) WHERE deleted', $$SELECT * FROM truth_orders WHERE deleted AND placed > '2024-03-01'$$),
@@ -139,8 +139,7 @@ INSERT INTO truth_pairs (name, commands, query) VALUES
 ('hash', 'CREATE INDEX ON truth_orders USING hash (note)', $$SELECT * FROM truth_orders WHERE note = 'x'$$),
 ('BRIN', 'CREATE INDEX ON truth_orders USING brin (placed)', $$SELECT * FROM truth_orders WHERE placed BETWEEN '2024-02-01' AND '2024-02-03'$$),
 ('BRIN, no order', 'CREATE INDEX ON truth_orders USING brin (customer)', 'SELECT * FROM truth_orders WHERE customer = 5'),
-('GIN jsonb_ops', 'CREATE INDEX ON truth_orders USING gin (doc)', $$SELECT * FROM truth_orders WHERE doc @> '{"kind": "k42"}'$$),
-('GIN jsonb_ops, key', 'CREATE INDEX ON truth_orders USING gin (doc)', $$SELECT * FROM truth_orders WHERE doc ? 'none'$$),
+('GIN jsonb_ops', 'CREATE INDEX ON truth_orders USING gin (doc)', $$SELECT * FROM truth_orders WHERE doc @> '{"size": 12}'$$),
 ('GIN jsonb_path_ops', 'CREATE INDEX ON truth_orders USING gin (doc jsonb_path_ops)', $$SELECT * FROM truth_orders WHERE doc @> '{"kind": "k42", "size": 12}'$$),
 ('GIN array', 'CREATE INDEX ON truth_orders USING gin (tags)', 'SELECT * FROM truth_orders WHERE tags @> ARRAY[77, 5]'),
 ('GIN array, overlap', 'CREATE INDEX ON truth_orders USING gin (tags)', 'SELECT * FROM truth_orders WHERE tags && ARRAY[499]'),

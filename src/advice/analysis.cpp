@@ -29,6 +29,18 @@ Node *wrapped(Node *statement) {
 	}
 }
 
+/// SELECT INTO is a SELECT that says it in its first part.
+void forget_into(Node *statement) {
+	while (IsA(statement, SelectStmt)) {
+		auto *const select = reinterpret_cast<SelectStmt *>(statement);
+		if (select->op == SETOP_NONE) {
+			select->intoClause = nullptr;
+			return;
+		}
+		statement = reinterpret_cast<Node *>(select->larg);
+	}
+}
+
 RawStmt *parse(const char *text) {
 	List *const statements = raw_parser(text, RAW_PARSE_DEFAULT);
 	if (list_length(statements) != 1) {
@@ -38,6 +50,7 @@ RawStmt *parse(const char *text) {
 	while (Node *const inner = wrapped(statement->stmt)) {
 		statement->stmt = inner;
 	}
+	forget_into(statement->stmt);
 	return statement;
 }
 

@@ -3,6 +3,7 @@
 #include "advice/used_indexes.hpp"
 
 #include "pg/deadline.hpp"
+#include "pg/lock.hpp"
 #include "pg/plan_explanation.hpp"
 #include "pg/security.hpp"
 
@@ -182,7 +183,7 @@ void WhatIf::visit(std::size_t number, F &&work) {
 	const std::string search_path =
 		statement.search_path.value_or(call([] { return const_cast<const char *>(namespace_search_path); }));
 	const Oid role = statement.role != 0 ? statement.role : call(GetUserId);
-	const auto error = try_out_within(milliseconds_left(), [&] {
+	auto error = try_out_within(milliseconds_left(), [&] {
 		const PinnedSettings settings;
 		PinnedSettings::set("search_path", search_path.c_str());
 		settings_.apply(role);
@@ -194,9 +195,14 @@ void WhatIf::visit(std::size_t number, F &&work) {
 		const SnapshotScope snapshot;
 		work(prepare(number));
 	});
-	if (error) {
-		throw Error(*error);
+	if (!error) {
+		return;
 	}
+	if (is_blocked(*error) && error->hint.empty()) {
+		error->hint =
+			"Another session has locked a table of the statement; warden.lock_timeout is how long to wait for it.";
+	}
+	throw Error(*error);
 }
 
 /// Existing indexes by their object ids, as far as they are not known yet.

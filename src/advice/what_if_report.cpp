@@ -84,7 +84,7 @@ std::set<ObjectId> tables_of(WhatIf &what_if) {
 IndexSet::Number find_hidden(const KnownIndexes &indexes, const std::set<ObjectId> &tables, Oid id) {
 	const Oid table = call([&] { return IndexGetRelation(id, true); });
 	if (table == InvalidOid) {
-		throw Error(ERRCODE_WRONG_OBJECT_TYPE, format("\"%s\" is not an index", qualified_name(id).c_str()));
+		throw Error(ERRCODE_WRONG_OBJECT_TYPE, format("%s is not an index", qualified_name(id).c_str()));
 	}
 	for (IndexSet::Number i = 0; i < indexes.size(); ++i) {
 		const KnownIndex &known = indexes[i];
@@ -94,11 +94,11 @@ IndexSet::Number find_hidden(const KnownIndexes &indexes, const std::set<ObjectI
 	}
 	if (tables.contains(table)) {
 		throw Error(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
-		            format("index \"%s\" is not valid, so no plan uses it", qualified_name(id).c_str()));
+		            format("index %s is not valid, so no plan uses it", qualified_name(id).c_str()));
 	}
 	throw Error(ERRCODE_INVALID_PARAMETER_VALUE,
-	            format("index \"%s\" is not of a table of the query", qualified_name(id).c_str()))
-		.with_detail(format("It is of table \"%s\".", qualified_name(table).c_str()));
+	            format("index %s is not of a table of the query", qualified_name(id).c_str()))
+		.with_detail(format("It is of table %s.", qualified_name(table).c_str()));
 }
 
 IndexSize size_of(const IndexShape &shape) {
