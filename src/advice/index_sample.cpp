@@ -47,7 +47,7 @@ struct KeptValue {
 
 /// Plain, in server memory.
 struct Collector {
-	MemoryContext memory; ///< that it is in: entries are made in another
+	MemoryContext memory; ///< of all of it
 	PageReader reader;
 	Fates fates;
 	EntryMaker *maker;
@@ -69,8 +69,7 @@ struct Collector {
 template <class T>
 T *grown(MemoryContext memory, T *array, std::size_t room) {
 	const Size size = room * sizeof(T);
-	return static_cast<T *>(array == nullptr ? MemoryContextAllocExtended(memory, size, MCXT_ALLOC_HUGE)
-	                                         : repalloc_huge(array, size));
+	return static_cast<T *>(array == nullptr ? MemoryContextAllocHuge(memory, size) : repalloc_huge(array, size));
 }
 
 void add_key(void *context, std::uint64_t hash, std::uint32_t size) {

@@ -71,18 +71,12 @@ bool are_by_value(const IndexShape &shape, Relation table) {
 
 // C++ -----------------------------------------------------------------------------------------------------------------
 
-/// Lengths of entries, each as frequent as the others.
-std::vector<bloat::ColumnWidth> widths_of(const std::vector<SeenKey> &keys) {
-	constexpr std::size_t enough = 2000;
-	bloat::ColumnWidth width{.null_fraction = 0, .alignment = 8, .is_packable = false, .lengths = {}};
-	const std::size_t step = keys.size() / enough + 1;
-	for (std::size_t i = 0; i < keys.size(); i += step) {
-		width.lengths.push_back(keys[i].size - entry_header);
+/// A column of such lengths, as if all of an entry were one.
+bloat::ColumnWidth width_of(std::vector<std::uint32_t> sizes) {
+	for (std::uint32_t &size : sizes) {
+		size -= entry_header;
 	}
-	if (width.lengths.empty()) {
-		width.lengths.push_back(entry_header);
-	}
-	return {width};
+	return {.null_fraction = 0, .alignment = 8, .is_packable = false, .lengths = std::move(sizes)};
 }
 
 double mean_length(const std::vector<SeenKey> &keys) {
@@ -110,18 +104,29 @@ void set_tree(IndexSize &size, const BtreeEntries &entries) {
 }
 
 void set_btree(IndexSize &size, const IndexShape &shape, const IndexSample &sample, double times) {
-	BtreeEntries entries{.keys = widths_of(sample.keys), .deduplicates = deduplicates(shape)};
+	BtreeEntries entries{.deduplicates = deduplicates(shape)};
+	std::vector<std::uint32_t> sizes;
 	if (entries.deduplicates) {
-		const KeyPopulation population = estimate_population(sample.keys, times);
+		KeyPopulation population = estimate_population(sample.keys, times);
+		sizes = std::move(population.rest_sizes);
 		entries.kinds.push_back({population.rest_entries, population.rest_keys});
 		for (const auto &key : population.frequent) {
 			entries.kinds.push_back({key.entries, 1});
+			sizes.push_back(key.size);
 		}
 		entries.kinds = merge_kinds(std::move(entries.kinds));
 	} else {
 		entries.kinds.push_back({size.entries, size.entries});
+		for (const SeenKey &key : sample.keys) {
+			sizes.push_back(key.size);
+		}
 	}
-	set_tree(size, entries);
+	if (!sizes.empty()) {
+		entries.keys.push_back(width_of(std::move(sizes)));
+		set_tree(size, entries);
+	} else {
+		size.pages = 1;
+	}
 }
 
 double pages_of_gin(const IndexShape &shape, Relation table, const IndexSample &sample, const TableEstimate &of,

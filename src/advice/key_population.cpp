@@ -1,6 +1,7 @@
 #include "advice/key_population.hpp"
 
 #include <algorithm>
+#include <cmath>
 
 namespace warden::advice {
 
@@ -10,11 +11,39 @@ namespace {
 constexpr std::uint64_t often = 10;
 constexpr std::uint64_t on_several_pages = 4;
 
+/// The mean of a Poisson distribution of which what is 0 or 1 was left out.
+double mean_of_several(double rate) {
+	const double none = std::exp(-rate);
+	return rate * (1 - none) / (1 - none - rate * none);
+}
+
+/// The rate that has that mean.
+double rate_of(double mean) {
+	double low = 1e-3;
+	double high = std::max(mean, 2.0);
+	for (int i = 0; i < 40; ++i) {
+		const double middle = (low + high) / 2;
+		(mean_of_several(middle) < mean ? low : high) = middle;
+	}
+	return (low + high) / 2;
+}
+
 } // namespace
 
-double estimate_distinct(double seen, double on_pages, double on_one_page, double times) {
-	const double divisor = on_pages - on_one_page + on_one_page / std::max(times, 1.0);
-	return divisor > 0 ? std::clamp(on_pages * seen / divisor, seen, std::max(seen, on_pages * times)) : seen;
+double estimate_distinct(const SeenKeys &seen, double times) {
+	if (times <= 1) {
+		return seen.on_one_page + seen.on_several;
+	}
+	if (seen.on_several < 1) {
+		return seen.on_one_page * times;
+	}
+	const double rate = rate_of(seen.pages_of_several / seen.on_several);
+	const double none = std::exp(-rate);
+	const double alike = seen.on_several / (1 - none - rate * none); // keys as frequent as these, seen or not
+	const double alike_once = std::min(alike * rate * none, seen.on_one_page);
+	const double seen_alike = seen.on_several + alike_once;
+	const double unseen_share = std::pow(1 - 1 / times, rate * times);
+	return seen_alike / (1 - unseen_share) + (seen.on_one_page - alike_once) * times;
 }
 
 KeyPopulation estimate_population(std::vector<SeenKey> seen, double times) {
@@ -23,7 +52,7 @@ KeyPopulation estimate_population(std::vector<SeenKey> seen, double times) {
 	KeyPopulation result;
 	double rest = 0;
 	double on_pages = 0;
-	double on_one_page = 0;
+	SeenKeys keys{};
 	for (std::size_t i = 0; i < seen.size();) {
 		std::uint64_t entries = 0;
 		std::uint64_t pages = 0;
@@ -38,14 +67,15 @@ KeyPopulation estimate_population(std::vector<SeenKey> seen, double times) {
 		} else {
 			rest += static_cast<double>(entries);
 			on_pages += static_cast<double>(pages);
-			on_one_page += pages == 1 ? 1 : 0;
+			(pages == 1 ? keys.on_one_page : keys.on_several) += 1;
+			keys.pages_of_several += pages == 1 ? 0 : static_cast<double>(pages);
 			result.rest_sizes.push_back(seen[i].size);
 		}
 		i = j;
 	}
 	result.rest_entries = rest * times;
 	result.rest_pages = on_pages * times;
-	result.rest_keys = estimate_distinct(static_cast<double>(result.rest_sizes.size()), on_pages, on_one_page, times);
+	result.rest_keys = std::min(estimate_distinct(keys, times), result.rest_entries);
 	return result;
 }
 

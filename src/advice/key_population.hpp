@@ -34,11 +34,21 @@ struct KeyPopulation {
 	double keys() const { return static_cast<double>(frequent.size()) + rest_keys; }
 };
 
+// The server's own estimator (Haas and Stokes, 1998) takes all keys to be about as frequent as each other, which the
+// values of a document are not: its identifier and its kind.
+
 /// times: so many entries there are for each that was seen.
 KeyPopulation estimate_population(std::vector<SeenKey> seen, double times);
 
-/// How many there are, of which so many were seen on so many pages in all, and some on one page only: the estimator
-/// that ANALYZE has (Haas and Stokes, 1998), of pages.
-double estimate_distinct(double seen, double on_pages, double on_one_page, double times);
+/// Keys that were seen.
+struct SeenKeys {
+	double on_one_page;
+	double on_several;       ///< keys
+	double pages_of_several; ///< on which these are, summed up
+};
+
+/// How many keys there are, if so many times as many pages.  Some are about as frequent as those seen on several pages
+/// are; what that does not explain of the others are keys that one page has, or hardly more.
+double estimate_distinct(const SeenKeys &seen, double times);
 
 } // namespace warden::advice
