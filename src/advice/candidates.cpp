@@ -4,10 +4,15 @@
 #include "advice/index_size.hpp"
 #include "advice/wish_reader.hpp"
 
+#include "pg/names.hpp"
+#include "pg/security.hpp"
+#include "pg/transaction.hpp"
+
 #include <algorithm>
 
 extern "C" {
 #include "catalog/pg_am_d.h"
+#include "storage/lmgr.h"
 }
 
 namespace warden::advice {
@@ -38,6 +43,15 @@ void count_popularity(const KnownIndexes &indexes, RelationWishes &relation) {
 	}
 }
 
+bool is_known(const KnownIndexes &indexes, ObjectId existing) {
+	for (IndexSet::Number i = 0; i < indexes.size(); ++i) {
+		if (indexes[i].existing == existing) {
+			return true;
+		}
+	}
+	return false;
+}
+
 bool has_existing(const KnownIndexes &indexes, ObjectId table) {
 	for (IndexSet::Number i = 0; i < indexes.size(); ++i) {
 		if (indexes[i].existing != 0 && indexes[i].shape.table == table) {
@@ -45,6 +59,63 @@ bool has_existing(const KnownIndexes &indexes, ObjectId table) {
 		}
 	}
 	return false;
+}
+
+/// Once for each table, whichever statements name it.
+void learn_existing(KnownIndexes &indexes, ObjectId table) {
+	if (has_existing(indexes, table)) {
+		return;
+	}
+	KnownIndexes found; // of partitions too, of which some may be known already
+	add_existing(found, table);
+	for (IndexSet::Number i = 0; i < found.size(); ++i) {
+		if (!is_known(indexes, found[i].existing)) {
+			indexes.add(found[i]);
+		}
+	}
+}
+
+/// The table may be gone since the statement was planned.
+bool lock(ObjectId table) {
+	call([&] { LockRelationOid(table, AccessShareLock); });
+	return relation_exists(table);
+}
+
+/// The number of an index that could be built, if it does not exist already.
+std::optional<IndexSet::Number> number_of(const IndexShape &shape, KnownIndexes &indexes,
+                                          std::vector<Silence> &silence) {
+	std::optional<IndexSet::Number> index = indexes.find(shape);
+	if (!index && lock(shape.table)) {
+		const IndexSize size = quick_size(shape);
+		index = indexes.add({.shape = shape, .size = size});
+	}
+	if (!index || indexes[*index].existing != 0) {
+		return std::nullopt;
+	}
+	if (const auto &obstacle = indexes[*index].size.obstacle) {
+		silence.push_back({shape.table, "an index could not be built: " + *obstacle});
+		return std::nullopt;
+	}
+	return index;
+}
+
+/// The most general ones first, as long as there are not too many.
+std::vector<Candidate> number_all(std::vector<Proposal> &proposals, KnownIndexes &indexes,
+                                  std::vector<Silence> &silence) {
+	std::vector<Candidate> candidates;
+	for (int rank = 0; rank <= last_rank; ++rank) {
+		for (Proposal &proposal : proposals) {
+			if (proposal.rank != rank || candidates.size() >= most_candidates) {
+				continue;
+			}
+			const auto index = number_of(proposal.shape, indexes, silence);
+			const auto is_it = [&](const Candidate &other) { return other.index == index; };
+			if (index && std::none_of(candidates.begin(), candidates.end(), is_it)) {
+				candidates.push_back({*index, std::move(proposal.reason)});
+			}
+		}
+	}
+	return candidates;
 }
 
 } // namespace
@@ -55,42 +126,31 @@ std::vector<Candidate> find_candidates(WhatIf &what_if, std::size_t number, cons
 	                        .has_parameters = statement.has_values && !statement.parameters.empty()};
 	what_if.observe(number, indexes.existing(), observe_wishes, &observation);
 
+	std::vector<Silence> silent;
 	std::vector<Proposal> proposals;
 	for (Observed &observed : observation.relations) {
-		if (silence != nullptr) {
-			for (std::string &reason : observed.silence) {
-				silence->push_back({observed.relation, std::move(reason)});
-			}
+		for (std::string &reason : observed.silence) {
+			silent.push_back({observed.relation, std::move(reason)});
 		}
 		if (observed.wishes.table == 0) {
 			continue;
 		}
-		if (!has_existing(indexes, observed.wishes.table)) {
-			add_existing(indexes, observed.wishes.table);
-		}
+		learn_existing(indexes, observed.wishes.table);
 		count_popularity(indexes, observed.wishes);
-		const Methods methods{.btree = BTREE_AM_OID, .brin = BRIN_AM_OID};
-		const std::vector<Proposal> more = propose(observed.wishes, methods);
+		const std::vector<Proposal> more = propose(observed.wishes, {.btree = BTREE_AM_OID, .brin = BRIN_AM_OID});
 		proposals.insert(proposals.end(), more.begin(), more.end());
 	}
 
 	std::vector<Candidate> candidates;
-	for (int rank = 0; rank <= last_rank; ++rank) {
-		for (Proposal &proposal : proposals) {
-			if (proposal.rank != rank || candidates.size() >= most_candidates) {
-				continue;
-			}
-			const auto known = indexes.find(proposal.shape);
-			if (known && indexes[*known].existing != 0) {
-				continue;
-			}
-			const IndexSet::Number index =
-				known ? *known : indexes.add({.shape = proposal.shape, .size = quick_size(proposal.shape)});
-			const auto is_it = [&](const Candidate &other) { return other.index == index; };
-			if (std::none_of(candidates.begin(), candidates.end(), is_it)) {
-				candidates.push_back({index, std::move(proposal.reason)});
-			}
-		}
+	// The planner's locks are gone; these last as long as it is looked how large indexes would be.
+	if (const auto error = try_out([&] {
+			const PinnedSettings settings;
+			candidates = number_all(proposals, indexes, silent);
+		})) {
+		throw Error(*error);
+	}
+	if (silence != nullptr) {
+		silence->insert(silence->end(), silent.begin(), silent.end());
 	}
 	return candidates;
 }

@@ -3,10 +3,16 @@
 
 #include "advice/index_command.hpp"
 
+#include "pg/names.hpp"
 #include "pg/result_set.hpp"
+#include "pg/security.hpp"
 #include "pg/transaction.hpp"
 
 #include <algorithm>
+
+extern "C" {
+#include "storage/lmgr.h"
+}
 
 namespace warden::advice {
 
@@ -20,6 +26,10 @@ void add_candidates(Rows &rows, const std::vector<Candidate> &candidates, const 
 	std::vector<std::string> names;
 	for (const Candidate &candidate : candidates) {
 		const KnownIndex &index = indexes[candidate.index];
+		call([&] { LockRelationOid(index.shape.table, AccessShareLock); });
+		if (!relation_exists(index.shape.table)) {
+			continue; // dropped meanwhile
+		}
 		const IndexCommand command = command_for(index.shape, index.size, names);
 		names.push_back(command.name);
 		rows.add(index.shape.table, command.command, candidate.reason);
@@ -49,10 +59,12 @@ PG_FUNCTION(advice_candidates) {
 	Rows rows(fcinfo);
 	KnownIndexes indexes;
 	std::vector<Silence> silence;
+	WhatIf what_if(statements, indexes);
+	const std::vector<Candidate> candidates = find_candidates(what_if, 0, statements.front(), indexes, &silence);
 	if (const auto error = try_out([&] {
-			WhatIf what_if(statements, indexes);
-			add_candidates(rows, find_candidates(what_if, 0, statements.front(), indexes, &silence), indexes);
-		})) {
+			const PinnedSettings settings;
+			add_candidates(rows, candidates, indexes);
+		})) { // which ends the locks
 		throw Error(*error);
 	}
 	add_silence(rows, silence);

@@ -7,6 +7,7 @@
 #include "pg/transaction.hpp"
 
 #include <algorithm>
+#include <limits>
 
 extern "C" {
 #include "catalog/pg_am_d.h"
@@ -68,7 +69,8 @@ bool IndexMarket::is_small(ObjectId table) {
 }
 
 double IndexMarket::bytes_of(IndexSet::Number index) const {
-	return static_cast<double>(indexes_[index].size.bytes());
+	const IndexSize &size = indexes_[index].size;
+	return size.obstacle ? std::numeric_limits<double>::infinity() : static_cast<double>(size.bytes());
 }
 
 double IndexMarket::upkeep_of(IndexSet::Number index) const {
@@ -122,7 +124,7 @@ bool IndexMarket::correct_sizes(const IndexSet &indexes) {
 			})) {
 			continue;
 		}
-		changed |= size.pages != indexes_[index].size.pages;
+		changed |= size.pages != indexes_[index].size.pages || size.obstacle;
 		indexes_[index].size = std::move(size);
 	}
 	return changed;

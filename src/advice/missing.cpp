@@ -80,7 +80,7 @@ private:
 };
 
 struct Options {
-	double budget = std::numeric_limits<double>::infinity();
+	double budget = std::numeric_limits<double>::max();
 	std::int64_t milliseconds = 0;
 	bool is_given = false; ///< the statements are; otherwise they are the workload
 };

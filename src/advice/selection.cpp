@@ -209,7 +209,7 @@ void Selector::explore_around() {
 /// Offers indexes that are made of those chosen, and of those that would be if there was room for all.
 void Selector::invent() {
 	Scales roomy = scales();
-	roomy.budget = std::numeric_limits<double>::infinity();
+	roomy.budget = std::numeric_limits<double>::max();
 	invented_ = indexes_.derive(chosen_ | find_configuration(roomy, chosen_, deadline_));
 }
 
