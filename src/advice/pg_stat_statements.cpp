@@ -53,15 +53,15 @@ std::string select_statements(const View &view) {
 	const char *const dealloc = view.info.empty() ? "0" : "i.dealloc";
 	std::string since = reset;
 	if (view.has_since) {
-		since = format("CASE WHEN %s > 0 THEN min(s.stats_since) ELSE %s END", dealloc, reset);
+		since = format("CASE WHEN %s > 0 THEN min(warden.stats_since) ELSE %s END", dealloc, reset);
 	}
-	const char *const time = view.has_total_exec_time ? "s.total_exec_time" : "s.total_time";
+	const char *const time = view.has_total_exec_time ? "warden.total_exec_time" : "warden.total_time";
 	return format(R"(
-SELECT s.queryid, s.userid, min(s.query), sum(s.calls)::double precision, sum(%s)::double precision,
-       sum(s.rows)::double precision, %s
-FROM %s s %s
-WHERE s.dbid = (SELECT oid FROM pg_database WHERE datname = current_database()) AND s.queryid IS NOT NULL AND s.calls > 0
-GROUP BY s.queryid, s.userid%s
+SELECT warden.queryid, warden.userid, min(warden.query), sum(warden.calls)::double precision, sum(%s)::double precision,
+       sum(warden.rows)::double precision, %s
+FROM %s warden %s
+WHERE warden.dbid = (SELECT oid FROM pg_database WHERE datname = current_database()) AND warden.queryid IS NOT NULL AND warden.calls > 0
+GROUP BY warden.queryid, warden.userid%s
 ORDER BY 5 DESC, 1, 2 LIMIT 5000)",
 	              time, since.c_str(), view.name.c_str(),
 	              view.info.empty() ? "" : format("CROSS JOIN %s i", view.info.c_str()).c_str(),

@@ -161,6 +161,7 @@ struct Variable {
 struct Variables {
 	int count;
 	bool fit;
+	bool has_tables;
 	std::array<Variable, most_variables> all;
 };
 
@@ -181,8 +182,12 @@ bool find_variables(Node *node, void *context) {
 		}
 		return false;
 	}
-	return IsA(node, Query) ? pg::walk_query(reinterpret_cast<Query *>(node), find_variables, context, 0)
-	                        : pg::walk_expression(node, find_variables, context);
+	if (IsA(node, Query)) {
+		auto *const query = reinterpret_cast<Query *>(node);
+		static_cast<Variables *>(context)->has_tables |= reads_tables(query->rtable);
+		return pg::walk_query(query, find_variables, context, 0);
+	}
+	return pg::walk_expression(node, find_variables, context);
 }
 
 /// How long the name of a variable is: a.b.c.
@@ -215,6 +220,16 @@ size_t before_expression(std::string_view text) {
 
 } // namespace
 
+bool reads_tables(const List *relations) {
+	for (int i = 0; i < list_length(relations); ++i) {
+		const auto *const entry = static_cast<const RangeTblEntry *>(list_nth(relations, i));
+		if (entry->rtekind == RTE_RELATION && entry->relid >= FirstNormalObjectId) {
+			return true;
+		}
+	}
+	return false;
+}
+
 const Sample *write_sample(std::string_view text, ParamListInfo parameters, bool keeps_constants, double milliseconds,
                            double planning_ms) {
 	begin(milliseconds, planning_ms);
@@ -237,8 +252,9 @@ const Sample *write_named_sample(const Query *query, const char *source, std::st
 	static constinit std::array<char, sample_bytes> written{};
 	found.count = 0;
 	found.fit = true;
+	found.has_tables = false;
 	find_variables(reinterpret_cast<Node *>(const_cast<Query *>(query)), &found);
-	if (!found.fit) {
+	if (!found.fit || !found.has_tables) {
 		return nullptr;
 	}
 	Variable *const variables = found.all.data();

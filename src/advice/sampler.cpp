@@ -31,9 +31,13 @@ constinit planner_hook_type next_planner = nullptr;
 constinit ExecutorStart_hook_type next_start = nullptr;
 constinit ExecutorEnd_hook_type next_end = nullptr;
 
-// Of this session: the statement that was planned last, which may be run right now.
-constinit const PlannedStmt *planned_last = nullptr;
-constinit double planned_in_ms = 0;
+/// Of this session: the statement that was planned last, which may be run right now.
+struct Planned {
+	const PlannedStmt *plan; ///< nullptr: it has been
+	bool is_drawn;           ///< its run is to be sampled
+	double milliseconds;     ///< if so, what planning took
+};
+constinit Planned planned_last{};
 
 // One of a function in PL/pgSQL can be taken in only while it is planned, which it soon is no more.
 constexpr double rate_of_plannings = 10;
@@ -42,10 +46,25 @@ bool is_on() {
 	return (rate > 0 || min_duration_ms >= 0) && has_sample_board() && !IsParallelWorker();
 }
 
+bool draw(double probability) {
+	return probability > 0 && pg_prng_double(&pg_global_prng_state) < probability;
+}
+
+/// Whether the run that has ended is to be sampled, which was decided before it was planned if that was for it alone.
+Planned take_planned(const PlannedStmt *plan) {
+	if (planned_last.plan != plan) {
+		return {.plan = plan, .is_drawn = draw(rate), .milliseconds = -1};
+	}
+	planned_last.plan = nullptr;
+	return {.plan = plan,
+	        .is_drawn = planned_last.is_drawn,
+	        .milliseconds = planned_last.is_drawn ? planned_last.milliseconds : -1};
+}
+
 /// Whether a text says which of the parameters it means by $n.  In a function of PL/pgSQL it says the names of
 /// variables.
 bool has_numbers(ParamListInfo parameters) {
-	return parameters == nullptr || parameters->parserSetup == nullptr;
+	return parameters == nullptr || parameters->paramFetch == nullptr;
 }
 
 std::string_view slice(const char *source, int location, int length) {
@@ -56,35 +75,24 @@ std::string_view slice(const char *source, int location, int length) {
 	return all.substr(static_cast<size_t>(location), length > 0 ? static_cast<size_t>(length) : all.npos);
 }
 
-/// Advice is about tables of users.
-bool reads_tables(const List *relations) {
-	for (int i = 0; i < list_length(relations); ++i) {
-		const auto *const entry = static_cast<const RangeTblEntry *>(list_nth(relations, i));
-		if (entry->rtekind == RTE_RELATION && entry->relid >= FirstNormalObjectId) {
-			return true;
-		}
-	}
-	return false;
-}
-
-bool is_of_interest(CmdType command, const List *relations, std::string_view text) {
-	return command != CMD_UTILITY && command != CMD_UNKNOWN && reads_tables(relations) && !is_about_ourselves(text) &&
-	       !Tokens(text).next_significant().is("explain");
+/// What the server plans for itself, or we do on a user's table, runs in a restricted operation.
+bool is_of_interest(CmdType command, std::string_view text) {
+	return command != CMD_UTILITY && command != CMD_UNKNOWN && !InSecurityRestrictedOperation() &&
+	       !is_about_ourselves(text) && !Tokens(text).next_significant().is("explain");
 }
 
 int64 id_of(uint64 query_id, std::string_view text) {
 	return query_id != 0 ? static_cast<int64>(query_id) : fingerprint(text);
 }
 
-void sample(const QueryDesc *query, double milliseconds, double calls) {
+void sample(const QueryDesc *query, double milliseconds, double calls, double planning_ms) {
 	const PlannedStmt *const plan = query->plannedstmt;
 	const std::string_view text = slice(query->sourceText, plan->stmt_location, plan->stmt_len);
-	if (!is_of_interest(plan->commandType, plan->rtable, text)) {
+	if (!is_of_interest(plan->commandType, text) || !reads_tables(plan->rtable)) {
 		return;
 	}
 	const Sample *const sample = has_numbers(query->params)
-	                                 ? write_sample(text, query->params, keeps_constants, milliseconds,
-	                                                planned_last == plan ? planned_in_ms : -1)
+	                                 ? write_sample(text, query->params, keeps_constants, milliseconds, planning_ms)
 	                                 : nullptr;
 	offer({.role = GetUserId(),
 	       .query = id_of(static_cast<uint64>(plan->queryId), text),
@@ -101,8 +109,10 @@ void on_start(QueryDesc *query, int flags) {
 		standard_ExecutorStart(query, flags);
 	}
 	if (is_on() && (flags & EXEC_FLAG_EXPLAIN_ONLY) == 0 && query->totaltime == nullptr) {
+		// Who comes after us takes what he finds, and may want more of it than the time.
+		const int wanted = ExecutorStart_hook == on_start ? INSTRUMENT_TIMER : INSTRUMENT_ALL;
 		const MemoryContext context = MemoryContextSwitchTo(query->estate->es_query_cxt);
-		query->totaltime = InstrAlloc(1, INSTRUMENT_ALL, false); // all: others take what they find, and may want more
+		query->totaltime = InstrAlloc(1, wanted, false);
 		MemoryContextSwitchTo(context);
 	}
 }
@@ -112,9 +122,10 @@ void on_end(QueryDesc *query) {
 		InstrEndLoop(query->totaltime);
 		const double milliseconds = query->totaltime->total * 1000;
 		const bool is_slow = min_duration_ms >= 0 && milliseconds >= min_duration_ms;
-		if (is_slow || (rate > 0 && pg_prng_double(&pg_global_prng_state) < rate)) {
+		const Planned planned = take_planned(query->plannedstmt);
+		if (is_slow || planned.is_drawn) {
 			const MemoryContext context = MemoryContextSwitchTo(query->estate->es_query_cxt);
-			sample(query, milliseconds, is_slow ? 1 : 1 / rate);
+			sample(query, milliseconds, is_slow || rate <= 0 ? 1 : 1 / rate, planned.milliseconds);
 			MemoryContextSwitchTo(context);
 		}
 	}
@@ -133,7 +144,7 @@ PlannedStmt *plan(Query *query, const char *source, int options, ParamListInfo p
 /// A statement with the names of variables, while its tree tells where these are.
 void sample_planned(const Query *query, const char *source, ParamListInfo parameters) {
 	const std::string_view text = slice(source, query->stmt_location, query->stmt_len);
-	if (!is_of_interest(query->commandType, query->rtable, text)) {
+	if (!is_of_interest(query->commandType, text)) {
 		return;
 	}
 	if (const Sample *const sample = write_named_sample(query, source, text, parameters, keeps_constants)) {
@@ -150,8 +161,13 @@ PlannedStmt *on_plan(Query *query, const char *source, int options, ParamListInf
 	if (!is_on() || source == nullptr) {
 		return plan(query, source, options, parameters);
 	}
-	if (!has_numbers(parameters) && rate > 0 && pg_prng_double(&pg_global_prng_state) < rate * rate_of_plannings) {
+	if (!has_numbers(parameters) && draw(rate * rate_of_plannings)) {
 		sample_planned(query, source, parameters);
+	}
+	if (!draw(rate)) {
+		PlannedStmt *const planned = plan(query, source, options, parameters);
+		planned_last = {.plan = planned, .is_drawn = false, .milliseconds = 0};
+		return planned;
 	}
 	instr_time begin;
 	INSTR_TIME_SET_CURRENT(begin);
@@ -159,8 +175,7 @@ PlannedStmt *on_plan(Query *query, const char *source, int options, ParamListInf
 	instr_time end;
 	INSTR_TIME_SET_CURRENT(end);
 	INSTR_TIME_SUBTRACT(end, begin);
-	planned_last = planned;
-	planned_in_ms = INSTR_TIME_GET_MILLISEC(end);
+	planned_last = {.plan = planned, .is_drawn = true, .milliseconds = INSTR_TIME_GET_MILLISEC(end)};
 	return planned;
 }
 

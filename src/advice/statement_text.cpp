@@ -189,9 +189,8 @@ std::string_view reason_to_skip(std::string_view text) noexcept {
 	if (first.is_symbol('<')) {
 		return "its text is not to be read: it is of another role";
 	}
-	constexpr std::array<std::string_view, 13> plannable{"select", "insert", "update", "delete",  "merge",
-	                                                     "with",   "values", "table",  "explain", "declare",
-	                                                     "create", "copy",   "prepare"};
+	constexpr std::array<std::string_view, 12> plannable{"select", "insert", "update",  "delete", "merge", "with",
+	                                                     "values", "table",  "declare", "create", "copy",  "prepare"};
 	if (std::ranges::none_of(plannable, [&](std::string_view word) { return first.is(word); })) {
 		return "it is a command without a plan";
 	}

@@ -158,15 +158,19 @@ void find_failing(std::vector<Recorded> &all) {
 	}
 }
 
-std::optional<std::vector<std::string>> values_of(const Statement &statement) {
+/// The values of the parameters, if they are known, in the current memory context.
+std::optional<TextArray> values_of(const Statement &statement) {
 	if (!statement.has_values || statement.parameters.empty()) {
 		return std::nullopt;
 	}
-	std::vector<std::string> values;
-	for (const Parameter &parameter : statement.parameters) {
-		values.push_back(parameter.value.value_or("NULL"));
-	}
-	return values;
+	return call([&] {
+		ArrayBuildState *const values = initArrayResult(TEXTOID, CurrentMemoryContext, false);
+		for (const Parameter &parameter : statement.parameters) {
+			const NullableDatum value = detail::to_nullable(parameter.value);
+			accumArrayResult(values, value.value, value.isnull, TEXTOID, CurrentMemoryContext);
+		}
+		return TextArray{makeArrayResult(values, CurrentMemoryContext)};
+	});
 }
 
 } // namespace
@@ -211,8 +215,7 @@ PG_FUNCTION(advice_statements) {
 	find_failing(all);
 	using Text = std::optional<std::string>;
 	ResultSet<int64, Oid, Value<NAMEOID>, std::string, double, double, std::optional<double>, std::optional<double>,
-	          double, std::optional<double>, std::optional<std::vector<std::string>>, Text, std::string_view,
-	          Timestamptz, Text>
+	          double, std::optional<double>, std::optional<TextArray>, Text, std::string_view, Timestamptz, Text>
 		rows(fcinfo);
 	const Value<NAMEOID> database{
 		call([] { return DirectFunctionCall1(namein, CStringGetDatum(get_database_name(MyDatabaseId))); })};

@@ -99,6 +99,7 @@ TEST(Skipping, SaysWhy) {
 	EXPECT_NE(reason_to_skip(""), "");
 	EXPECT_NE(reason_to_skip("/* only */ -- this\n ;"), "");
 	EXPECT_NE(reason_to_skip("VACUUM t"), "");
+	EXPECT_NE(reason_to_skip("EXPLAIN ANALYZE SELECT 1"), "");
 	EXPECT_NE(reason_to_skip("<insufficient privilege>"), "");
 	EXPECT_NE(reason_to_skip("SELECT 1; SELECT 2"), "");
 }
