@@ -292,17 +292,20 @@ bool Search::improve(State &state, double order) {
 IndexSet Search::run(const IndexSet &start) {
 	const State nothing = state_of({});
 	State best = scales_.bytes_of(start) <= scales_.budget ? state_of(start) : nothing;
-	for (const double order : orders) {
-		for (const State &from : {nothing, best}) {
-			State state = from;
-			grow(state, order);
-			prune(state);
-			for (int pass = 0; is_scarce_ && pass < most_passes && improve(state, order); ++pass) {
-			}
-			if (state.total < best.total) {
-				best = std::move(state);
-			}
+	const auto look_from = [&](State state, double order, int passes) {
+		grow(state, order);
+		prune(state);
+		for (int pass = 0; is_scarce_ && pass < passes && improve(state, order); ++pass) {
 		}
+		if (state.total < best.total) {
+			best = std::move(state);
+		}
+	};
+	for (const double order : orders) {
+		look_from(nothing, order, 0);
+	}
+	for (const double order : orders) {
+		look_from(best, order, most_passes);
 	}
 	return best.chosen;
 }

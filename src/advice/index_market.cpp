@@ -7,6 +7,7 @@
 #include "pg/transaction.hpp"
 
 #include <algorithm>
+#include <limits>
 
 extern "C" {
 #include "catalog/pg_am_d.h"
@@ -27,6 +28,11 @@ bool can_carry(const IndexShape &shape, std::int16_t column) {
 	const auto is_it = [&](const IndexKey &key) { return key.column == column; };
 	return std::any_of(shape.keys.begin(), shape.keys.end(), is_it) ||
 	       std::find(shape.included.begin(), shape.included.end(), column) != shape.included.end();
+}
+
+/// Others look up different things: one index for both would do for one of them only.
+bool begin_alike(const IndexShape &one, const IndexShape &other) {
+	return one.table == other.table && one.keys.front() == other.keys.front();
 }
 
 } // namespace
@@ -63,7 +69,8 @@ bool IndexMarket::is_small(ObjectId table) {
 }
 
 double IndexMarket::bytes_of(IndexSet::Number index) const {
-	return static_cast<double>(indexes_[index].size.bytes());
+	const IndexSize &size = indexes_[index].size;
+	return size.obstacle ? std::numeric_limits<double>::infinity() : static_cast<double>(size.bytes());
 }
 
 double IndexMarket::upkeep_of(IndexSet::Number index) const {
@@ -103,6 +110,26 @@ void IndexMarket::offer(IndexSet &offered, const IndexShape &shape) {
 	}
 }
 
+bool IndexMarket::correct_sizes(const IndexSet &indexes) {
+	bool changed = false;
+	for (const IndexSet::Number index : (indexes - corrected_).members()) {
+		check_for_interrupts();
+		corrected_.insert(index);
+		IndexSize size;
+		// If the table is in use by now, it is as large as it was taken to be.
+		if (try_out([&] {
+				const PinnedSettings settings;
+				const OpenRelation table(table_of(index), AccessShareLock);
+				size = estimate_size(indexes_[index].shape);
+			})) {
+			continue;
+		}
+		changed |= size.pages != indexes_[index].size.pages || size.obstacle;
+		indexes_[index].size = std::move(size);
+	}
+	return changed;
+}
+
 IndexSet IndexMarket::derive(const IndexSet &indexes) {
 	std::vector<IndexSet::Number> parents;
 	for (const IndexSet::Number index : indexes.members()) {
@@ -121,7 +148,8 @@ IndexSet IndexMarket::derive(const IndexSet &indexes) {
 			}
 			std::size_t partners = 0;
 			for (const IndexSet::Number other : parents) {
-				if (other == one || table_of(other) != table_of(one) || ++partners > most_parents) {
+				if (other == one || !begin_alike(indexes_[one].shape, indexes_[other].shape) ||
+				    ++partners > most_parents) {
 					continue;
 				}
 				for (const IndexShape &shape : merge(indexes_[one].shape, indexes_[other].shape)) {

@@ -30,6 +30,7 @@ public:
 	double upkeep_of(IndexSet::Number index) const override;
 	bool concerns(IndexSet::Number index, std::size_t statement) const override;
 	bool replaces(IndexSet::Number index, IndexSet::Number other) const override;
+	bool correct_sizes(const IndexSet &indexes) override;
 	IndexSet derive(const IndexSet &indexes) override;
 
 private:
@@ -40,6 +41,7 @@ private:
 	std::vector<WriteActivity> activities_;
 	std::vector<ColumnChanges> changes_;
 	std::optional<Prices> prices_;
+	IndexSet corrected_; ///< those whose size was looked at closely
 };
 
 } // namespace warden::advice

@@ -80,7 +80,7 @@ private:
 };
 
 struct Options {
-	double budget = std::numeric_limits<double>::infinity();
+	double budget = std::numeric_limits<double>::max();
 	std::int64_t milliseconds = 0;
 	bool is_given = false; ///< the statements are; otherwise they are the workload
 };
@@ -350,8 +350,9 @@ void Run::add_rows(Rows &rows) {
 		report(NOTICE, "max_time ended before everything was tried: this is the best found so far");
 	}
 	remember(given_);
-	report(DEBUG1, format("advice: %lld plans, %zu indexes considered", static_cast<long long>(what_if_.calls()),
-	                      indexes_.size()));
+	report(DEBUG1, format("advice: %lld plans, %zu indexes considered, the workload costs %.4f of what it did",
+	                      static_cast<long long>(what_if_.calls()), indexes_.size(),
+	                      selection_.total_before > 0 ? selection_.total_after / selection_.total_before : 1));
 }
 
 std::vector<Statement> given_queries(FunctionCallInfo fcinfo, int n) {

@@ -16,9 +16,13 @@ constexpr double least_share = 0.005;
 constexpr double least_share_halving = 0.0005;
 constexpr double worst_regression = 1.1;
 constexpr std::size_t most_layers = 12;
-constexpr int most_rounds = 8;
+constexpr int most_rounds = 3;
+// Better sizes may lead to other indexes, whose sizes are to be looked at.
+constexpr int most_corrections = 5;
 // A statement that could gain less than that share is not looked at further.
-constexpr double least_potential = 0.0002;
+constexpr double least_potential = 0.0005;
+// A round that gained less is the last.
+constexpr double least_progress = 0.002;
 
 class Selector {
 public:
@@ -44,8 +48,9 @@ private:
 	void explore(std::size_t statement, const IndexSet &chosen, IndexSet offered, Depth depth, std::size_t layers);
 	void explore_all(const IndexSet &chosen, Depth depth, std::size_t layers);
 	void explore_around();
-	void invent(const IndexSet &of);
+	void invent();
 	Scales scales() const;
+	void search_known();
 	void search();
 	void drop_regressions();
 	void drop_unworthy();
@@ -64,6 +69,7 @@ private:
 	std::vector<std::size_t> statements_; ///< that could gain, the most first
 	IndexSet shared_;                     ///< candidates of several statements
 	IndexSet winners_;                    ///< that some plan used
+	IndexSet invented_;                   ///< from those chosen before
 	IndexSet chosen_;
 	std::vector<std::vector<std::size_t>> touched_; ///< by index: statements with a plan that takes it
 	IndexSet superseded_;                           ///< of those that there are
@@ -145,7 +151,8 @@ void Selector::explore(std::size_t statement, const IndexSet &chosen, IndexSet o
 	for (std::size_t layer = 0; layer < layers && !offered.empty() && !deadline_.is_over(); ++layer) {
 		const Plan plan = costs_.plan(statement, task_.present | chosen | offered);
 		const IndexSet used = plan.used & offered;
-		if (used.empty() || plan.cost * noise > now) {
+		if (used.empty() || plan.cost * noise > now ||
+		    task_.weights[statement] * (now - plan.cost) < total_before_ * least_potential) {
 			return;
 		}
 		winners_ |= used;
@@ -176,7 +183,7 @@ void Selector::explore(std::size_t statement, const IndexSet &chosen, IndexSet o
 }
 
 void Selector::explore_all(const IndexSet &chosen, Depth depth, std::size_t layers) {
-	const IndexSet winners = affordable(winners_);
+	const IndexSet winners = affordable(winners_ | invented_);
 	for (const std::size_t s : statements_) {
 		admit(s, winners);
 		const IndexSet offered = depth == Depth::All ? concerning(s, winners) : affordable(task_.candidates[s]);
@@ -199,9 +206,11 @@ void Selector::explore_around() {
 	}
 }
 
-/// Offers indexes that are made of others.
-void Selector::invent(const IndexSet &of) {
-	winners_ |= indexes_.derive(of);
+/// Offers indexes that are made of those chosen, and of those that would be if there was room for all.
+void Selector::invent() {
+	Scales roomy = scales();
+	roomy.budget = std::numeric_limits<double>::max();
+	invented_ = indexes_.derive(chosen_ | find_configuration(roomy, chosen_, deadline_));
 }
 
 Scales Selector::scales() const {
@@ -216,17 +225,37 @@ Scales Selector::scales() const {
 	return scales;
 }
 
+/// The best of the plans that are known, with the sizes of what it takes looked at closely.
+void Selector::search_known() {
+	for (int i = 0; i <= most_corrections; ++i) {
+		chosen_ = find_configuration(scales(), chosen_, deadline_);
+		const double before = scales().bytes_of(chosen_);
+		if (deadline_.is_over() || !indexes_.correct_sizes(chosen_)) {
+			return;
+		}
+		if (scales().bytes_of(chosen_) > before) { // others, which were too large beside them, may be smaller now
+			explore_all({}, Depth::Smaller, most_layers);
+		}
+	}
+	while (scales().bytes_of(chosen_) > task_.budget) { // the last ones may be larger than they were taken to be
+		const std::vector<Number> members = chosen_.members();
+		chosen_.erase(*std::min_element(members.begin(), members.end(), [&](Number one, Number other) {
+			return indexes_.bytes_of(one) < indexes_.bytes_of(other);
+		}));
+	}
+}
+
 void Selector::search() {
-	chosen_ = find_configuration(scales(), chosen_, deadline_);
+	search_known();
 	for (int round = 0; round < most_rounds && !deadline_.is_over(); ++round) {
 		const double before = scales().total(chosen_);
 		const std::int64_t asked = costs_.asked();
-		invent(chosen_);
+		invent();
 		explore_all(chosen_, Depth::All, 3);
 		explore_around();
 		total(chosen_);
-		chosen_ = find_configuration(scales(), chosen_, deadline_);
-		if (costs_.asked() == asked || scales().total(chosen_) > before * (1 - least_potential)) {
+		search_known();
+		if (costs_.asked() == asked || scales().total(chosen_) > before * (1 - least_progress)) {
 			break;
 		}
 	}
@@ -379,7 +408,6 @@ IndexSet Selector::superseded_by(Number index) {
 Selection Selector::run() {
 	rank_statements();
 	explore_all({}, Depth::Smaller, most_layers);
-	invent(winners_);
 	explore_all({}, Depth::All, most_layers);
 	search();
 	find_touched();

@@ -4,6 +4,7 @@
 #include "advice/selection.hpp"
 
 #include <algorithm>
+#include <utility>
 
 namespace warden::advice {
 
@@ -42,6 +43,7 @@ struct MadeUpIndex {
 	ObjectId table = 1;
 	double upkeep = 0;
 	std::optional<IndexSet::Number> wider_than = {};
+	double real_bytes = 0; ///< as a closer look finds, if that is something else
 };
 
 class MadeUpIndexes final : public IndexSource {
@@ -57,6 +59,17 @@ public:
 		return indexes_[index].wider_than == other;
 	}
 	IndexSet derive(const IndexSet &from) override { return derived_from.is_subset_of(from) ? derived : IndexSet(); }
+
+	bool correct_sizes(const IndexSet &indexes) override {
+		bool changed = false;
+		for (const IndexSet::Number index : indexes.members()) {
+			if (const double real = std::exchange(indexes_[index].real_bytes, 0); real > 0) {
+				indexes_[index].bytes = real;
+				changed = true;
+			}
+		}
+		return changed;
+	}
 
 	IndexSet derived_from = {};
 	IndexSet derived = {};

@@ -215,6 +215,14 @@ TEST(Selection, KnowsWhatAnIndexStandsInFor) {
 		choose(missed, indexes, {.present = {0}, .replaceable = {0}}).selection.choices.front().supersedes.empty());
 }
 
+TEST(Selection, SizesThatWereWrongDoNotBreakTheBudget) {
+	const Plans plans{{{{}, 1000}, {{0}, 100}, {{1}, 300}}, {{{}, 1000}, {{2}, 500}}};
+	const Outcome outcome =
+		choose(plans, {{.bytes = 10 * megabyte, .real_bytes = 90 * megabyte}, {20 * megabyte}, {20 * megabyte}},
+	           {.budget = 50 * megabyte});
+	EXPECT_EQ(outcome.chosen, (IndexSet{1, 2}));
+}
+
 TEST(Selection, IsNearTheBestOfAllSets) {
 	for (unsigned seed = 1; seed <= 30; ++seed) {
 		const World world = random_world(seed, 8, 11);
