@@ -13,6 +13,7 @@ using namespace pg;
 namespace {
 
 constexpr std::chrono::seconds longest{10}; // for all indexes together
+constexpr std::size_t most_statements = 2000;
 constexpr double dearer = 1.1;
 
 /// Those that may go, and what is attached to them.
@@ -34,9 +35,14 @@ KnownIndexes known(const std::vector<IndexFacts> &indexes) {
 	return known;
 }
 
+/// All that is known, the costly ones first: what is rare can become very dear.
 std::vector<Statement> plannable() {
-	std::vector<Statement> statements = read_workload();
-	std::erase_if(statements, [](const Statement &statement) { return !statement.skipped.empty(); });
+	std::vector<Statement> statements;
+	for (Recorded &recorded : read_recorded()) {
+		if (recorded.statement.skipped.empty() && statements.size() < most_statements) {
+			statements.push_back(std::move(recorded.statement));
+		}
+	}
 	return statements;
 }
 

@@ -144,6 +144,30 @@ std::vector<std::string> caveats_of(const ForeignKey &key, const std::vector<Ind
 	return caveats;
 }
 
+/// Whether the index that is built for one key, by its columns in their order, finds the rows of another one.
+bool will_serve(const ForeignKey &built, const ForeignKey &other) {
+	return built.child == other.child && built.columns.size() > other.columns.size() &&
+	       std::all_of(other.columns.begin(), other.columns.end(), [&](const ForeignKey::Column &column) {
+			   const auto found = find_column(built.columns, column.number);
+			   return found - built.columns.begin() < static_cast<std::ptrdiff_t>(other.columns.size());
+		   });
+}
+
+/// One index for several keys, where that does.
+void merge(std::vector<MissingIndex> &missing) {
+	for (auto small = missing.begin(); small != missing.end();) {
+		const auto large = std::find_if(missing.begin(), missing.end(), [&](const MissingIndex &other) {
+			return will_serve(other.key, small->key) && other.lacking >= small->lacking;
+		});
+		if (large == missing.end()) {
+			++small;
+			continue;
+		}
+		large->names.insert(large->names.end(), small->names.begin(), small->names.end());
+		small = missing.erase(small);
+	}
+}
+
 } // namespace
 
 std::vector<ForeignKey> read_foreign_keys(ObjectId target) {
@@ -209,6 +233,7 @@ std::vector<MissingIndex> find_missing(const std::vector<ForeignKey> &keys, cons
 				{.key = key, .names = {key.name}, .lacking = lacking, .caveats = caveats_of(key, indexes)});
 		}
 	}
+	merge(missing);
 	return missing;
 }
 

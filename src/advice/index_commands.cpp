@@ -183,7 +183,7 @@ Commands create_commands(const ForeignKey &key, bool with_size) {
 		const IndexSize size = with_size ? estimate_size(shape) : IndexSize{};
 		const IndexCommand command = command_for(shape, size);
 		commands = {.text = command.command, .lock = command.lock, .caveats = command.caveats};
-		if (with_size) {
+		if (with_size && size.pages > 0 && !size.obstacle) {
 			commands.bytes = size.bytes();
 		}
 	});

@@ -77,8 +77,7 @@ CROSS JOIN LATERAL (
            max(x.scans_counter) FILTER (WHERE w.server = '' AND c.relkind = 'i') AS here,
            min(w.server) FILTER (WHERE x.index IS NULL OR w.observed_at < now() - interval '2 days') AS silent
     FROM watched w LEFT JOIN warden.advice_index_use x ON x.server = w.server AND x.index = i.indexrelid) u
-ORDER BY CASE WHEN c.relispartition OR c.relkind = 'I' THEN (SELECT count(*) FROM pg_partition_ancestors(i.indrelid)) ELSE 0 END,
-         i.indrelid, i.indexrelid)"};
+ORDER BY (SELECT count(*) FROM pg_partition_ancestors(i.indrelid)), i.indrelid, i.indexrelid)"};
 
 IndexUse use_of(TimestampTz now, std::optional<Timestamptz> since, std::optional<Timestamptz> last, bool is_standby) {
 	IndexUse use{

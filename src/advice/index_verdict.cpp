@@ -127,7 +127,7 @@ InvalidVerdict judge_invalid(const InvalidIndex &index) {
 	};
 	if (index.builder) {
 		return {.verdict = {.reason = format("it is not valid, and process %d may be building or dropping it",
-		                                     index.builder.value())}};
+		                                     *index.builder)}};
 	}
 	if (index.is_partitioned) {
 		return {.verdict = because("it becomes valid when all partitions have one that is attached to it"),

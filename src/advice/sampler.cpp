@@ -187,10 +187,12 @@ void define_settings() {
 	                        "Sets the time from which on the run of a statement is always sampled.",
 	                        "-1 is never, 0 samples all.", &min_duration_ms, 1000, -1, INT_MAX, PGC_SUSET, GUC_UNIT_MS,
 	                        nullptr, nullptr, nullptr);
-	DefineCustomIntVariable("warden.advice_sample_queries",
-	                        "Sets how many statements there is room for in shared memory.",
-	                        "Each takes 15 kB. 0 switches the sampler off.", &places, 300, 0, 10000, PGC_POSTMASTER, 0,
-	                        nullptr, nullptr, nullptr);
+	if (process_shared_preload_libraries_in_progress) { // the server refuses it later
+		DefineCustomIntVariable("warden.advice_sample_queries",
+		                        "Sets how many statements there is room for in shared memory.",
+		                        "Each takes 15 kB. 0 switches the sampler off.", &places, 300, 0, 10000, PGC_POSTMASTER,
+		                        0, nullptr, nullptr, nullptr);
+	}
 	DefineCustomRealVariable("warden.advice_sample_rate", "Sets the part of all runs of statements that is sampled.",
 	                         "0 samples only those that are slow.", &rate, 0.01, 0, 1, PGC_SUSET, 0, nullptr, nullptr,
 	                         nullptr);

@@ -2,6 +2,7 @@
 
 #include "pg/security.hpp"
 #include "pg/spi.hpp"
+#include "pg/transaction.hpp"
 
 #include <climits>
 
@@ -142,6 +143,17 @@ bool forget(Spi &spi, std::string_view server) {
 	return spi.execute_latest(delete_server, server) > 0;
 }
 
+void observe_here() {
+	const AsExtension owner;
+	Spi spi;
+	if (!std::get<0>(spi.query_latest<bool>(select_due).front())) {
+		return;
+	}
+	const auto usage = spi.query_latest<Json>(select_usage);
+	note(spi, "", std::get<0>(usage.front()));
+	spi.execute_latest(insert_standbys);
+}
+
 } // namespace
 
 void init_usage() {
@@ -162,15 +174,11 @@ bool asks_standbys() {
 	return standbys;
 }
 
-void observe_usage() {
-	const AsExtension owner;
-	Spi spi;
-	if (!std::get<0>(spi.query_latest<bool>(select_due).front())) {
-		return;
+void note_usage(const Procedure &procedure) {
+	if (const auto error = attempt(observe_here)) {
+		report(WARNING, Error(error->sqlstate, format("could not note the use of indexes: %s", error->what())));
 	}
-	const auto usage = spi.query_latest<Json>(select_usage);
-	note(spi, "", std::get<0>(usage.front()));
-	spi.execute_latest(insert_standbys);
+	procedure.commit();
 }
 
 /// advice_report_usage(standby, usage)

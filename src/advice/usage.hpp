@@ -4,6 +4,8 @@
 // a time of which counters may have been lost unseen is a gap, and observation begins anew after it.
 #pragma once
 
+#include "pg/procedure.hpp"
+
 #include <cstdint>
 
 namespace warden::advice {
@@ -17,7 +19,7 @@ std::int32_t observation_minutes();
 /// The setting warden.advice_standbys.
 bool asks_standbys();
 
-/// Notes what this server has counted, if that was not done within the hour.
-void observe_usage();
+/// Notes what this server has counted, if that was not done within the hour.  Reports a failure, and commits.
+void note_usage(const pg::Procedure &procedure);
 
 } // namespace warden::advice
