@@ -6,8 +6,6 @@
 #include "advice/samples.hpp"
 #include "advice/usage.hpp"
 
-#include "pg/transaction.hpp"
-
 namespace warden::advice {
 
 void init() {
@@ -18,10 +16,7 @@ void init() {
 }
 
 void maintain(const pg::Procedure &procedure) {
-	if (const auto error = pg::attempt(observe_usage)) {
-		pg::report(WARNING, Error(error->sqlstate, format("could not note the use of indexes: %s", error->what())));
-	}
-	procedure.commit();
+	note_usage(procedure);
 	take_in_samples(procedure);
 	measure_outcomes(procedure);
 }
