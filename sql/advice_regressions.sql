@@ -145,7 +145,7 @@ COMMIT;
 -- Trap 15: parameters. Equality is worth an index whatever the value; of a range nobody knows, and nothing is partial.
 SELECT * FROM advice('SELECT id FROM item WHERE owner = $1');
 SELECT * FROM advice('SELECT fill FROM item WHERE at >= $1');
-SELECT * FROM advice('SELECT fill FROM item WHERE owner = $1 AND deleted = $2');
+SELECT a ~ 'owner' AS serves, a ~ 'WHERE' AS partial FROM advice('SELECT fill FROM item WHERE owner = $1 AND deleted = $2') a;
 SELECT * FROM advice('SELECT fill FROM item WHERE name LIKE $1');
 
 -- Trap 16: texts that are none, and tables that are gone or nobody else's, cost the others nothing.
