@@ -1,5 +1,6 @@
 #include "advice/advice.hpp"
 
+#include "advice/outcomes.hpp"
 #include "advice/planner_hooks.hpp"
 #include "advice/sampler.hpp"
 #include "advice/samples.hpp"
@@ -10,12 +11,14 @@ namespace warden::advice {
 void init() {
 	install_planner_hooks();
 	init_sampler();
+	init_outcomes();
 	init_usage();
 }
 
 void maintain(const pg::Procedure &procedure) {
 	note_usage(procedure);
 	take_in_samples(procedure);
+	measure_outcomes(procedure);
 }
 
 } // namespace warden::advice

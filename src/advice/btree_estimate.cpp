@@ -60,7 +60,7 @@ std::vector<KeyKind> all_alike(double keys, double rows) {
 /// Of several columns: what extended statistics say, or, if it makes no difference whether they depend on each other,
 /// that they do not.
 std::optional<std::vector<KeyKind>> kinds_of(const std::vector<ColumnStatistics> &columns, BtreeEntries entries,
-                                             const IndexShape &shape, Relation table, double rows) {
+                                             const IndexShape &shape, Relation table, double rows, bool is_quick) {
 	std::vector<AttrNumber> numbers;
 	double combinations = 1;
 	double least = 1;
@@ -78,7 +78,8 @@ std::optional<std::vector<KeyKind>> kinds_of(const std::vector<ColumnStatistics>
 	entries.kinds = all_alike(least, rows);
 	const double smaller = size_of_btree(entries).pages;
 	entries.kinds = all_alike(most, rows);
-	return size_of_btree(entries).pages <= smaller * most_doubt + 1 ? std::optional(entries.kinds) : std::nullopt;
+	return is_quick || size_of_btree(entries).pages <= smaller * most_doubt + 1 ? std::optional(entries.kinds)
+	                                                                            : std::nullopt;
 }
 
 } // namespace
@@ -102,12 +103,12 @@ double most_keys(const IndexShape &shape, Relation table, double rows) {
 	return expected_distinct(combinations, rows);
 }
 
-std::optional<BtreeEntries> btree_entries(const IndexShape &shape, Relation table, double rows) {
+std::optional<BtreeEntries> btree_entries(const IndexShape &shape, Relation table, double rows, bool is_quick) {
 	BtreeEntries entries{.deduplicates = deduplicates(shape)};
 	std::vector<ColumnStatistics> keys;
 	for (const IndexKey &key : shape.keys) {
 		auto found = key.is_expression() ? std::nullopt : column_facts(table, key.column, key.opclass);
-		if (!found || !says_enough(*found)) {
+		if (!found || !(is_quick || says_enough(*found))) {
 			return std::nullopt;
 		}
 		entries.keys.push_back(found->width);
@@ -115,7 +116,7 @@ std::optional<BtreeEntries> btree_entries(const IndexShape &shape, Relation tabl
 	}
 	for (const std::int16_t column : shape.included) {
 		const auto found = column_facts(table, column, InvalidOid);
-		if (!found || !says_enough(*found)) {
+		if (!found || !(is_quick || says_enough(*found))) {
 			return std::nullopt;
 		}
 		entries.included.push_back(found->width);
@@ -128,7 +129,7 @@ std::optional<BtreeEntries> btree_entries(const IndexShape &shape, Relation tabl
 		entries.kinds = kinds_of(keys.front(), rows);
 		return entries;
 	}
-	auto kinds = kinds_of(keys, entries, shape, table, rows);
+	auto kinds = kinds_of(keys, entries, shape, table, rows, is_quick);
 	if (!kinds) {
 		return std::nullopt;
 	}

@@ -14,8 +14,9 @@ namespace warden::advice {
 bool deduplicates(const IndexShape &shape);
 
 /// The entries as the statistics of the columns have them; nothing if these do not say enough, so that rows have to be
-/// looked at.  Of all rows, and of columns only.  C++ code.
-std::optional<BtreeEntries> btree_entries(const IndexShape &shape, Relation table, double rows);
+/// looked at.  Of all rows, and of columns only.  In doubt, a quick answer takes columns not to depend on each other.
+/// C++ code.
+std::optional<BtreeEntries> btree_entries(const IndexShape &shape, Relation table, double rows, bool is_quick = false);
 
 /// As many keys as the columns have combinations, by their statistics; of all rows if these do not say.  C++ code.
 double most_keys(const IndexShape &shape, Relation table, double rows);

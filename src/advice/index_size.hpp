@@ -12,4 +12,8 @@ namespace warden::advice {
 /// highest.
 IndexSize estimate_size(const IndexShape &shape);
 
+/// The same for many of which few will matter: of a B-tree of columns without a look at the table's rows, also where
+/// the statistics leave it in doubt.
+IndexSize quick_size(const IndexShape &shape);
+
 } // namespace warden::advice

@@ -1,0 +1,78 @@
+#include "advice/column_changes.hpp"
+
+#include <algorithm>
+
+extern "C" {
+#include "parser/parsetree.h"
+}
+
+namespace warden::advice {
+
+using namespace pg;
+
+namespace {
+
+/// Plain.
+struct Found {
+	MemoryContext memory;
+	Oid table;
+	List *columns;
+};
+
+/// Server code.
+void look(void *context, PlannedStmt *plan, const char * /*text*/, ParamListInfo /*parameters*/) {
+	auto *const found = static_cast<Found *>(context);
+	if (!IsA(plan->planTree, ModifyTable)) {
+		return;
+	}
+	const auto *const change = reinterpret_cast<const ModifyTable *>(plan->planTree);
+	if (change->operation != CMD_UPDATE) {
+		return;
+	}
+	const MemoryContext memory = MemoryContextSwitchTo(found->memory);
+	found->table = rt_fetch(change->nominalRelation, plan->rtable)->relid;
+	found->columns = list_copy(linitial_node(List, change->updateColnosLists));
+	MemoryContextSwitchTo(memory);
+}
+
+/// So that the others need not be planned for it.
+bool may_be_update(const std::string &text) {
+	constexpr std::string_view word = "update";
+	return std::search(text.begin(), text.end(), word.begin(), word.end(),
+	                   [](char left, char right) { return (left | 0x20) == right; }) != text.end();
+}
+
+} // namespace
+
+std::vector<ColumnChanges> find_column_changes(WhatIf &what_if, const std::vector<Statement> &statements,
+                                               const IndexSet &present) {
+	std::vector<ColumnChanges> changes;
+	for (std::size_t s = 0; s < statements.size(); ++s) {
+		const Statement &statement = statements[s];
+		if (!statement.skipped.empty() || !may_be_update(statement.text)) {
+			continue;
+		}
+		check_for_interrupts();
+		const ScratchMemory memory;
+		Found found{.memory = CurrentMemoryContext, .table = InvalidOid, .columns = NIL};
+		if (error_of([&] { what_if.explain(s, present, look, &found); }) || found.table == InvalidOid) {
+			continue;
+		}
+		const double calls = std::max(statement.calls_per_day, 1.0);
+		changes.push_back({.table = found.table, .column = 0, .calls = calls});
+		for (int i = 0; i < list_length(found.columns); ++i) {
+			const auto column = static_cast<std::int16_t>(list_nth_int(found.columns, i));
+			const auto same = std::find_if(changes.begin(), changes.end(), [&](const ColumnChanges &change) {
+				return change.table == found.table && change.column == column;
+			});
+			if (same != changes.end()) {
+				same->calls += calls;
+			} else {
+				changes.push_back({.table = found.table, .column = column, .calls = calls});
+			}
+		}
+	}
+	return changes;
+}
+
+} // namespace warden::advice

@@ -1,0 +1,16 @@
+// column_changes.hpp - Which columns the workload's UPDATE statements set.
+//
+// C++ code.
+#pragma once
+
+#include "advice/what_if.hpp"
+#include "advice/write_activity.hpp"
+
+namespace warden::advice {
+
+/// A row for each table and column that a statement sets, with its calls; and one of column 0 for each statement and
+/// table, so that there is something to compare with.  Statements that cannot be planned are left out.
+std::vector<ColumnChanges> find_column_changes(WhatIf &what_if, const std::vector<Statement> &statements,
+                                               const IndexSet &present);
+
+} // namespace warden::advice

@@ -1,0 +1,17 @@
+
+-- VOLATILE: it remembers what it advised.  UNSAFE, because it works in subtransactions, which a parallel query cannot have.
+CREATE FUNCTION warden.advice_missing(budget_bytes bigint DEFAULT NULL, queries text[] DEFAULT NULL, max_time interval DEFAULT '30 s')
+    RETURNS TABLE (rank integer, relation regclass, command text, bytes bigint, saved_ms double precision,
+                   cost_before double precision, cost_after double precision, write_ms double precision, queries jsonb,
+                   reason text, caveats text[], contribution double precision)
+    LANGUAGE c VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE ROWS 10 AS 'MODULE_PATHNAME';
+REVOKE EXECUTE ON FUNCTION warden.advice_missing(bigint, text[], interval) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION warden.advice_missing(bigint, text[], interval) TO pg_monitor;
+
+COMMENT ON FUNCTION warden.advice_missing(bigint, text[], interval) IS
+$$Which indexes to build: the set that makes the workload the cheapest, by the server's own planner, of all that its statements could use. Builds nothing, executes no statement.
+budget_bytes: the most that the new indexes may come to together; null: no limit. queries: statements to advise for, one an element, each of weight 1; null: the workload as advice_workload has it, each statement by the time that it takes in a day. max_time: after that the best found so far is returned, with a NOTICE.
+A row for each index, the best first. rank: the order to build them in: what a row says holds if those before it are built. relation: its table. command: builds it, ready to run, outside of a transaction. bytes: its size when built. saved_ms: what it saves of the time that the workload takes in a day, less than its queries take now; null for queries that were given, whose time is not known. cost_before, cost_after: of the queries that it serves, each once, in the units of EXPLAIN, without and with it, those of lower rank being there. write_ms: what it costs those who write to the table, in milliseconds a day: entries by what the server has counted as inserted and updated since its statistics were reset, and all indexes' entries for updates that would no longer be HOT; 0 if nothing was counted. queries: an array of objects {id, cost_before, cost_after, calls_per_day, saved_ms} for those that it serves; id is the query id of pg_stat_statements, or the place of a query that was given. reason: what it is for, and which existing index of the table nobody needs any more once it is built. caveats: what to know before building it. contribution: the share of the workload's cost, 0 to 1, that it would cost more if only this one was left out.
+Queries that were given and cannot be planned have a row each with rank and command null, and the reason; statements of the workload that cannot are told in a NOTICE and in advice_workload.
+Nothing is advised for tables below 1000 pages and statements that cost less than 100; nor what is worth less than 0.5 % of the workload, or less than 0.05 % if it halves the cost of a statement; nor what costs writers more than it saves. No statement becomes dearer by more than 10 %.
+Errors: 22023 for a budget that is not positive or max_time below 1 ms; 22004 for a null max_time or query. For members of pg_monitor. Each statement is planned as the role that runs it, with its privileges, in a restricted operation. Locks tables in ACCESS SHARE mode (those that a statement changes in ROW EXCLUSIVE mode) while it plans, and keeps none.$$;
