@@ -73,16 +73,26 @@ double IndexMarket::bytes_of(IndexSet::Number index) const {
 	return size.obstacle ? std::numeric_limits<double>::infinity() : static_cast<double>(size.bytes());
 }
 
+double IndexMarket::bytes_of_tables() const {
+	double sum = 0;
+	for (const WriteActivity &activity : activities_) {
+		sum += activity.bytes;
+	}
+	return sum;
+}
+
 double IndexMarket::upkeep_of(IndexSet::Number index) const {
-	if (!prices_ || indexes_[index].existing != 0) {
+	if (indexes_[index].existing != 0) {
 		return 0;
 	}
+	const double rent = rent_ * static_cast<double>(indexes_[index].size.bytes());
 	const auto activity = std::find_if(activities_.begin(), activities_.end(),
 	                                   [&](const WriteActivity &other) { return other.table == table_of(index); });
-	return activity == activities_.end()
-	           ? 0
-	           : write_cost(advice::upkeep_of(indexes_[index], *activity, changes_), activity->rates, *prices_)
-	                 .milliseconds;
+	if (!prices_ || activity == activities_.end()) {
+		return rent;
+	}
+	const IndexUpkeep upkeep = advice::upkeep_of(indexes_[index], *activity, changes_);
+	return rent + write_cost(upkeep, activity->rates, *prices_).milliseconds;
 }
 
 bool IndexMarket::concerns(IndexSet::Number index, std::size_t statement) const {
