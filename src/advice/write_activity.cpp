@@ -60,7 +60,7 @@ std::vector<std::int16_t> read_columns(Spi &spi, pg::Statement &statement, Oid t
 }
 
 bool has(const std::vector<std::int16_t> &columns, std::int16_t column) {
-	return std::find(columns.begin(), columns.end(), column) != columns.end();
+	return std::ranges::find(columns, column) != columns.end();
 }
 
 /// The share of the table's updates that change a column of the index and are HOT now: of its columns the one that
