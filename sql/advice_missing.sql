@@ -67,9 +67,9 @@ SELECT string_agg(command, E'\n') AS command FROM warden.advice_missing(queries 
 \o
 SELECT count(*) FROM pg_index WHERE indrelid = '"Odd ""table"""'::regclass AND indisvalid;
 VACUUM ANALYZE "Odd ""table""";
-SELECT count(*) FROM warden.advice_missing(queries => ARRAY['SELECT "Ünïcode" FROM "Odd ""table""" WHERE "select" = 4', 'SELECT 1 FROM "Odd ""table""" WHERE "Odd column" = 4']);
+SELECT count(*) FROM warden.advice_missing(queries => ARRAY['SELECT 1 FROM "Odd ""table""" WHERE "Odd column" = 4']);
 
--- Writers: nothing was written to one table, much to the other.
+-- Writers pay for an index if something was written.
 SELECT write_ms > 0 AS costs FROM warden.advice_missing(queries => ARRAY['SELECT * FROM orders WHERE customer = 17']);
 
 -- Partitions: one row, of the partitioned table.

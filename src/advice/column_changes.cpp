@@ -16,7 +16,8 @@ namespace {
 struct Found {
 	MemoryContext memory;
 	Oid table;
-	List *columns;
+	std::int16_t *columns;
+	int count;
 };
 
 /// Server code.
@@ -29,17 +30,20 @@ void look(void *context, PlannedStmt *plan, const char * /*text*/, ParamListInfo
 	if (change->operation != CMD_UPDATE) {
 		return;
 	}
-	const MemoryContext memory = MemoryContextSwitchTo(found->memory);
+	const List *const columns = linitial_node(List, change->updateColnosLists);
 	found->table = rt_fetch(change->nominalRelation, plan->rtable)->relid;
-	found->columns = list_copy(linitial_node(List, change->updateColnosLists));
-	MemoryContextSwitchTo(memory);
+	found->columns = static_cast<std::int16_t *>(
+		MemoryContextAlloc(found->memory, sizeof(std::int16_t) * static_cast<Size>(list_length(columns) + 1)));
+	ListCell *cell = nullptr;
+	foreach (cell, columns) {
+		found->columns[found->count++] = static_cast<std::int16_t>(lfirst_int(cell));
+	}
 }
 
 /// So that the others need not be planned for it.
 bool may_be_update(const std::string &text) {
 	constexpr std::string_view word = "update";
-	return std::search(text.begin(), text.end(), word.begin(), word.end(),
-	                   [](char left, char right) { return (left | 0x20) == right; }) != text.end();
+	return !std::ranges::search(text, word, [](char left, char right) { return (left | 0x20) == right; }).empty();
 }
 
 } // namespace
@@ -54,15 +58,15 @@ std::vector<ColumnChanges> find_column_changes(WhatIf &what_if, const std::vecto
 		}
 		check_for_interrupts();
 		const ScratchMemory memory;
-		Found found{.memory = CurrentMemoryContext, .table = InvalidOid, .columns = NIL};
+		Found found{.memory = CurrentMemoryContext, .table = InvalidOid, .columns = nullptr, .count = 0};
 		if (error_of([&] { what_if.explain(s, present, look, &found); }) || found.table == InvalidOid) {
 			continue;
 		}
 		const double calls = std::max(statement.calls_per_day, 1.0);
 		changes.push_back({.table = found.table, .column = 0, .calls = calls});
-		for (int i = 0; i < list_length(found.columns); ++i) {
-			const auto column = static_cast<std::int16_t>(list_nth_int(found.columns, i));
-			const auto same = std::find_if(changes.begin(), changes.end(), [&](const ColumnChanges &change) {
+		for (int i = 0; i < found.count; ++i) {
+			const std::int16_t column = found.columns[i];
+			const auto same = std::ranges::find_if(changes, [&](const ColumnChanges &change) {
 				return change.table == found.table && change.column == column;
 			});
 			if (same != changes.end()) {

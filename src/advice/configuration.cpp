@@ -66,7 +66,7 @@ private:
 };
 
 void normalize(std::vector<std::size_t> &numbers) {
-	std::sort(numbers.begin(), numbers.end());
+	std::ranges::sort(numbers);
 	numbers.erase(std::unique(numbers.begin(), numbers.end()), numbers.end());
 }
 
@@ -92,8 +92,7 @@ void Search::find_moves() {
 			}
 		}
 	}
-	std::sort(moves.begin(), moves.end(),
-	          [](const Move &left, const Move &right) { return left.members < right.members; });
+	std::ranges::sort(moves, [](const Move &left, const Move &right) { return left.members < right.members; });
 	for (Move &move : moves) {
 		if (moves_.empty() || moves_.back().members != move.members) {
 			moves_.push_back(std::move(move));

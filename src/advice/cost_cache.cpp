@@ -43,8 +43,8 @@ Plan CostCache::plan(std::size_t statement, const IndexSet &present) {
 }
 
 void CostCache::add_option(std::vector<PlanOption> &options, const Plan &plan) {
-	const auto dearer = std::partition_point(options.begin(), options.end(),
-	                                         [&](const PlanOption &option) { return option.cost <= plan.cost; });
+	const auto dearer =
+		std::ranges::partition_point(options, [&](const PlanOption &option) { return option.cost <= plan.cost; });
 	if (std::any_of(options.begin(), dearer,
 	                [&](const PlanOption &option) { return option.used.is_subset_of(plan.used); })) {
 		return;

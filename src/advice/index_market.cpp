@@ -26,8 +26,7 @@ constexpr std::size_t most_parents = 12;
 
 bool can_carry(const IndexShape &shape, std::int16_t column) {
 	const auto is_it = [&](const IndexKey &key) { return key.column == column; };
-	return std::any_of(shape.keys.begin(), shape.keys.end(), is_it) ||
-	       std::find(shape.included.begin(), shape.included.end(), column) != shape.included.end();
+	return std::ranges::any_of(shape.keys, is_it) || std::ranges::find(shape.included, column) != shape.included.end();
 }
 
 /// Others look up different things: one index for both would do for one of them only.
@@ -41,7 +40,7 @@ void IndexMarket::set_tables(std::size_t statement, std::vector<ObjectId> tables
 	if (tables_.size() <= statement) {
 		tables_.resize(statement + 1);
 	}
-	std::sort(tables.begin(), tables.end());
+	std::ranges::sort(tables);
 	tables_[statement] = std::move(tables);
 }
 
@@ -50,8 +49,8 @@ void IndexMarket::weigh_upkeep(const Prices &prices) {
 }
 
 const WriteActivity &IndexMarket::activity_of(ObjectId table) {
-	const auto found = std::find_if(activities_.begin(), activities_.end(),
-	                                [&](const WriteActivity &activity) { return activity.table == table; });
+	const auto found =
+		std::ranges::find_if(activities_, [&](const WriteActivity &activity) { return activity.table == table; });
 	if (found != activities_.end()) {
 		return *found;
 	}
@@ -73,21 +72,30 @@ double IndexMarket::bytes_of(IndexSet::Number index) const {
 	return size.obstacle ? std::numeric_limits<double>::infinity() : static_cast<double>(size.bytes());
 }
 
+double IndexMarket::bytes_of_tables() const {
+	double sum = 0;
+	for (const WriteActivity &activity : activities_) {
+		sum += activity.bytes;
+	}
+	return sum;
+}
+
 double IndexMarket::upkeep_of(IndexSet::Number index) const {
-	if (!prices_ || indexes_[index].existing != 0) {
+	if (indexes_[index].existing != 0) {
 		return 0;
 	}
-	const auto activity = std::find_if(activities_.begin(), activities_.end(),
-	                                   [&](const WriteActivity &other) { return other.table == table_of(index); });
-	return activity == activities_.end()
-	           ? 0
-	           : write_cost(advice::upkeep_of(indexes_[index], *activity, changes_), activity->rates, *prices_)
-	                 .milliseconds;
+	const double rent = rent_ * static_cast<double>(indexes_[index].size.bytes());
+	const auto activity =
+		std::ranges::find_if(activities_, [&](const WriteActivity &other) { return other.table == table_of(index); });
+	if (!prices_ || activity == activities_.end()) {
+		return rent;
+	}
+	const IndexUpkeep upkeep = advice::upkeep_of(indexes_[index], *activity, changes_);
+	return rent + write_cost(upkeep, activity->rates, *prices_).milliseconds;
 }
 
 bool IndexMarket::concerns(IndexSet::Number index, std::size_t statement) const {
-	return statement < tables_.size() &&
-	       std::binary_search(tables_[statement].begin(), tables_[statement].end(), table_of(index));
+	return statement < tables_.size() && std::ranges::binary_search(tables_[statement], table_of(index));
 }
 
 bool IndexMarket::replaces(IndexSet::Number index, IndexSet::Number other) const {
@@ -95,8 +103,7 @@ bool IndexMarket::replaces(IndexSet::Number index, IndexSet::Number other) const
 	const IndexShape &old = indexes_[other].shape;
 	return wide.table == old.table && wide.method == old.method && wide.method == BTREE_AM_OID &&
 	       (wide.predicate.empty() || wide.predicate == old.predicate) && begins_with(wide.keys, old.keys) &&
-	       std::all_of(old.included.begin(), old.included.end(),
-	                   [&](std::int16_t column) { return can_carry(wide, column); });
+	       std::ranges::all_of(old.included, [&](std::int16_t column) { return can_carry(wide, column); });
 }
 
 /// Adds it to those that are known, and offers it unless it is one that exists.

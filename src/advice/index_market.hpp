@@ -18,11 +18,14 @@ public:
 	void set_tables(std::size_t statement, std::vector<ObjectId> tables);
 	/// Upkeep counts in selection, at these prices; otherwise it is only told.
 	void weigh_upkeep(const Prices &prices);
+	/// What room costs where there is no budget, in the unit of what is saved.
+	void set_rent(double of_byte) { rent_ = of_byte; }
 	void add_changes(std::vector<ColumnChanges> changes) { changes_ = std::move(changes); }
 
 	const WriteActivity &activity_of(ObjectId table);
 	WriteCost write_cost_of(IndexSet::Number index, const Prices &prices);
 	bool is_small(ObjectId table);
+	double bytes_of_tables() const; ///< of those whose activity was asked for
 
 	std::size_t count() const override { return indexes_.size(); }
 	ObjectId table_of(IndexSet::Number index) const override { return indexes_[index].shape.table; }
@@ -41,6 +44,7 @@ private:
 	std::vector<WriteActivity> activities_;
 	std::vector<ColumnChanges> changes_;
 	std::optional<Prices> prices_;
+	double rent_ = 0;    ///< of a byte
 	IndexSet corrected_; ///< those whose size was looked at closely
 };
 

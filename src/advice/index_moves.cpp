@@ -10,15 +10,14 @@ namespace {
 constexpr std::size_t most_columns = 16;
 
 bool has_key(const IndexShape &shape, const IndexKey &key) {
-	return std::any_of(shape.keys.begin(), shape.keys.end(), [&](const IndexKey &other) {
+	return std::ranges::any_of(shape.keys, [&](const IndexKey &other) {
 		return other.column == key.column && other.expression == key.expression;
 	});
 }
 
 bool gives_back(const IndexShape &shape, std::int16_t column) {
 	const auto is_it = [&](const IndexKey &key) { return key.column == column; };
-	return std::any_of(shape.keys.begin(), shape.keys.end(), is_it) ||
-	       std::find(shape.included.begin(), shape.included.end(), column) != shape.included.end();
+	return std::ranges::any_of(shape.keys, is_it) || std::ranges::find(shape.included, column) != shape.included.end();
 }
 
 void carry(IndexShape &shape, const std::vector<std::int16_t> &columns) {
@@ -27,7 +26,7 @@ void carry(IndexShape &shape, const std::vector<std::int16_t> &columns) {
 			shape.included.push_back(column);
 		}
 	}
-	std::sort(shape.included.begin(), shape.included.end());
+	std::ranges::sort(shape.included);
 }
 
 void add_keys(IndexShape &shape, const std::vector<IndexKey> &keys) {
@@ -40,7 +39,7 @@ void add_keys(IndexShape &shape, const std::vector<IndexKey> &keys) {
 }
 
 void normalize(std::vector<std::int16_t> &columns) {
-	std::sort(columns.begin(), columns.end());
+	std::ranges::sort(columns);
 	columns.erase(std::unique(columns.begin(), columns.end()), columns.end());
 }
 
@@ -61,8 +60,7 @@ bool is_plain(const IndexShape &shape) {
 }
 
 void add(std::vector<IndexShape> &shapes, IndexShape shape) {
-	if (shape.keys.size() + shape.included.size() <= most_columns &&
-	    std::find(shapes.begin(), shapes.end(), shape) == shapes.end()) {
+	if (shape.keys.size() + shape.included.size() <= most_columns && std::ranges::find(shapes, shape) == shapes.end()) {
 		shapes.push_back(std::move(shape));
 	}
 }

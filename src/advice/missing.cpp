@@ -39,6 +39,9 @@ constexpr double noise = 1.015;
 // Of a cost unit, where no statement tells how long one takes: a page from memory.
 constexpr double usual_milliseconds = 0.01;
 constexpr int most_indexes = 8;
+// Where there is no budget, an index as large as all the tables has to be worth that share of the workload: what a
+// column more saves may not be worth its room.
+constexpr double rent_share = 0.05;
 
 class TimeLimit final : public Deadline {
 public:
@@ -167,6 +170,7 @@ void Run::find_all_candidates() {
 
 /// What a unit of each statement's cost is worth: milliseconds a day, by the time that it takes now.
 void Run::weigh() {
+	double worth = 0; // of all statements
 	double milliseconds = 0;
 	double cost_of_calls = 0;
 	task_.weights.resize(statements_.size());
@@ -182,6 +186,7 @@ void Run::weigh() {
 		}
 		const auto &time = statements_[s].milliseconds_per_day;
 		task_.weights[s] = options_.is_given || !time ? 1 : *time / std::max(now, 1.0);
+		worth += task_.weights[s] * now;
 		if (time) {
 			milliseconds += *time;
 			cost_of_calls += statements_[s].calls_per_day * now;
@@ -191,6 +196,9 @@ void Run::weigh() {
 	market_.add_changes(find_column_changes(what_if_, statements_, task_.present));
 	if (!options_.is_given) {
 		market_.weigh_upkeep(prices_);
+	}
+	if (options_.budget == Options().budget) {
+		market_.set_rent(rent_share * worth / std::max(market_.bytes_of_tables(), 1.0));
 	}
 }
 
@@ -298,10 +306,11 @@ void Run::add_choice(Rows &rows, const Choice &choice) {
 	}
 	const double write_ms = market_.write_cost_of(choice.index, prices_).milliseconds;
 	const Double saved = options_.is_given ? Double() : choice.gain + market_.upkeep_of(choice.index);
-	rows.add(static_cast<int32>(given_.size() + 1), known.shape.table, command.command, known.size.bytes(), saved,
-	         before, after, write_ms, queries_json(served, with), reason_of(choice, served),
-	         caveats_of(choice.index, command),
-	         selection_.total_before > 0 ? choice.contribution / selection_.total_before : 0);
+	rows.add(
+		static_cast<int32>(given_.size() + 1), known.shape.table, command.command, known.size.bytes(), saved, before,
+		after, write_ms, queries_json(served, with), reason_of(choice, served), caveats_of(choice.index, command),
+		selection_.total_before > 0 ? (choice.contribution + market_.upkeep_of(choice.index)) / selection_.total_before
+									: 0);
 	given_.push_back({.shape = known.shape,
 	                  .command = command.command,
 	                  .bytes = known.size.bytes(),

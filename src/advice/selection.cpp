@@ -138,7 +138,7 @@ void Selector::rank_statements() {
 			statements_.push_back(s);
 		}
 	}
-	std::sort(statements_.begin(), statements_.end(), [&](std::size_t left, std::size_t right) {
+	std::ranges::sort(statements_, [&](std::size_t left, std::size_t right) {
 		return potential[left] != potential[right] ? potential[left] > potential[right] : left < right;
 	});
 }
@@ -239,9 +239,8 @@ void Selector::search_known() {
 	}
 	while (scales().bytes_of(chosen_) > task_.budget) { // the last ones may be larger than they were taken to be
 		const std::vector<Number> members = chosen_.members();
-		chosen_.erase(*std::min_element(members.begin(), members.end(), [&](Number one, Number other) {
-			return indexes_.bytes_of(one) < indexes_.bytes_of(other);
-		}));
+		chosen_.erase(*std::ranges::min_element(
+			members, [&](Number one, Number other) { return indexes_.bytes_of(one) < indexes_.bytes_of(other); }));
 	}
 }
 
@@ -323,13 +322,13 @@ std::vector<Number> Selector::order() {
 		const std::vector<Number> left = (chosen_ - before).members();
 		for (const Number index : left) {
 			for (const std::size_t s : changed) {
-				if (std::binary_search(touched_[index].begin(), touched_[index].end(), s)) {
+				if (std::ranges::binary_search(touched_[index], s)) {
 					gains[index] = known_gain(index, before);
 					break;
 				}
 			}
 		}
-		const Number best = *std::max_element(left.begin(), left.end(), [&](Number one, Number other) {
+		const Number best = *std::ranges::max_element(left, [&](Number one, Number other) {
 			return gains[one] != gains[other] ? gains[one] < gains[other]
 			                                  : worth_of(one).milliseconds < worth_of(other).milliseconds;
 		});

@@ -1,5 +1,6 @@
 #include "advice/write_activity.hpp"
 
+#include "pg/index_method.hpp"
 #include "pg/security.hpp"
 #include "pg/spi.hpp"
 
@@ -59,7 +60,7 @@ std::vector<std::int16_t> read_columns(Spi &spi, pg::Statement &statement, Oid t
 }
 
 bool has(const std::vector<std::int16_t> &columns, std::int16_t column) {
-	return std::find(columns.begin(), columns.end(), column) != columns.end();
+	return std::ranges::find(columns, column) != columns.end();
 }
 
 /// The share of the table's updates that change a column of the index and are HOT now: of its columns the one that
@@ -111,7 +112,7 @@ IndexUpkeep upkeep_of(const KnownIndex &index, const WriteActivity &activity,
 	        .entries_per_row = shape.method == GIN_AM_OID ? keys_per_row : 1,
 	        .is_appended_to = has(activity.growing, shape.keys.front().column),
 	        .is_summary = is_summary,
-	        .changed_share = is_summary && PG_VERSION_NUM >= 160000 ? 0 : changed_share(shape, activity, changes)};
+	        .changed_share = is_summary && summaries_keep_updates_hot ? 0 : changed_share(shape, activity, changes)};
 }
 
 Prices read_prices(double milliseconds_per_cost) {

@@ -33,4 +33,7 @@ inline void describe_method(IndexOptInfo *index, const IndexAmRoutine *method, c
 #endif
 }
 
+/// Whether an update of a column that only BRIN indexes are on needs no new entry in any index.
+inline constexpr bool summaries_keep_updates_hot = PG_VERSION_NUM >= 160000;
+
 } // namespace warden::pg
