@@ -86,9 +86,9 @@ private:
 		const std::string whole = qualified(table, name);
 		add("CREATE INDEX " + quoted(name) + " ON ONLY " + qualified_name(table) + " " + definition_);
 		const List *const partitions = call([&] { return find_inheritance_children(table, AccessShareLock); });
-		for (int i = 0; i < list_length(partitions); ++i) {
+		for (int i = 0; i < call(list_length, partitions); ++i) {
 			check_for_interrupts();
-			const Oid partition = list_nth_oid(partitions, i);
+			const Oid partition = call(list_nth_oid, partitions, i);
 			if (call(get_rel_relkind, partition) == RELKIND_FOREIGN_TABLE) {
 				has_foreign_partition_ = true;
 				continue;
@@ -104,8 +104,8 @@ private:
 		const IndexShape wanted = shape_in(shape_, partition);
 		const OpenRelation table(partition, AccessShareLock);
 		const List *const indexes = call([&] { return RelationGetIndexList(table.get()); });
-		for (int i = 0; i < list_length(indexes); ++i) {
-			const Oid id = list_nth_oid(indexes, i);
+		for (int i = 0; i < call(list_length, indexes); ++i) {
+			const Oid id = call(list_nth_oid, indexes, i);
 			const OpenRelation index(id, AccessShareLock);
 			const bool is_free = index->rd_index->indisvalid && !index->rd_index->indisunique &&
 			                     !index->rd_rel->relispartition && !index->rd_index->indisexclusion;

@@ -185,14 +185,14 @@ HeapTuple analyze(const Collector *collector, int i, double index_rows, double d
 	const auto count = static_cast<int>(collector->value_count);
 	qsort(collector->values[i], collector->value_count, sizeof(KeptValue), compare_pages);
 	const EntryMaker *const maker = collector->maker;
-	SampledValues values{.type = maker->types[i].given,
-	                     .typmod = maker->types[i].given_typmod,
-	                     .collation = maker->types[i].collation,
-	                     .values = static_cast<Datum *>(palloc(sizeof(Datum) * (count + 1))),
-	                     .nulls = static_cast<bool *>(palloc(sizeof(bool) * (count + 1))),
-	                     .count = count,
-	                     .rows = index_rows,
-	                     .distinct = distinct};
+	const SampledValues values{.type = maker->types[i].given,
+	                           .typmod = maker->types[i].given_typmod,
+	                           .collation = maker->types[i].collation,
+	                           .values = static_cast<Datum *>(palloc(sizeof(Datum) * (count + 1))),
+	                           .nulls = static_cast<bool *>(palloc(sizeof(bool) * (count + 1))),
+	                           .count = count,
+	                           .rows = index_rows,
+	                           .distinct = distinct};
 	for (int row = 0; row < count; ++row) {
 		values.values[row] = collector->values[i][row].value;
 		values.nulls[row] = collector->values[i][row].is_null;

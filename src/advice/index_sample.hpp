@@ -19,9 +19,9 @@ struct IndexSample {
 	double pages = 0; ///< that were read
 	double rows = 0;  ///< that are on them
 	double held = 0;  ///< of those, the ones that the index would have
-	std::vector<SeenKey> keys = {};
-	std::optional<std::string> obstacle = {}; ///< an entry could not be made: why
-	std::vector<std::string> statistics = {}; ///< of each key: see IndexSize
+	std::vector<SeenKey> keys;
+	std::optional<std::string> obstacle; ///< an entry could not be made: why
+	std::vector<std::string> statistics; ///< of each key: see IndexSize
 };
 
 /// Of a table that is locked, has rows and as many pages and rows as that.

@@ -25,11 +25,11 @@ struct KeyPopulation {
 		std::uint32_t size;
 	};
 
-	std::vector<Frequent> frequent = {};
+	std::vector<Frequent> frequent;
 	double rest_entries = 0; ///< of all other keys
 	double rest_keys = 0;
-	double rest_pages = 0;                      ///< of each of those, summed up
-	std::vector<std::uint32_t> rest_sizes = {}; ///< of those that were seen, each once
+	double rest_pages = 0;                 ///< of each of those, summed up
+	std::vector<std::uint32_t> rest_sizes; ///< of those that were seen, each once
 
 	double keys() const { return static_cast<double>(frequent.size()) + rest_keys; }
 };
