@@ -86,7 +86,7 @@ std::optional<IndexSet::Number> number_of(const IndexShape &shape, KnownIndexes 
                                           std::vector<Silence> &silence) {
 	std::optional<IndexSet::Number> index = indexes.find(shape);
 	if (!index && lock(shape.table)) {
-		const IndexSize size = estimate_size(shape);
+		const IndexSize size = quick_size(shape);
 		index = indexes.add({.shape = shape, .size = size});
 	}
 	if (!index || indexes[*index].existing != 0) {

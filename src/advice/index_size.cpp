@@ -182,14 +182,14 @@ bool is_of_columns_only(const IndexShape &shape) {
 	return shape.predicate.empty() && std::ranges::none_of(shape.keys, &IndexKey::is_expression);
 }
 
-IndexSize size_in(const IndexShape &shape) {
+IndexSize size_in(const IndexShape &shape, bool is_quick) {
 	const OpenRelation table(shape.table, AccessShareLock);
 	const TableEstimate of = call(estimate_table, table.get());
 	if (shape.method == BRIN_AM_OID) {
 		return size_of_brin(shape, of);
 	}
 	if (shape.method == BTREE_AM_OID && is_of_columns_only(shape)) {
-		if (const auto entries = btree_entries(shape, table.get(), of.rows)) {
+		if (const auto entries = btree_entries(shape, table.get(), of.rows, is_quick)) {
 			IndexSize size{.entries = of.rows};
 			set_tree(size, *entries);
 			return size;
@@ -233,9 +233,7 @@ double leave_out(std::vector<Oid> &leaves) {
 	return kept > 0 ? all / kept : 1;
 }
 
-} // namespace
-
-IndexSize estimate_size(const IndexShape &shape) {
+IndexSize size_of(const IndexShape &shape, bool is_quick) {
 	std::vector<Oid> leaves = leaves_of(shape.table);
 	const bool looks_at_rows =
 		shape.method != BRIN_AM_OID && !(shape.method == BTREE_AM_OID && is_of_columns_only(shape));
@@ -243,11 +241,21 @@ IndexSize estimate_size(const IndexShape &shape) {
 	IndexSize sum;
 	for (const Oid leaf : leaves) {
 		check_for_interrupts();
-		add(sum, size_in(shape_in(shape, leaf)));
+		add(sum, size_in(shape_in(shape, leaf), is_quick));
 	}
 	sum.entries *= times;
 	sum.pages = static_cast<std::int64_t>(static_cast<double>(sum.pages) * times);
 	return sum;
+}
+
+} // namespace
+
+IndexSize estimate_size(const IndexShape &shape) {
+	return size_of(shape, false);
+}
+
+IndexSize quick_size(const IndexShape &shape) {
+	return size_of(shape, true);
 }
 
 } // namespace warden::advice
