@@ -107,6 +107,12 @@ private:
 	const int digits_ = extra_float_digits;
 };
 
+/// C++ code.
+const char *iso_text(Oid output, Datum value) {
+	const IsoDates iso;
+	return pg::call(OidOutputFunctionCall, output, value);
+}
+
 /// The value as text in a form that every session reads the same; nullptr: it is not to be had.
 const char *text_of(const ParamExternData &parameter) {
 	if (!has_safe_text(parameter.ptype)) {
@@ -118,10 +124,7 @@ const char *text_of(const ParamExternData &parameter) {
 	if (is_varlena && toast_raw_datum_size(parameter.value) > longest_value) {
 		return nullptr;
 	}
-	const char *const text = pg::entry([&] {
-		const IsoDates iso;
-		return pg::call([&]() -> const char * { return OidOutputFunctionCall(output, parameter.value); });
-	});
+	const char *const text = pg::entry([&] { return iso_text(output, parameter.value); });
 	return strlen(text) <= longest_value ? text : nullptr;
 }
 
