@@ -22,7 +22,7 @@ constexpr int most_corrections = 5;
 // A statement that could gain less than that share is not looked at further.
 constexpr double least_potential = 0.0005;
 // A round that gained less is the last.
-constexpr double least_progress = 0.002;
+constexpr double least_progress = 0.005;
 
 class Selector {
 public:
