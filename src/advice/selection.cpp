@@ -16,7 +16,7 @@ constexpr double least_share = 0.005;
 constexpr double least_share_halving = 0.0005;
 constexpr double worst_regression = 1.1;
 constexpr std::size_t most_layers = 12;
-constexpr int most_rounds = 3;
+constexpr int most_rounds = 2;
 // Better sizes may lead to other indexes, whose sizes are to be looked at.
 constexpr int most_corrections = 5;
 // A statement that could gain less than that share is not looked at further.
