@@ -4,6 +4,8 @@
 // far as it is known when that was.
 #pragma once
 
+#include <cstdint>
+
 #include "pg/spi.hpp"
 
 #include <string>
