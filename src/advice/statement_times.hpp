@@ -4,10 +4,9 @@
 // far as it is known when that was.
 #pragma once
 
-#include <cstdint>
-
 #include "pg/spi.hpp"
 
+#include <cstdint>
 #include <string>
 
 namespace warden::advice {
