@@ -67,7 +67,8 @@ private:
 
 void normalize(std::vector<std::size_t> &numbers) {
 	std::ranges::sort(numbers);
-	numbers.erase(std::unique(numbers.begin(), numbers.end()), numbers.end());
+	const auto repeated = std::ranges::unique(numbers);
+	numbers.erase(repeated.begin(), repeated.end());
 }
 
 Search::Search(const Scales &scales, Deadline &deadline)
@@ -129,10 +130,11 @@ State Search::state_of(const IndexSet &chosen) const {
 }
 
 double Search::gain_of(State &state, std::size_t move) const {
-	if (!state.gains[move]) {
-		state.gains[move] = compute_gain(state, moves_[move]);
+	auto &gain = state.gains[move];
+	if (!gain) {
+		gain = compute_gain(state, moves_[move]);
 	}
-	return *state.gains[move];
+	return *gain;
 }
 
 double Search::compute_gain(const State &state, const Move &move) const {
