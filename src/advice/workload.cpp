@@ -1,5 +1,6 @@
 #include "advice/workload.hpp"
 
+#include "advice/column_changes.hpp"
 #include "advice/pg_stat_statements.hpp"
 #include "advice/samples.hpp"
 #include "advice/statement_text.hpp"
@@ -203,7 +204,8 @@ std::vector<Statement> read_workload() {
 	std::vector<Statement> statements;
 	for (const Recorded &recorded : all) {
 		const bool is_planned = recorded.statement.skipped.empty();
-		if (is_planned ? sum <= enough_of_the_time * total && planned < most_statements : skipped < most_statements) {
+		const bool is_wanted = sum <= enough_of_the_time * total || may_set_columns(recorded.statement.text);
+		if (is_planned ? is_wanted && planned < most_statements : skipped < most_statements) {
 			statements.push_back(recorded.statement);
 			sum += is_planned ? recorded.milliseconds : 0;
 			++(is_planned ? planned : skipped);
