@@ -22,7 +22,7 @@ public:
 
 	virtual std::size_t count() const = 0; ///< of all that have a number
 	virtual ObjectId table_of(IndexSet::Number index) const = 0;
-	virtual double bytes_of(IndexSet::Number index) const = 0; ///< infinite if it could not be built
+	virtual double bytes_of(IndexSet::Number index) const = 0;  ///< infinite if it could not be built
 	virtual double upkeep_of(IndexSet::Number index) const = 0; ///< in the unit of what is saved
 	/// Whether an index might serve a statement.
 	virtual bool concerns(IndexSet::Number index, std::size_t statement) const = 0;
@@ -38,10 +38,10 @@ protected:
 };
 
 struct Task {
-	std::vector<double> weights = {};                        ///< by statement: what a unit of its cost is worth
-	std::vector<IndexSet> candidates = {};                   ///< by statement: made for it
-	IndexSet present = {};                                   ///< indexes that there are
-	IndexSet replaceable = {};                               ///< those of them that nothing but plans needs
+	std::vector<double> weights = {};                   ///< by statement: what a unit of its cost is worth
+	std::vector<IndexSet> candidates = {};              ///< by statement: made for it
+	IndexSet present = {};                              ///< indexes that there are
+	IndexSet replaceable = {};                          ///< those of them that nothing but plans needs
 	double budget = std::numeric_limits<double>::max(); ///< in bytes
 };
 
