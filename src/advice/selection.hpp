@@ -22,12 +22,14 @@ public:
 
 	virtual std::size_t count() const = 0; ///< of all that have a number
 	virtual ObjectId table_of(IndexSet::Number index) const = 0;
-	virtual double bytes_of(IndexSet::Number index) const = 0; ///< infinite if it could not be built
+	virtual double bytes_of(IndexSet::Number index) const = 0;  ///< infinite if it could not be built
 	virtual double upkeep_of(IndexSet::Number index) const = 0; ///< in the unit of what is saved
 	/// Whether an index might serve a statement.
 	virtual bool concerns(IndexSet::Number index, std::size_t statement) const = 0;
 	/// Whether an index can do all that another does.
 	virtual bool replaces(IndexSet::Number index, IndexSet::Number other) const = 0;
+	/// Indexes that are made of a part of what this one is made of, which may do as well for some statements.
+	virtual IndexSet parts_of(IndexSet::Number index) const = 0;
 	/// Looks closely how large these are; whether that changed anything.
 	virtual bool correct_sizes(const IndexSet &indexes) = 0;
 	/// Indexes made of these, new ones among them.
@@ -38,10 +40,10 @@ protected:
 };
 
 struct Task {
-	std::vector<double> weights = {};                        ///< by statement: what a unit of its cost is worth
-	std::vector<IndexSet> candidates = {};                   ///< by statement: made for it
-	IndexSet present = {};                                   ///< indexes that there are
-	IndexSet replaceable = {};                               ///< those of them that nothing but plans needs
+	std::vector<double> weights = {};                   ///< by statement: what a unit of its cost is worth
+	std::vector<IndexSet> candidates = {};              ///< by statement: made for it
+	IndexSet present = {};                              ///< indexes that there are
+	IndexSet replaceable = {};                          ///< those of them that nothing but plans needs
 	double budget = std::numeric_limits<double>::max(); ///< in bytes
 };
 
