@@ -11,6 +11,9 @@ using Number = IndexSet::Number;
 
 // Costs that differ by less are equal: the planner itself keeps paths within 1 % of each other.
 constexpr double noise = 1.015;
+// An index of less than that part of another's size, like a partial one, may lose so little of what that one saves.
+constexpr double much_smaller = 0.2;
+constexpr double least_loss = 0.005;
 // An index that changes less of a statement's cost does nothing for it.
 constexpr double least_change = 0.95;
 // An index has to be worth that share of the workload, or much less if it halves a statement.
@@ -269,13 +272,17 @@ bool Selector::does_as_well(Number index, Number other) {
 	IndexSet others = chosen_;
 	others.erase(index);
 	others.insert(other);
+	const double slack = indexes_.bytes_of(other) < indexes_.bytes_of(index) * much_smaller ? least_loss : 0;
 	for (std::size_t s = 0; s < task_.weights.size(); ++s) {
 		const Plan plan = costs_.plan(s, task_.present | chosen_);
 		if (!plan.used.contains(index)) {
 			continue;
 		}
+		IndexSet without = chosen_;
+		without.erase(index);
 		admit(s, {other});
-		if (cost(s, others) > plan.cost * noise) {
+		const double allowed = slack * std::max(0.0, cost(s, without) - plan.cost);
+		if (cost(s, others) > std::max(plan.cost * noise, plan.cost + allowed)) {
 			return false;
 		}
 	}

@@ -1,5 +1,6 @@
 #include "advice/wish_reader.hpp"
 
+#include "advice/candidates.hpp"
 #include "advice/clause_wishes.hpp"
 #include "advice/operator_classes.hpp"
 
@@ -34,7 +35,6 @@ using namespace pg;
 namespace {
 
 constexpr double visible_enough = 0.2; // of the pages, for index-only scans to be thought of
-constexpr char never_analyzed[] = "it was never analyzed, so that nothing is known of its rows: ANALYZE it first";
 
 // The following is server code, to where C++ is said.
 
