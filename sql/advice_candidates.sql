@@ -125,7 +125,7 @@ INSERT INTO expectations (query, expected) VALUES
 -- and silence
 ('SELECT * FROM orders WHERE id = 5', NULL),
 ('SELECT * FROM small WHERE id = 5', 'it has fewer than 1000 pages, as far as the server knows: it is read fast without an index'),
-('SELECT * FROM fresh WHERE id = 5', 'it has no statistics: ANALYZE it first'),
+('SELECT * FROM fresh WHERE id = 5', 'it was never analyzed, so that nothing is known of its rows: ANALYZE it first'),
 ('SELECT * FROM pg_temp.mine WHERE kind = 5', 'it is a temporary table'),
 ('SELECT * FROM parent WHERE kind = 4', 'it has fewer than 1000 pages, as far as the server knows: it is read fast without an index'),
 ('SELECT * FROM pg_class WHERE relname = ''x''', 'it is a system catalog'),

@@ -157,7 +157,7 @@ SELECT * FROM advice('SELECT 1 FROM nowhere WHERE a = 1', 'SELEKT', '', 'SELECT 
 -- Trap 17: of a table that was never analyzed nobody knows anything.
 CREATE TABLE unknown (id integer, code integer, fill text) WITH (autovacuum_enabled = false);
 INSERT INTO unknown SELECT i, i, repeat('x', 500) FROM generate_series(1, 20000) i;
-SELECT * FROM advice('SELECT fill FROM unknown WHERE code = 7');
+SELECT relation, command, reason FROM warden.advice_missing(queries => '{SELECT fill FROM unknown WHERE code = 7}');
 
 -- Trap 18: half of the rows, though the planner guesses that it is one in two hundred.
 SELECT * FROM advice('SELECT * FROM item WHERE code % 2 = 0');

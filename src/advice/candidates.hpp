@@ -10,6 +10,10 @@
 
 namespace warden::advice {
 
+/// A reason for silence that somebody can do something about.
+inline constexpr char never_analyzed[] =
+	"it was never analyzed, so that nothing is known of its rows: ANALYZE it first";
+
 struct Candidate {
 	IndexSet::Number index = 0;
 	std::string reason = {}; ///< what it is made for

@@ -3,6 +3,8 @@
 #include "advice/operator_classes.hpp"
 #include "advice/pattern_text.hpp"
 
+#include "pg/tree_walker.hpp"
+
 #include <algorithm>
 #include <cstring>
 #include <initializer_list>
@@ -100,9 +102,13 @@ bool is_kind_of_row(const Place &place, Node *own, Node *value) {
 	return distinct > 0 && distinct <= most_values_of_a_kind && is_of_statement(place, value);
 }
 
-bool is_parameter(Node *value) {
-	value = without_relabeling(value);
-	return IsA(value, Param) && reinterpret_cast<Param *>(value)->paramkind == PARAM_EXTERN;
+/// Whether it depends on a parameter whose value is not known.
+bool has_parameter(Node *node, void *context) {
+	if (node == nullptr) {
+		return false;
+	}
+	return IsA(node, Param) ? reinterpret_cast<Param *>(node)->paramkind == PARAM_EXTERN
+	                        : pg::walk_expression(node, has_parameter, context);
 }
 
 /// One side of a comparison that is the relation's own, and the other, which is not.
@@ -226,7 +232,8 @@ void read_order(const Reading &reading, const Comparison &comparison, const Btre
 	if (btree.strategy != BTEqualStrategyNumber) {
 		PlainWish *const wish = add_wish(reading, WishKind::Range, key);
 		wish->block_range = make_block_range(reading.place, comparison.own, comparison.collation);
-		if (is_parameter(comparison.value)) {
+		wish->is_guess = has_parameter(comparison.value, nullptr);
+		if (wish->is_guess) {
 			be_silent(reading, psprintf("how many rows the range of %s keeps depends on a parameter that is not known",
 			                            key->name));
 		}
@@ -298,6 +305,7 @@ void read_rows(const Reading &reading, const RowCompareExpr *clause) {
 	PlainWish wish{.kind = WishKind::Range,
 	               .keys = NIL,
 	               .keeps_order = true,
+	               .is_guess = false,
 	               .selectivity = reading.selectivity,
 	               .partners = nullptr,
 	               .predicate = nullptr,
@@ -308,6 +316,7 @@ void read_rows(const Reading &reading, const RowCompareExpr *clause) {
 		    !is_free_of(reading.place, static_cast<Node *>(list_nth(clause->rargs, i)))) {
 			break;
 		}
+		wish.is_guess |= has_parameter(static_cast<Node *>(list_nth(clause->rargs, i)), nullptr);
 		const BtreeClass btree = btree_class(list_nth_oid(clause->opnos, i), exprType(own));
 		if (!OidIsValid(btree.opclass)) {
 			break;
@@ -472,6 +481,7 @@ void read_clauses(const Place &place, List *clauses, PlainWishes &found) {
 		if (info->pseudoconstant) {
 			continue;
 		}
+		const int before = list_length(found.wishes) + list_length(found.arms);
 		if (!restriction_is_securely_promotable(info, place.relation)) {
 			found.silence =
 				lappend(found.silence, pstrdup("a condition is not checked before those of row security or of a "
@@ -483,6 +493,8 @@ void read_clauses(const Place &place, List *clauses, PlainWishes &found) {
 			read_clause(
 				{place, clause, selectivity_of(place, clause, info->clause_relids), found.wishes, found.silence});
 		}
+		found.is_judged_late |= list_length(found.wishes) + list_length(found.arms) == before &&
+		                        !bms_is_subset(info->clause_relids, place.relation->relids);
 	}
 }
 

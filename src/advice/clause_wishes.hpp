@@ -12,6 +12,7 @@ struct PlainWish {
 	WishKind kind;
 	List *keys; ///< of PlainKey
 	bool keeps_order;
+	bool is_guess;
 	double selectivity;
 	Relids partners;                 ///< other relations that it compares with
 	const PlainPredicate *predicate; ///< nullptr: an index should not have it as such
@@ -22,6 +23,7 @@ struct PlainWishes {
 	List *wishes;  ///< of PlainWish
 	List *arms;    ///< of ORs: lists of PlainWish
 	List *silence; ///< why there are none for a clause: char *
+	bool is_judged_late;
 };
 
 /// Adds what RestrictInfos ask for: restrictions, or what joins are by.

@@ -208,6 +208,11 @@ IndexCommand command_for(const IndexShape &shape, const IndexSize &size, const s
 		result.caveats.emplace_back("if it fails, the index stays behind and is not valid: " + result.undo +
 		                            " or REINDEX INDEX CONCURRENTLY " + whole + ";");
 	}
+	if (size.may_be_too_long) {
+		result.caveats.emplace_back(
+			"the table has long values, and not all of them were looked at: a row whose entry is "
+			"longer than 2704 bytes cannot be in the index, and building it would fail");
+	}
 	if (builder.has_foreign_partition()) {
 		result.caveats.emplace_back("foreign partitions get no index, so that the one of the partitioned table stays "
 		                            "not valid; those of the other partitions are used all the same");

@@ -29,6 +29,10 @@ bool can_carry(const IndexShape &shape, std::int16_t column) {
 	return std::ranges::any_of(shape.keys, is_it) || std::ranges::find(shape.included, column) != shape.included.end();
 }
 
+bool has_key(const IndexShape &shape, const IndexKey &key) {
+	return std::ranges::find(shape.keys, key) != shape.keys.end();
+}
+
 /// Others look up different things: one index for both would do for one of them only.
 bool begin_alike(const IndexShape &one, const IndexShape &other) {
 	return one.table == other.table && one.keys.front() == other.keys.front();
@@ -104,6 +108,26 @@ bool IndexMarket::replaces(IndexSet::Number index, IndexSet::Number other) const
 	return wide.table == old.table && wide.method == old.method && wide.method == BTREE_AM_OID &&
 	       (wide.predicate.empty() || wide.predicate == old.predicate) && begins_with(wide.keys, old.keys) &&
 	       std::ranges::all_of(old.included, [&](std::int16_t column) { return can_carry(wide, column); });
+}
+
+IndexSet IndexMarket::parts_of(IndexSet::Number index) const {
+	const IndexShape &whole = indexes_[index].shape;
+	const auto is_included = [&](std::int16_t column) {
+		return std::ranges::find(whole.included, column) != whole.included.end();
+	};
+	const auto is_part = [&](const IndexShape &shape) {
+		return shape.table == whole.table && shape.method == whole.method &&
+		       (shape.predicate == whole.predicate || whole.predicate.empty()) &&
+		       std::ranges::all_of(shape.keys, [&](const IndexKey &key) { return has_key(whole, key); }) &&
+		       std::ranges::all_of(shape.included, is_included);
+	};
+	IndexSet parts;
+	for (IndexSet::Number other = 0; other < indexes_.size(); ++other) {
+		if (other != index && indexes_[other].existing == 0 && is_part(indexes_[other].shape)) {
+			parts.insert(other);
+		}
+	}
+	return parts;
 }
 
 /// Adds it to those that are known, and offers it unless it is one that exists.

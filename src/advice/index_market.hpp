@@ -33,6 +33,7 @@ public:
 	double upkeep_of(IndexSet::Number index) const override;
 	bool concerns(IndexSet::Number index, std::size_t statement) const override;
 	bool replaces(IndexSet::Number index, IndexSet::Number other) const override;
+	IndexSet parts_of(IndexSet::Number index) const override;
 	bool correct_sizes(const IndexSet &indexes) override;
 	IndexSet derive(const IndexSet &indexes) override;
 

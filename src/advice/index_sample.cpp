@@ -33,6 +33,7 @@ namespace {
 constexpr double wanted_rows = 30'000;
 constexpr double least_pages = 150;
 constexpr double most_pages = 1000;
+constexpr double most_in_time = 200'000;     // pages that could be read at the very best
 constexpr std::size_t least_of_slow = 10;    // pages, however long they take
 constexpr double most_milliseconds = 400;    // for expressions that take their time
 constexpr Size most_bytes_kept = 32U << 20U; // of their values
@@ -237,18 +238,20 @@ void add_statistics(IndexSample &sample, const Collector *collector, double time
 	}
 }
 
-std::vector<std::uint32_t> draw_pages(double table_pages, double table_rows) {
+std::vector<std::uint32_t> draw_pages(double table_pages, double table_rows, SampleExtent extent) {
 	const double needed = wanted_rows * table_pages / std::max(table_rows, 1.0);
+	const double wanted = extent == SampleExtent::Most ? std::min(table_pages, most_in_time)
+	                                                   : std::clamp(needed, least_pages, most_pages);
 	bloat::RandomNumbers numbers(1);
-	return bloat::draw(numbers, static_cast<std::uint32_t>(table_pages),
-	                   static_cast<std::uint64_t>(std::clamp(needed, least_pages, most_pages)));
+	return bloat::draw(numbers, static_cast<std::uint32_t>(table_pages), static_cast<std::uint64_t>(wanted));
 }
 
 } // namespace
 
-IndexSample sample_index(const IndexShape &shape, Relation table, double table_pages, double table_rows) {
+IndexSample sample_index(const IndexShape &shape, Relation table, double table_pages, double table_rows,
+                         SampleExtent extent) {
 	const ScratchMemory memory;
-	const std::vector<std::uint32_t> blocks = draw_pages(table_pages, table_rows);
+	const std::vector<std::uint32_t> blocks = draw_pages(table_pages, table_rows, extent);
 	IndexSample sample;
 	const auto error = try_out([&] {
 		const AsReadingOwner as(table->rd_rel->relowner);

@@ -24,7 +24,10 @@ struct IndexSample {
 	std::vector<std::string> statistics; ///< of each key: see IndexSize
 };
 
-/// Of a table that is locked, has rows and as many pages and rows as that.
-IndexSample sample_index(const IndexShape &shape, Relation table, double table_pages, double table_rows);
+/// Of a table that is locked, has rows and as many pages and rows as that.  Some of them, or, where a single row
+/// matters, as many as there is time for.
+enum class SampleExtent { Some, Most };
+IndexSample sample_index(const IndexShape &shape, Relation table, double table_pages, double table_rows,
+                         SampleExtent extent);
 
 } // namespace warden::advice

@@ -15,8 +15,10 @@
 
 extern "C" {
 #include "access/gist.h"
+#include "access/table.h"
 #include "access/tableam.h"
 #include "catalog/pg_am_d.h"
+#include "catalog/pg_type.h"
 #include "utils/lsyscache.h"
 }
 
@@ -67,6 +69,22 @@ bool are_by_value(const IndexShape &shape, Relation table) {
 		}
 	}
 	return true;
+}
+
+/// Whether rows have values so long that they are kept elsewhere, and those could be the index's.
+bool has_long_values(const IndexShape &shape, Relation table) {
+	const auto may_be_long = [&](std::int16_t column) {
+		const FormData_pg_attribute *const attribute = TupleDescAttr(RelationGetDescr(table), column - 1);
+		return attribute->attlen == -1 && attribute->attstorage != TYPSTORAGE_PLAIN;
+	};
+	if (shape.method != BTREE_AM_OID || !OidIsValid(table->rd_rel->reltoastrelid) ||
+	    std::ranges::none_of(shape.columns, may_be_long)) {
+		return false;
+	}
+	const Relation toast = table_open(table->rd_rel->reltoastrelid, AccessShareLock);
+	const bool has_any = RelationGetNumberOfBlocks(toast) > 0;
+	table_close(toast, AccessShareLock);
+	return has_any;
 }
 
 // C++ -----------------------------------------------------------------------------------------------------------------
@@ -140,11 +158,12 @@ double pages_of_gin(const IndexShape &shape, Relation table, const IndexSample &
 }
 
 /// By some rows.
-IndexSize by_sample(const IndexShape &shape, Relation table, const TableEstimate &of) {
-	IndexSample sample = sample_index(shape, table, of.pages, of.rows);
+IndexSize by_sample(const IndexShape &shape, Relation table, const TableEstimate &of, SampleExtent extent) {
+	IndexSample sample = sample_index(shape, table, of.pages, of.rows, extent);
 	const double times = std::max(1.0, of.rows / std::max(sample.rows, 1.0));
 	IndexSize size{.entries = sample.held * times};
 	size.obstacle = std::move(sample.obstacle);
+	size.may_be_too_long = extent == SampleExtent::Most && sample.pages < of.pages;
 	size.statistics = std::move(sample.statistics);
 	double pages = 0;
 	switch (shape.method) {
@@ -188,20 +207,23 @@ IndexSize size_in(const IndexShape &shape, bool is_quick) {
 	if (shape.method == BRIN_AM_OID) {
 		return size_of_brin(shape, of);
 	}
-	if (shape.method == BTREE_AM_OID && is_of_columns_only(shape)) {
+	// What a statistic does not know of, one row among many, would be found out when the index is built.
+	const bool is_long = !is_quick && call(has_long_values, shape, table.get());
+	if (shape.method == BTREE_AM_OID && is_of_columns_only(shape) && !is_long) {
 		if (const auto entries = btree_entries(shape, table.get(), of.rows, is_quick)) {
 			IndexSize size{.entries = of.rows};
 			set_tree(size, *entries);
 			return size;
 		}
 	}
-	return by_sample(shape, table.get(), of);
+	return by_sample(shape, table.get(), of, is_long ? SampleExtent::Most : SampleExtent::Some);
 }
 
 void add(IndexSize &sum, IndexSize part) {
 	sum.entries += part.entries;
 	sum.pages += part.pages;
 	sum.height = std::max(sum.height, part.height);
+	sum.may_be_too_long |= part.may_be_too_long;
 	if (part.obstacle) {
 		sum.obstacle = std::move(part.obstacle);
 	}

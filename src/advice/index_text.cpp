@@ -2,8 +2,11 @@
 
 #include "advice/index_columns.hpp"
 
+#include "pg/tree_walker.hpp"
+
 extern "C" {
 #include "access/amapi.h"
+#include "catalog/pg_collation_d.h"
 #include "commands/defrem.h"
 #include "lib/stringinfo.h"
 #include "nodes/makefuncs.h"
@@ -21,9 +24,35 @@ Node *node_of(const std::string &text) {
 	return static_cast<Node *>(stringToNode(text.c_str()));
 }
 
+bool changes_collation(const RelabelType *relabel) {
+	const Oid natural = exprCollation(reinterpret_cast<Node *>(relabel->arg));
+	return relabel->resultcollid != natural && OidIsValid(relabel->resultcollid) &&
+	       (OidIsValid(natural) || relabel->resultcollid != DEFAULT_COLLATION_OID);
+}
+
+/// Simplifying makes COLLATE a part of a cast, of which the server would print the cast alone.
+Node *with_collations(Node *node, void *context) {
+	if (node == nullptr) {
+		return nullptr;
+	}
+	Node *const copy = pg::mutate_expression(node, with_collations, context);
+	if (!IsA(copy, RelabelType) || !changes_collation(reinterpret_cast<RelabelType *>(copy))) {
+		return copy;
+	}
+	auto *const relabel = reinterpret_cast<RelabelType *>(copy);
+	auto *const argument = reinterpret_cast<Node *>(relabel->arg);
+	const bool is_cast = exprType(argument) != relabel->resulttype || exprTypmod(argument) != relabel->resulttypmod;
+	auto *const collate = makeNode(CollateExpr);
+	collate->arg = is_cast ? reinterpret_cast<Expr *>(relabel) : relabel->arg;
+	collate->collOid = relabel->resultcollid;
+	collate->location = -1;
+	relabel->resultcollid = exprCollation(argument);
+	return reinterpret_cast<Node *>(collate);
+}
+
 char *text_of(const IndexShape &shape, Node *expression) {
 	List *const context = deparse_context_for(get_rel_name(shape.table), shape.table);
-	return deparse_expression(expression, context, false, false);
+	return deparse_expression(with_collations(expression, nullptr), context, false, false);
 }
 
 bool is_function_call(const Node *node) {

@@ -18,6 +18,8 @@ struct IndexSize {
 	int height = 0;         ///< of a B-tree: levels above its leaves
 	/// Why it could not be built, or rows be added later, as far as that is known.
 	std::optional<std::string> obstacle = {};
+	/// Some of the table's values are long, and not all of them were looked at.
+	bool may_be_too_long = false;
 	/// Of each key, what ANALYZE would find out about it if it is an expression: a row of pg_statistic, its bytes.
 	std::vector<std::string> statistics = {};
 

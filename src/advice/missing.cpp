@@ -104,6 +104,7 @@ private:
 	bool is_of_tables(std::size_t statement);
 	void weigh();
 	void add_skipped(Rows &rows) const;
+	void add_unknown(Rows &rows) const;
 	void add_choice(Rows &rows, const Choice &choice);
 	std::vector<std::size_t> served_by(const Choice &choice);
 	Json queries_json(const std::vector<std::size_t> &served, const IndexSet &with);
@@ -123,7 +124,8 @@ private:
 	IndexMarket market_;
 	Task task_;
 	Prices prices_;
-	std::vector<std::string> reasons_; ///< by index
+	std::vector<std::string> reasons_;                      ///< by index
+	std::vector<std::pair<ObjectId, std::size_t>> unknown_; ///< tables that were never analyzed, and statements
 	Selection selection_;
 	IndexSet chosen_;
 	IndexSet built_; ///< those that are there, and those of the rows so far
@@ -133,9 +135,16 @@ private:
 
 void Run::find_candidates_of(std::size_t s) {
 	std::vector<Candidate> candidates;
-	if (const auto error = error_of([&] { candidates = find_candidates(what_if_, s, statements_[s], indexes_); })) {
+	std::vector<Silence> silence;
+	if (const auto error =
+	        error_of([&] { candidates = find_candidates(what_if_, s, statements_[s], indexes_, &silence); })) {
 		Planner::skip(statements_[s], *error);
 		return;
+	}
+	for (const Silence &one : silence) {
+		if (one.reason == never_analyzed) {
+			unknown_.emplace_back(one.relation, s);
+		}
 	}
 	std::vector<ObjectId> tables;
 	reasons_.resize(indexes_.size());
@@ -381,6 +390,32 @@ void Run::add_skipped(Rows &rows) const {
 	}
 }
 
+/// A row for each table of which nothing is known.
+void Run::add_unknown(Rows &rows) const {
+	std::vector<ObjectId> tables;
+	for (const auto &[table, statement] : unknown_) {
+		if (std::ranges::find(tables, table) == tables.end()) {
+			tables.push_back(table);
+		}
+	}
+	for (const ObjectId of : options_.is_given ? tables : std::vector<ObjectId>()) {
+		std::string text;
+		for (const auto &[table, statement] : unknown_) {
+			if (table == of) {
+				text += format("%s{\"id\": %lld}", text.empty() ? "[" : ", ",
+				               static_cast<long long>(statements_[statement].id));
+			}
+		}
+		text += "]";
+		const Json json{call([&] { return DirectFunctionCall1(jsonb_in, CStringGetDatum(text.c_str())); })};
+		rows.add({}, of, {}, {}, {}, {}, {}, {}, json, never_analyzed, {}, {});
+	}
+	if (!tables.empty() && !options_.is_given) {
+		report(NOTICE, format("%zu tables of the workload were never analyzed, so that nothing is advised for them",
+		                      tables.size()));
+	}
+}
+
 void Run::add_rows(Rows &rows) {
 	find_all_candidates();
 	weigh();
@@ -394,6 +429,7 @@ void Run::add_rows(Rows &rows) {
 		add_choice(rows, choice);
 	}
 	add_skipped(rows);
+	add_unknown(rows);
 	if (!selection_.is_complete) {
 		report(NOTICE, "max_time ended before everything was tried: this is the best found so far");
 	}

@@ -11,6 +11,11 @@ using Number = IndexSet::Number;
 
 // Costs that differ by less are equal: the planner itself keeps paths within 1 % of each other.
 constexpr double noise = 1.015;
+// An index of less than that part of another's size, like a partial one, may lose so little of what that one saves.
+constexpr double much_smaller = 0.2;
+constexpr double least_loss = 0.005;
+// An index that changes less of a statement's cost does nothing for it.
+constexpr double least_change = 0.95;
 // An index has to be worth that share of the workload, or much less if it halves a statement.
 constexpr double least_share = 0.005;
 constexpr double least_share_halving = 0.0005;
@@ -52,6 +57,8 @@ private:
 	Scales scales() const;
 	void search_known();
 	void search();
+	bool does_as_well(Number index, Number other);
+	void simplify();
 	void drop_regressions();
 	void drop_unworthy();
 	Worth worth_of(Number index);
@@ -260,6 +267,54 @@ void Selector::search() {
 	}
 }
 
+/// Whether no statement that uses an index would notice that another one is in its place.
+bool Selector::does_as_well(Number index, Number other) {
+	IndexSet others = chosen_;
+	others.erase(index);
+	others.insert(other);
+	const double slack = indexes_.bytes_of(other) < indexes_.bytes_of(index) * much_smaller ? least_loss : 0;
+	for (std::size_t s = 0; s < task_.weights.size(); ++s) {
+		const Plan plan = costs_.plan(s, task_.present | chosen_);
+		if (!plan.used.contains(index)) {
+			continue;
+		}
+		IndexSet without = chosen_;
+		without.erase(index);
+		admit(s, {other});
+		const double allowed = slack * std::max(0.0, cost(s, without) - plan.cost);
+		if (cost(s, others) > std::max(plan.cost * noise, plan.cost + allowed)) {
+			return false;
+		}
+	}
+	indexes_.correct_sizes({other});
+	return indexes_.bytes_of(other) <= indexes_.bytes_of(index);
+}
+
+/// Of indexes that do as well the smallest, or the one that was thought of first.
+void Selector::simplify() {
+	indexes_.derive(chosen_);
+	for (const Number index : chosen_.members()) {
+		std::vector<Number> parts = (indexes_.parts_of(index) - chosen_).members();
+		std::erase_if(parts, [&](Number other) {
+			const double bytes = indexes_.bytes_of(index);
+			return indexes_.bytes_of(other) * noise > bytes && (indexes_.bytes_of(other) > bytes || other > index);
+		});
+		std::ranges::sort(parts, [&](Number one, Number other) {
+			return std::pair(indexes_.bytes_of(one), one) < std::pair(indexes_.bytes_of(other), other);
+		});
+		for (const Number other : parts) {
+			if (deadline_.is_over()) {
+				return;
+			}
+			if (does_as_well(index, other)) {
+				chosen_.erase(index);
+				chosen_.insert(other);
+				break;
+			}
+		}
+	}
+}
+
 /// Takes out what a plan uses that is dearer than without.
 void Selector::drop_regressions() {
 	for (std::size_t s = 0; s < task_.weights.size(); ++s) {
@@ -280,6 +335,9 @@ Selector::Worth Selector::worth_of(Number index) {
 	for (const std::size_t s : touched_[index]) {
 		const double with = cost(s, chosen_);
 		const double without = cost(s, others);
+		if (with > without * least_change) {
+			continue;
+		}
 		worth.milliseconds += task_.weights[s] * (without - with);
 		worth.halves |= with * 2 <= without;
 	}
@@ -409,6 +467,7 @@ Selection Selector::run() {
 	explore_all({}, Depth::Smaller, most_layers);
 	explore_all({}, Depth::All, most_layers);
 	search();
+	simplify();
 	find_touched();
 	Selection selection{.is_complete = !deadline_.is_over()};
 	drop_regressions();

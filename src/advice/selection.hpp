@@ -28,6 +28,8 @@ public:
 	virtual bool concerns(IndexSet::Number index, std::size_t statement) const = 0;
 	/// Whether an index can do all that another does.
 	virtual bool replaces(IndexSet::Number index, IndexSet::Number other) const = 0;
+	/// Indexes that are made of a part of what this one is made of, which may do as well for some statements.
+	virtual IndexSet parts_of(IndexSet::Number index) const = 0;
 	/// Looks closely how large these are; whether that changed anything.
 	virtual bool correct_sizes(const IndexSet &indexes) = 0;
 	/// Indexes made of these, new ones among them.

@@ -1,5 +1,6 @@
 #include "advice/wish_reader.hpp"
 
+#include "advice/candidates.hpp"
 #include "advice/clause_wishes.hpp"
 #include "advice/operator_classes.hpp"
 
@@ -130,11 +131,14 @@ const char *obstacle_of_table(const RangeTblEntry *entry) {
 	return nullptr;
 }
 
-const char *obstacle_in_facts(const TableFacts &facts) {
+const char *obstacle_in_facts(const TableFacts &facts, double pages) {
+	if (facts.pages < smallest_table && pages >= smallest_table && !facts.is_analyzed) {
+		return never_analyzed;
+	}
 	if (facts.pages < smallest_table) {
 		return "it has fewer than 1000 pages, as far as the server knows: it is read fast without an index";
 	}
-	return facts.is_analyzed ? nullptr : "it has no statistics: ANALYZE it first";
+	return facts.is_analyzed ? nullptr : never_analyzed;
 }
 
 /// An expression of the ancestor that the relation stands for in its query, as the relation's own; nullptr: it is of
@@ -315,6 +319,7 @@ Wish wish_of(const PlainWish &plain) {
 	Wish wish{.kind = plain.kind,
 	          .keys = keys_of(plain.keys),
 	          .keeps_order = plain.keeps_order,
+	          .is_guess = plain.is_guess,
 	          .selectivity = plain.selectivity};
 	if (!wish.keys.empty()) {
 		wish.method = call(method_of, wish.keys.front().key.opclass);
@@ -350,6 +355,7 @@ void add_conditions(const Place &place, Observed &observed) {
 		read_joins(place, found);
 	});
 	observed.wishes.wishes = wishes_of(found.wishes);
+	observed.wishes.is_judged_late = found.is_judged_late;
 	for (int i = 0; i < count_of(found.arms); ++i) {
 		observed.wishes.arms.push_back(wishes_of(element<List>(found.arms, i)));
 	}
@@ -411,7 +417,7 @@ void read_relation(Observation &observation, PlannerInfo *root, RelOptInfo *rela
 	const Oid table = call(topmost, entry->relid);
 	const TableFacts facts = obstacle == nullptr ? call(facts_of, table) : TableFacts{};
 	if (obstacle == nullptr) {
-		obstacle = obstacle_in_facts(facts);
+		obstacle = obstacle_in_facts(facts, static_cast<double>(relation->pages));
 	}
 	if (obstacle != nullptr) {
 		observed.silence.emplace_back(obstacle);

@@ -10,11 +10,10 @@ constexpr std::size_t most_equal_keys = 4;
 constexpr std::size_t most_keys = 6;
 constexpr std::size_t most_ranges = 3;
 constexpr std::size_t most_included = 10;
-constexpr double most_of_the_rows = 0.5;       // a condition that keeps them is no reason for an index of its own
-constexpr double few_rows = 0.2;               // what a partial index is of
-constexpr double worth_reading_instead = 0.8;  // the width of an entry, of that of a row
-constexpr double worth_scanning_instead = 0.4; // the same where all of the rows are read
-constexpr double widest_column = 64;           // bytes, in an index that has it only to give it back
+constexpr double most_of_the_rows = 0.5;      // a condition that keeps them is no reason for an index of its own
+constexpr double few_rows = 0.2;              // what a partial index is of
+constexpr double worth_reading_instead = 0.8; // the width of an entry, of that of a row
+constexpr double widest_column = 64;          // bytes, in an index that has it only to give it back
 
 using Keys = std::vector<const WishKey *>;
 
@@ -77,7 +76,13 @@ public:
 				equal_.push_back(&wish);
 			} else if (wish.kind == WishKind::Join) {
 				joins_.push_back(&wish);
-			} else if (wish.kind == WishKind::Range) {
+			} else if (wish.kind == WishKind::Range && !wish.is_guess) {
+				add_range(wish);
+			}
+		}
+		// A range that may be of all rows or of none is no reason for an index, but for a further key of one.
+		for (const Wish &wish : wishes) {
+			if (wish.is_guess && !equal_.empty()) {
 				add_range(wish);
 			}
 		}
@@ -189,9 +194,6 @@ public:
 		add_arms();
 		add_partial(clauses);
 		add_block_ranges(clauses);
-		if (clauses.equals().empty() && clauses.ranges().empty() && clauses.joins().empty()) {
-			add_scan();
-		}
 		return std::move(proposals_);
 	}
 
@@ -204,7 +206,6 @@ private:
 	void add_arms();
 	void add_partial(const Clauses &clauses);
 	void add_block_ranges(const Clauses &clauses);
-	void add_scan();
 
 	void add(int rank, const Keys &keys, const std::string &reason, const Wish *predicate = nullptr);
 	void add_covering(int rank, const Keys &keys, const std::string &reason, const Wish *predicate = nullptr);
@@ -285,7 +286,7 @@ void Proposals::add_singles(const Clauses &clauses) {
 		add(0, {&wish->keys.front()}, "join on " + wish->keys.front().name);
 	}
 	for (const Wish *const wish : clauses.ranges()) {
-		if (wish->selectivity <= most_of_the_rows) {
+		if (wish->selectivity <= most_of_the_rows && !wish->is_guess) {
 			add(0, pointers(wish->keys), "range of " + names_of(pointers(wish->keys)));
 		}
 	}
@@ -342,8 +343,10 @@ void Proposals::add_joins(const Clauses &clauses) {
 		const Keys keys = clauses.joined_with(*join);
 		const std::string reason = "join on " + names_of(keys);
 		add(1, keys, reason);
-		add_covering(1, one, "join on " + names_of(one));
-		add_covering(2, keys, reason);
+		if (!relation_.is_judged_late) { // otherwise all rows are needed, and the join is not by its keys
+			add_covering(1, one, "join on " + names_of(one));
+			add_covering(2, keys, reason);
+		}
 		if (!conditions.empty()) {
 			const std::string what = reason + ", and conditions on " + names_of(conditions);
 			add(2, joined(keys, conditions), what);
@@ -427,30 +430,9 @@ void Proposals::add_partial(const Clauses &clauses) {
 
 void Proposals::add_block_ranges(const Clauses &clauses) {
 	for (const Wish *const wish : clauses.ranges()) {
-		if (wish->block_range) {
+		if (wish->block_range && !wish->is_guess) {
 			add_shape(1, shape_of({&*wish->block_range}, methods_.brin, nullptr),
 			          "range of " + wish->block_range->name + ", by which the table is nearly in order");
-		}
-	}
-}
-
-/// Nothing is looked up: what is needed, read from a smaller file.
-void Proposals::add_scan() {
-	double width = 0;
-	for (const NeededColumn &needed : relation_.needed) {
-		width += needed.width;
-	}
-	if (width > relation_.row_width * worth_scanning_instead) {
-		return;
-	}
-	for (const NeededColumn &needed : relation_.needed) {
-		if (needed.key) {
-			const std::string reason = "read instead of the table";
-			if (relation_.needed.size() == 1 && relation_.may_be_index_only) {
-				add(3, {&*needed.key}, reason);
-			}
-			add_covering(3, {&*needed.key}, reason);
-			return;
 		}
 	}
 }

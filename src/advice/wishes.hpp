@@ -36,6 +36,7 @@ struct Wish {
 	std::vector<WishKey> keys = {};
 	ObjectId method = 0;
 	bool keeps_order = true; ///< the rows that are found are in the order of the next key
+	bool is_guess = false;   ///< how many rows it keeps depends on a value that nobody knows
 	double selectivity = 1;
 	std::uint64_t partners = 0;                       ///< of a join: the same number for the same other relations
 	std::string predicate = {};                       ///< if rows could be chosen by it: the node tree of a list of it
@@ -65,6 +66,7 @@ struct RelationWishes {
 	std::vector<Order> orders = {};
 	std::vector<NeededColumn> needed = {}; ///< in their order in the table
 	bool may_be_index_only = false;        ///< if the index has all of them
+	bool is_judged_late = false;           ///< by a condition that needs rows of others, and that no index serves
 };
 
 /// The access methods, as the server numbers them.

@@ -10,6 +10,7 @@ extern "C" {
 namespace warden::pg {
 
 using TreeWalker = bool (*)(Node *node, void *context);
+using TreeMutator = Node *(*)(Node *node, void *context);
 
 // Server code.
 
@@ -20,12 +21,18 @@ inline bool walk_expression(Node *node, TreeWalker walker, void *context) {
 inline bool walk_query(Query *query, TreeWalker walker, void *context, int flags) {
 	return query_tree_walker(query, reinterpret_cast<bool (*)()>(reinterpret_cast<void (*)()>(walker)), context, flags);
 }
+inline Node *mutate_expression(Node *node, TreeMutator mutator, void *context) {
+	return expression_tree_mutator(node, reinterpret_cast<Node *(*)()>(reinterpret_cast<void (*)()>(mutator)), context);
+}
 #else
 inline bool walk_expression(Node *node, TreeWalker walker, void *context) {
 	return expression_tree_walker_impl(node, walker, context);
 }
 inline bool walk_query(Query *query, TreeWalker walker, void *context, int flags) {
 	return query_tree_walker_impl(query, walker, context, flags);
+}
+inline Node *mutate_expression(Node *node, TreeMutator mutator, void *context) {
+	return expression_tree_mutator_impl(node, mutator, context);
 }
 #endif
 

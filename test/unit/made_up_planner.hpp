@@ -43,6 +43,7 @@ struct MadeUpIndex {
 	ObjectId table = 1;
 	double upkeep = 0;
 	std::optional<IndexSet::Number> wider_than = {};
+	IndexSet parts = {};
 	double real_bytes = 0; ///< as a closer look finds, if that is something else
 };
 
@@ -58,6 +59,7 @@ public:
 	bool replaces(IndexSet::Number index, IndexSet::Number other) const override {
 		return indexes_[index].wider_than == other;
 	}
+	IndexSet parts_of(IndexSet::Number index) const override { return indexes_[index].parts; }
 	IndexSet derive(const IndexSet &from) override { return derived_from.is_subset_of(from) ? derived : IndexSet(); }
 
 	bool correct_sizes(const IndexSet &indexes) override {
