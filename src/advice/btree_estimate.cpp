@@ -70,6 +70,23 @@ std::vector<KeyKind> all_alike(double keys, double rows) {
 	return {{rows, std::clamp(keys, 1.0, std::max(1.0, rows))}};
 }
 
+double most_distinct(const std::vector<ColumnStatistics> &columns, double rows) {
+	double most = 1;
+	for (const ColumnStatistics &column : columns) {
+		most = std::max(most, distinct_keys(column, rows));
+	}
+	return most;
+}
+
+/// Of columns that do not depend on each other.
+double expected_keys(const std::vector<ColumnStatistics> &columns, double rows) {
+	double combinations = 1;
+	for (const ColumnStatistics &column : columns) {
+		combinations *= distinct_keys(column, rows);
+	}
+	return std::max(most_distinct(columns, rows), expected_distinct(combinations, rows));
+}
+
 bool makes_a_difference(BtreeEntries entries, std::vector<KeyKind> few, std::vector<KeyKind> many) {
 	entries.kinds = std::move(few);
 	const double smaller = size_of_btree(entries).pages;
@@ -96,23 +113,18 @@ std::optional<std::vector<KeyKind>> kinds_of(const ColumnStatistics &column, con
 std::optional<std::vector<KeyKind>> kinds_of(const std::vector<ColumnStatistics> &columns, BtreeEntries entries,
                                              const IndexShape &shape, Relation table, double rows, bool is_quick) {
 	std::vector<AttrNumber> numbers;
-	double combinations = 1;
-	double least = 1;
 	for (std::size_t i = 0; i < columns.size(); ++i) {
 		numbers.push_back(shape.keys[i].column);
-		const double distinct = distinct_keys(columns[i], rows);
-		combinations *= distinct;
-		least = std::max(least, distinct);
 	}
 	const double known = call(known_combinations, table, numbers.data(), static_cast<int>(numbers.size()));
 	if (known > 0) {
 		return all_alike(known, rows);
 	}
-	const double most = std::max(least, expected_distinct(combinations, rows));
-	if (!is_quick && makes_a_difference(entries, all_alike(least, rows), all_alike(most, rows))) {
+	std::vector<KeyKind> most = all_alike(expected_keys(columns, rows), rows);
+	if (!is_quick && makes_a_difference(entries, all_alike(most_distinct(columns, rows), rows), most)) {
 		return std::nullopt;
 	}
-	return all_alike(most, rows);
+	return most;
 }
 
 } // namespace
@@ -125,15 +137,15 @@ bool deduplicates(const IndexShape &shape) {
 }
 
 double most_keys(const IndexShape &shape, Relation table, double rows) {
-	double combinations = 1;
+	std::vector<ColumnStatistics> columns;
 	for (const IndexKey &key : shape.keys) {
-		const auto found = key.is_expression() ? std::nullopt : column_facts(table, key.column, key.opclass);
+		auto found = key.is_expression() ? std::nullopt : column_facts(table, key.column, key.opclass);
 		if (!found || found->distinct == 0 || !is_count_known(*found, rows)) {
 			return rows;
 		}
-		combinations *= distinct_keys(*found, rows);
+		columns.push_back(std::move(*found));
 	}
-	return expected_distinct(combinations, rows);
+	return expected_keys(columns, rows);
 }
 
 std::optional<BtreeEntries> btree_entries(const IndexShape &shape, Relation table, double rows, bool is_quick) {
@@ -155,11 +167,7 @@ std::optional<BtreeEntries> btree_entries(const IndexShape &shape, Relation tabl
 		entries.included.push_back(found->width);
 	}
 	if (!entries.deduplicates) { // how many have the same key matters for the pages above the leaves only
-		double combinations = 1;
-		for (const ColumnStatistics &column : keys) {
-			combinations *= distinct_keys(column, rows);
-		}
-		entries.kinds = all_alike(expected_distinct(combinations, rows), rows);
+		entries.kinds = all_alike(expected_keys(keys, rows), rows);
 		return entries;
 	}
 	auto kinds = keys.size() == 1 ? kinds_of(keys.front(), entries, rows, is_quick)

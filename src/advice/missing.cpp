@@ -301,7 +301,7 @@ std::vector<std::string> Run::caveats_of(Number index, const IndexCommand &comma
 		caveats.push_back(format("the table would have %d indexes: look whether others can go", indexes));
 	}
 	if (bytes > activity.bytes) {
-		caveats.push_back("the table's indexes would be larger than the table");
+		caveats.emplace_back("the table's indexes would be larger than the table");
 	}
 	return caveats;
 }
@@ -403,8 +403,7 @@ void Run::add_rows(Rows &rows) {
 	                      selection_.total_before > 0 ? selection_.total_after / selection_.total_before : 1));
 }
 
-std::vector<Statement> given_queries(FunctionCallInfo fcinfo, int n) {
-	const auto array = *argument<std::optional<TextArray>>(fcinfo, n);
+std::vector<Statement> given_queries(TextArray array) {
 	Datum *elements = nullptr;
 	bool *nulls = nullptr;
 	int count = 0;
@@ -450,9 +449,10 @@ PG_FUNCTION(advice_missing) {
 		}
 		options.budget = static_cast<double>(*budget);
 	}
-	options.is_given = argument<std::optional<TextArray>>(fcinfo, 1).has_value();
+	const auto given = argument<std::optional<TextArray>>(fcinfo, 1);
+	options.is_given = given.has_value();
 	Rows rows(fcinfo);
-	Run run(options.is_given ? given_queries(fcinfo, 1) : read_workload(), options);
+	Run run(given ? given_queries(*given) : read_workload(), options);
 	run.add_rows(rows);
 	PG_RETURN_NULL();
 }

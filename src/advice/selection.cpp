@@ -15,7 +15,7 @@ constexpr double noise = 1.015;
 constexpr double least_share = 0.005;
 constexpr double least_share_halving = 0.0005;
 constexpr double worst_regression = 1.1;
-constexpr std::size_t most_layers = 12;
+constexpr std::size_t most_layers = 6;
 constexpr int most_rounds = 2;
 // Better sizes may lead to other indexes, whose sizes are to be looked at.
 constexpr int most_corrections = 5;

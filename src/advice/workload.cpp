@@ -147,6 +147,7 @@ void complete(Recorded &recorded, TimestampTz now) {
 /// Statements that fail before they have a plan.
 void find_failing(std::vector<Recorded> &all) {
 	std::vector<Statement> statements;
+	statements.reserve(all.size());
 	for (const Recorded &recorded : all) {
 		statements.push_back(recorded.statement);
 	}
