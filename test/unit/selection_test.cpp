@@ -145,6 +145,23 @@ TEST(Selection, ASmallerIndexDoesUnderASmallBudget) {
 	EXPECT_TRUE(choose(plans, indexes, {.budget = 5 * megabyte}).chosen.empty());
 }
 
+TEST(Selection, APartThatDoesAsWellIsTaken) {
+	const Plans plans{{{{}, 1000}, {{0}, 100}, {{1}, 101}}, {{{}, 1000}, {{2}, 100}, {{3}, 120}}};
+	const Outcome outcome = choose(plans,
+	                               {{.bytes = 9 * megabyte, .parts = {1}},
+	                                {.bytes = 5 * megabyte},
+	                                {.bytes = 9 * megabyte, .parts = {3}},
+	                                {.bytes = 5 * megabyte}},
+	                               {});
+	EXPECT_EQ(outcome.chosen, (IndexSet{1, 2}));
+}
+
+TEST(Selection, AnIndexThatChangesLittleOfEachStatementIsNotWorthIt) {
+	const Plans plans{{{{}, 1000}, {{0}, 970}}, {{{}, 1000}, {{1}, 900}}};
+	const Outcome outcome = choose(plans, {{.bytes = megabyte}, {.bytes = megabyte}}, {});
+	EXPECT_EQ(outcome.chosen, (IndexSet{1}));
+}
+
 TEST(Selection, WeightsDecide) {
 	const Plans plans{{{{}, 1000}, {{0}, 100}}, {{{}, 1000}, {{1}, 100}}};
 	const std::vector<MadeUpIndex> indexes{{megabyte}, {megabyte}};

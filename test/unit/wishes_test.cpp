@@ -57,6 +57,15 @@ bool has(const RelationWishes &relation, const std::string &text) {
 	return std::find(texts.begin(), texts.end(), text) != texts.end();
 }
 
+TEST(Wishes, AGuessedRangeOnlyFollowsAnEquality) {
+	Wish guess = wish(WishKind::Range, 2, 0.33);
+	guess.is_guess = true;
+	EXPECT_TRUE(proposed({.table = 1, .wishes = {guess}}).empty());
+	const RelationWishes both{.table = 1, .wishes = {guess, wish(WishKind::Equal, 1)}};
+	EXPECT_TRUE(has(both, "a, b"));
+	EXPECT_FALSE(has(both, "b"));
+}
+
 TEST(Wishes, EqualityComesBeforeARange) {
 	const RelationWishes relation{.wishes = {wish(WishKind::Range, 1), wish(WishKind::Equal, 2)}};
 	EXPECT_TRUE(has(relation, "b, a"));
