@@ -10,6 +10,7 @@
 #include "pg/result_set.hpp"
 #include "pg/security.hpp"
 #include "pg/spi.hpp"
+#include "pg/transaction.hpp"
 
 #include <algorithm>
 
@@ -34,7 +35,18 @@ struct Finding {
 	std::vector<std::string> caveats = {};
 	std::string takes_over = {};
 	bool goes = false;
+	bool is_gone = false; ///< it was dropped meanwhile
 };
+
+/// Whether what was to be said could be: what is dropped meanwhile stops nothing.
+template <class F>
+bool is_said(F &&body) {
+	const auto error = attempt(std::forward<F>(body));
+	if (error && error->sqlstate != ERRCODE_UNDEFINED_TABLE && error->sqlstate != ERRCODE_UNDEFINED_OBJECT) {
+		throw Error(*error);
+	}
+	return !error;
+}
 
 class Inspection {
 public:
@@ -43,25 +55,29 @@ public:
 		  check_(indexes_) {}
 
 	void run() {
-		for_each_table(indexes_, [&](std::span<IndexFacts> table) { find_covered(table); });
+		for_each_table(indexes_, [&](std::span<IndexFacts> table) {
+			if (!is_said([&] { find_covered(table); })) { // what is left of them is judged by its use
+				std::ranges::fill(std::span(findings_).subspan(number_of(table.front()), table.size()), Finding{});
+			}
+		});
 		for (std::size_t i = 0; i < indexes_.size(); ++i) {
 			check_for_interrupts();
 			if (!findings_[i].goes) {
-				judge(i);
+				findings_[i].is_gone = !is_said([&] { judge(i); });
 			}
 		}
 	}
 
 	void report(Rows &rows, ObjectId only) const {
 		for (std::size_t i = 0; i < indexes_.size(); ++i) {
-			if (only == 0 || indexes_[i].rival.id == only) {
+			if (!findings_[i].is_gone && (only == 0 || indexes_[i].rival.id == only)) {
 				add(rows, indexes_[i], findings_[i]);
 			}
 		}
 		if (only == 0) {
 			const auto end = std::chrono::steady_clock::now() + longest_sampling;
 			for (const MissingIndex &missing : find_missing(keys_, indexes_)) {
-				add(rows, missing, std::chrono::steady_clock::now() < end);
+				static_cast<void>(is_said([&] { add(rows, missing, std::chrono::steady_clock::now() < end); }));
 			}
 		}
 	}

@@ -91,4 +91,19 @@ is($node->safe_psql('postgres', q{SELECT DISTINCT verdict FROM warden.advice_ind
 $locker->query_safe('ROLLBACK');
 $locker->quit;
 
+# Tables that go while they are judged stop nothing.
+my $directory = PostgreSQL::Test::Utils::tempdir;
+append_to_file("$directory/ddl.sql", q{
+	CREATE TABLE parent (a int PRIMARY KEY);
+	CREATE TABLE gone (a int REFERENCES parent, b int);
+	CREATE INDEX gone_a ON gone (a); CREATE INDEX gone_ab ON gone (a, b); CREATE INDEX gone_b ON gone (b);
+	DROP TABLE gone, parent;});
+append_to_file("$directory/judge.sql", "SELECT count(*) FROM warden.advice_indexes();\n");
+my $ddl = IPC::Run::start([ 'pgbench', '-n', '-T', 60, '-f', "$directory/ddl.sql", $node->connstr('postgres') ],
+	'<', \undef, '>', "$directory/ddl.out", '2>&1');
+command_like([ 'pgbench', '-n', '-t', 300, '-f', "$directory/judge.sql", $node->connstr('postgres') ],
+	qr{actually processed: 300/300}, 'advice while tables come and go');
+$ddl->signal('TERM');
+$ddl->finish;
+
 finish(undef, $node);
