@@ -182,3 +182,4 @@ FROM truth_found WHERE built_use > 0;
 SET client_min_messages = warning;
 DROP TABLE truth_found, truth_pairs, truth_items, truth_orders, truth_customers, truth_parts, truth_parent CASCADE;
 DROP FUNCTION truth_of(text[], text);
+DROP EXTENSION pg_trgm;

@@ -7,6 +7,7 @@
 
 extern "C" {
 #include "catalog/pg_am_d.h"
+#include "commands/vacuum.h"
 }
 
 namespace warden::advice {
@@ -19,6 +20,11 @@ namespace {
 
 // Longer values are compressed, or too long for an index: rows have to be looked at.
 constexpr std::uint32_t longest_uncompressed = 500;
+
+// Rows that ANALYZE looks at, for each unit of the statistics target.
+constexpr double rows_of_target = 300;
+// So many times as many keys as it makes out there may well be.
+constexpr double most_missed = 8;
 
 // Two sizes this far apart are not one estimate.
 constexpr double most_doubt = 1.1;
@@ -35,6 +41,13 @@ double distinct_values(const ColumnStatistics &column, double rows) {
 /// With those that are null as one.
 double distinct_keys(const ColumnStatistics &column, double rows) {
 	return distinct_values(column, rows) + (column.width.null_fraction > 0 ? 1 : 0);
+}
+
+/// Where equal values are side by side, ANALYZE, which takes its rows for drawn one by one, counts far too few; but
+/// none if it saw all rows or all values, or no value twice.
+bool is_count_known(const ColumnStatistics &column, double rows) {
+	return rows <= rows_of_target * default_statistics_target || column.distinct == -1 ||
+	       distinct_values(column, rows) <= static_cast<double>(column.frequencies.size());
 }
 
 std::vector<KeyKind> kinds_of(const ColumnStatistics &column, double rows) {
@@ -57,29 +70,61 @@ std::vector<KeyKind> all_alike(double keys, double rows) {
 	return {{rows, std::clamp(keys, 1.0, std::max(1.0, rows))}};
 }
 
+double most_distinct(const std::vector<ColumnStatistics> &columns, double rows) {
+	double most = 1;
+	for (const ColumnStatistics &column : columns) {
+		most = std::max(most, distinct_keys(column, rows));
+	}
+	return most;
+}
+
+/// Of columns that do not depend on each other.
+double expected_keys(const std::vector<ColumnStatistics> &columns, double rows) {
+	double combinations = 1;
+	for (const ColumnStatistics &column : columns) {
+		combinations *= distinct_keys(column, rows);
+	}
+	return std::max(most_distinct(columns, rows), expected_distinct(combinations, rows));
+}
+
+bool makes_a_difference(BtreeEntries entries, std::vector<KeyKind> few, std::vector<KeyKind> many) {
+	entries.kinds = std::move(few);
+	const double smaller = size_of_btree(entries).pages;
+	entries.kinds = std::move(many);
+	return size_of_btree(entries).pages > smaller * most_doubt + 1;
+}
+
+/// Of one column: nothing if there may be more values than its statistics have, and it makes a difference.
+std::optional<std::vector<KeyKind>> kinds_of(const ColumnStatistics &column, const BtreeEntries &entries, double rows,
+                                             bool is_quick) {
+	std::vector<KeyKind> kinds = kinds_of(column, rows);
+	if (is_quick || is_count_known(column, rows)) {
+		return kinds;
+	}
+	std::vector<KeyKind> more = kinds;
+	for (KeyKind &kind : more) {
+		kind.keys = std::min(kind.keys * most_missed, kind.entries);
+	}
+	return makes_a_difference(entries, kinds, std::move(more)) ? std::nullopt : std::optional(std::move(kinds));
+}
+
 /// Of several columns: what extended statistics say, or, if it makes no difference whether they depend on each other,
 /// that they do not.
 std::optional<std::vector<KeyKind>> kinds_of(const std::vector<ColumnStatistics> &columns, BtreeEntries entries,
                                              const IndexShape &shape, Relation table, double rows, bool is_quick) {
 	std::vector<AttrNumber> numbers;
-	double combinations = 1;
-	double least = 1;
 	for (std::size_t i = 0; i < columns.size(); ++i) {
 		numbers.push_back(shape.keys[i].column);
-		const double distinct = distinct_keys(columns[i], rows);
-		combinations *= distinct;
-		least = std::max(least, distinct);
 	}
 	const double known = call(known_combinations, table, numbers.data(), static_cast<int>(numbers.size()));
 	if (known > 0) {
 		return all_alike(known, rows);
 	}
-	const double most = std::max(least, expected_distinct(combinations, rows));
-	entries.kinds = all_alike(least, rows);
-	const double smaller = size_of_btree(entries).pages;
-	entries.kinds = all_alike(most, rows);
-	return is_quick || size_of_btree(entries).pages <= smaller * most_doubt + 1 ? std::optional(entries.kinds)
-	                                                                            : std::nullopt;
+	std::vector<KeyKind> most = all_alike(expected_keys(columns, rows), rows);
+	if (!is_quick && makes_a_difference(entries, all_alike(most_distinct(columns, rows), rows), most)) {
+		return std::nullopt;
+	}
+	return most;
 }
 
 } // namespace
@@ -92,15 +137,15 @@ bool deduplicates(const IndexShape &shape) {
 }
 
 double most_keys(const IndexShape &shape, Relation table, double rows) {
-	double combinations = 1;
+	std::vector<ColumnStatistics> columns;
 	for (const IndexKey &key : shape.keys) {
-		const auto found = key.is_expression() ? std::nullopt : column_facts(table, key.column, key.opclass);
-		if (!found || found->distinct == 0) {
+		auto found = key.is_expression() ? std::nullopt : column_facts(table, key.column, key.opclass);
+		if (!found || found->distinct == 0 || !is_count_known(*found, rows)) {
 			return rows;
 		}
-		combinations *= distinct_keys(*found, rows);
+		columns.push_back(std::move(*found));
 	}
-	return expected_distinct(combinations, rows);
+	return expected_keys(columns, rows);
 }
 
 std::optional<BtreeEntries> btree_entries(const IndexShape &shape, Relation table, double rows, bool is_quick) {
@@ -121,15 +166,12 @@ std::optional<BtreeEntries> btree_entries(const IndexShape &shape, Relation tabl
 		}
 		entries.included.push_back(found->width);
 	}
-	if (!entries.deduplicates) {
-		entries.kinds = all_alike(rows, rows);
+	if (!entries.deduplicates) { // how many have the same key matters for the pages above the leaves only
+		entries.kinds = all_alike(expected_keys(keys, rows), rows);
 		return entries;
 	}
-	if (keys.size() == 1) {
-		entries.kinds = kinds_of(keys.front(), rows);
-		return entries;
-	}
-	auto kinds = kinds_of(keys, entries, shape, table, rows, is_quick);
+	auto kinds = keys.size() == 1 ? kinds_of(keys.front(), entries, rows, is_quick)
+	                              : kinds_of(keys, entries, shape, table, rows, is_quick);
 	if (!kinds) {
 		return std::nullopt;
 	}

@@ -40,20 +40,19 @@ void look(void *context, PlannedStmt *plan, const char * /*text*/, ParamListInfo
 	}
 }
 
-/// So that the others need not be planned for it.
-bool may_be_update(const std::string &text) {
+} // namespace
+
+bool may_set_columns(std::string_view text) {
 	constexpr std::string_view word = "update";
 	return !std::ranges::search(text, word, [](char left, char right) { return (left | 0x20) == right; }).empty();
 }
-
-} // namespace
 
 std::vector<ColumnChanges> find_column_changes(WhatIf &what_if, const std::vector<Statement> &statements,
                                                const IndexSet &present) {
 	std::vector<ColumnChanges> changes;
 	for (std::size_t s = 0; s < statements.size(); ++s) {
 		const Statement &statement = statements[s];
-		if (!statement.skipped.empty() || !may_be_update(statement.text)) {
+		if (!statement.skipped.empty() || !may_set_columns(statement.text)) {
 			continue;
 		}
 		check_for_interrupts();

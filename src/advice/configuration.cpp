@@ -13,7 +13,7 @@ using Number = IndexSet::Number;
 constexpr double small_bytes = 65536;
 // Less than that of the whole is nothing: the planner's costs are not as exact.
 constexpr double least_share = 1e-5;
-constexpr int most_passes = 4;
+constexpr int most_passes = 2;
 
 /// What to prefer: gain for its bytes, gain alone, and between.
 constexpr double orders[] = {1.0, 0.0, 0.5};
@@ -67,7 +67,8 @@ private:
 
 void normalize(std::vector<std::size_t> &numbers) {
 	std::ranges::sort(numbers);
-	numbers.erase(std::unique(numbers.begin(), numbers.end()), numbers.end());
+	const auto repeated = std::ranges::unique(numbers);
+	numbers.erase(repeated.begin(), repeated.end());
 }
 
 Search::Search(const Scales &scales, Deadline &deadline)
@@ -129,10 +130,11 @@ State Search::state_of(const IndexSet &chosen) const {
 }
 
 double Search::gain_of(State &state, std::size_t move) const {
-	if (!state.gains[move]) {
-		state.gains[move] = compute_gain(state, moves_[move]);
+	auto &gain = state.gains[move];
+	if (!gain) {
+		gain = compute_gain(state, moves_[move]);
 	}
-	return *state.gains[move];
+	return *gain;
 }
 
 double Search::compute_gain(const State &state, const Move &move) const {
@@ -303,9 +305,7 @@ IndexSet Search::run(const IndexSet &start) {
 	for (const double order : orders) {
 		look_from(nothing, order, 0);
 	}
-	for (const double order : orders) {
-		look_from(best, order, most_passes);
-	}
+	look_from(best, orders[0], most_passes);
 	return best.chosen;
 }
 

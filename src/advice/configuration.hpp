@@ -18,7 +18,7 @@ struct Scales {
 	std::vector<double> bytes = {};                          ///< by index
 	std::vector<double> upkeep = {};                         ///< by index: what it takes away, in the same unit
 	IndexSet present = {};                                   ///< indexes that are there anyway
-	double budget = std::numeric_limits<double>::max(); ///< in bytes
+	double budget = std::numeric_limits<double>::max();      ///< in bytes
 
 	double cost_of(std::size_t statement, const IndexSet &chosen) const;
 	double bytes_of(const IndexSet &chosen) const;

@@ -118,7 +118,7 @@ void add_index(KnownIndexes &indexes, Oid id) {
 }
 
 void add_indexes_of(KnownIndexes &indexes, Oid table_id) {
-	const AsOwner owner(owner_of(table_id));
+	const AsReadingOwner owner(owner_of(table_id));
 	const OpenRelation table(table_id, AccessShareLock);
 	const List *const ids = call([&] { return RelationGetIndexList(table.get()); });
 	for (const Oid id : oids_in(ids)) {

@@ -106,7 +106,7 @@ bool is_same_columns(const ForeignKey &left, const ForeignKey &right) {
 }
 
 bool is_served(const ForeignKey &key, const std::vector<IndexFacts> &indexes) {
-	const AsOwner owner(owner_of(key.child));
+	const AsReadingOwner owner(owner_of(key.child));
 	return std::ranges::any_of(indexes, [&](const IndexFacts &index) {
 		return index.table == key.child &&
 		       (serves(index, key) || (index.rival.is_usable && is_unique_part(index, key)));

@@ -352,7 +352,7 @@ IndexDefinition define_index(const std::string &command) {
 		PinnedSettings::set("search_path", search_path.c_str());
 		Resolved resolved = call([&] { return resolve(command.c_str()); });
 		{
-			const AsOwner owner(owner_of(resolved.table));
+			const AsReadingOwner owner(owner_of(resolved.table));
 			call([&] { simplify(resolved); });
 		}
 		definition.shape = shape_of(resolved);

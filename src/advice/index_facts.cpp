@@ -171,7 +171,7 @@ void look_at(std::span<IndexFacts> indexes) {
 		if (!lock_if_free(table, AccessShareLock)) {
 			return;
 		}
-		const AsOwner owner(owner_of(table));
+		const AsReadingOwner owner(owner_of(table));
 		const OpenRelation opened(table, NoLock);
 		const std::int64_t table_bytes = bytes_of(opened.get());
 		for (IndexFacts &facts : indexes) {

@@ -9,7 +9,6 @@
 #include "bloat/stored_values.hpp"
 #include "bloat/tuple_fate.hpp"
 
-#include "pg/read_only.hpp"
 #include "pg/security.hpp"
 #include "pg/transaction.hpp"
 
@@ -255,8 +254,7 @@ IndexSample sample_index(const IndexShape &shape, Relation table, double table_p
 	const std::vector<std::uint32_t> blocks = draw_pages(table_pages, table_rows, extent);
 	IndexSample sample;
 	const auto error = try_out([&] {
-		const AsOwner as(table->rd_rel->relowner);
-		const ReadOnly nothing_is_written;
+		const AsReadingOwner as(table->rd_rel->relowner);
 		const SnapshotScope snapshot;
 		Collector *const found = call([&] { return collect(shape, table, blocks.data(), blocks.size()); });
 		sample.pages = found->pages;

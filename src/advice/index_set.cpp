@@ -43,18 +43,6 @@ std::vector<IndexSet::Number> IndexSet::members() const {
 	return members;
 }
 
-bool IndexSet::is_subset_of(const IndexSet &other) const {
-	if (words_.size() > other.words_.size()) {
-		return false;
-	}
-	for (std::size_t i = 0; i < words_.size(); ++i) {
-		if ((words_[i] & ~other.words_[i]) != 0) {
-			return false;
-		}
-	}
-	return true;
-}
-
 IndexSet &IndexSet::operator|=(const IndexSet &other) {
 	words_.resize(std::max(words_.size(), other.words_.size()));
 	for (std::size_t i = 0; i < other.words_.size(); ++i) {

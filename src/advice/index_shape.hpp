@@ -6,6 +6,7 @@
 // simplifies those of real indexes, of relation 1, without places in a text), so that equal ones are equal texts.
 #pragma once
 
+#include <compare>
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -25,7 +26,7 @@ struct IndexKey {
 	bool is_nulls_first = false;
 
 	bool is_expression() const { return column == 0; }
-	friend bool operator==(const IndexKey &, const IndexKey &) = default;
+	friend auto operator<=>(const IndexKey &, const IndexKey &) = default;
 };
 
 struct IndexShape {
@@ -37,7 +38,7 @@ struct IndexShape {
 	/// All that it depends on, in keys, expressions, predicate and INCLUDE; ascending.
 	std::vector<std::int16_t> columns = {};
 
-	friend bool operator==(const IndexShape &, const IndexShape &) = default;
+	friend auto operator<=>(const IndexShape &, const IndexShape &) = default;
 };
 
 /// Whether an index is all of another's keys, in their order, and then more or the same; so that whatever one can look

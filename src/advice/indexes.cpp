@@ -175,7 +175,7 @@ private:
 
 	/// A foreign key whose rows no other index finds that stays.
 	std::string foreign_key_of(const IndexFacts &facts) const {
-		const AsOwner owner(owner_of(facts.table));
+		const AsReadingOwner owner(owner_of(facts.table));
 		for (const ForeignKey &key : keys_) {
 			const bool is_alone = std::ranges::none_of(indexes_, [&](const IndexFacts &other) {
 				return other.table == facts.table && other.rival.id != facts.rival.id &&

@@ -63,7 +63,8 @@ KeyPopulation estimate_population(std::vector<SeenKey> seen, double times) {
 	}
 	result.rest_entries = rest * times;
 	result.rest_pages = on_pages * times;
-	result.rest_keys = std::min(estimate_distinct(keys, times), result.rest_entries);
+	// Each is on a page at least.  Where all are on one, those that two neighbouring pages share say nothing of more.
+	result.rest_keys = std::min(estimate_distinct(keys, times), result.rest_pages);
 	return result;
 }
 

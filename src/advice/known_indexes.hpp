@@ -51,6 +51,7 @@ public:
 
 private:
 	std::vector<KnownIndex> indexes_;
+	std::vector<IndexSet::Number> by_shape_; ///< all of them, in the order of their shapes
 };
 
 } // namespace warden::advice

@@ -15,6 +15,7 @@
 #include "pg/transaction.hpp"
 
 #include <algorithm>
+#include <ranges>
 
 extern "C" {
 #include "utils/fmgrprotos.h"
@@ -99,6 +100,8 @@ public:
 private:
 	void find_all_candidates();
 	void find_candidates_of(std::size_t statement);
+	void keep_common_conditions();
+	bool is_of_tables(std::size_t statement);
 	void weigh();
 	void add_skipped(Rows &rows) const;
 	void add_unknown(Rows &rows) const;
@@ -159,6 +162,22 @@ void Run::find_candidates_of(std::size_t s) {
 	market_.set_tables(s, std::move(tables));
 }
 
+/// Of a statement that was sampled with several constants a partial index serves only what all of them have in common.
+void Run::keep_common_conditions() {
+	for (std::size_t s = 0; s < statements_.size(); ++s) {
+		for (const Number index : IndexSet(task_.candidates[s]).members()) {
+			const auto is_other = [&](std::size_t other) {
+				return statements_[other].id == statements_[s].id && is_planned(other) &&
+				       !task_.candidates[other].contains(index);
+			};
+			if (!indexes_[index].shape.predicate.empty() &&
+			    std::ranges::any_of(std::views::iota(std::size_t{0}, statements_.size()), is_other)) {
+				task_.candidates[s].erase(index);
+			}
+		}
+	}
+}
+
 void Run::find_all_candidates() {
 	task_.candidates.resize(statements_.size());
 	for (std::size_t s = 0; s < statements_.size(); ++s) {
@@ -169,12 +188,19 @@ void Run::find_all_candidates() {
 			find_candidates_of(s);
 		}
 	}
+	keep_common_conditions();
 	task_.present = indexes_.existing();
 	for (const Number index : task_.present.members()) {
 		if (indexes_[index].may_go) {
 			task_.replaceable.insert(index);
 		}
 	}
+}
+
+/// Otherwise all that it takes is the time of statements that its functions run, which are there themselves.
+bool Run::is_of_tables(std::size_t statement) {
+	std::size_t tables = 0;
+	return error_of([&] { tables = what_if_.relations(statement).size(); }) || tables > 0;
 }
 
 /// What a unit of each statement's cost is worth: milliseconds a day, by the time that it takes now.
@@ -190,16 +216,18 @@ void Run::weigh() {
 		}
 		costs_.add_relevant(s, task_.present);
 		const double now = cost(s, task_.present);
+		const auto &time = statements_[s].milliseconds_per_day;
 		if (now < least_cost) {
 			task_.candidates[s] = {};
-		}
-		const auto &time = statements_[s].milliseconds_per_day;
-		task_.weights[s] = options_.is_given || !time ? 1 : *time / std::max(now, 1.0);
-		worth += task_.weights[s] * now;
-		if (time) {
+			if (!is_of_tables(s)) {
+				continue;
+			}
+		} else if (time) { // the time of cheaper ones is that of writing, or waiting, of which their costs know nothing
 			milliseconds += *time;
 			cost_of_calls += statements_[s].calls_per_day * now;
 		}
+		task_.weights[s] = options_.is_given || !time ? 1 : *time / std::max(now, 1.0);
+		worth += task_.weights[s] * now;
 	}
 	prices_ = read_prices(cost_of_calls > 0 ? milliseconds / cost_of_calls : usual_milliseconds);
 	market_.add_changes(find_column_changes(what_if_, statements_, task_.present));
@@ -282,20 +310,31 @@ std::vector<std::string> Run::caveats_of(Number index, const IndexCommand &comma
 		caveats.push_back(format("the table would have %d indexes: look whether others can go", indexes));
 	}
 	if (bytes > activity.bytes) {
-		caveats.push_back("the table's indexes would be larger than the table");
+		caveats.emplace_back("the table's indexes would be larger than the table");
 	}
 	return caveats;
 }
 
+/// Each statement once, with the mean of what it was sampled with.
 std::vector<ServedQuery> Run::remembered(const std::vector<std::size_t> &served, Number index) {
 	std::vector<ServedQuery> queries;
-	IndexSet all = task_.present | chosen_;
+	if (options_.is_given) {
+		return queries;
+	}
+	const IndexSet all = task_.present | chosen_;
 	IndexSet others = all;
 	others.erase(index);
+	std::vector<double> samples;
 	for (const std::size_t s : served) {
-		if (!options_.is_given) {
-			queries.push_back({.id = statements_[s].id, .cost_before = cost(s, others), .cost_after = cost(s, all)});
+		const auto same = std::ranges::find(queries, statements_[s].id, &ServedQuery::id);
+		const auto place = static_cast<std::size_t>(same - queries.begin());
+		if (same == queries.end()) {
+			queries.push_back({.id = statements_[s].id, .cost_before = 0, .cost_after = 0});
+			samples.push_back(0);
 		}
+		const double weight = 1 / ++samples[place];
+		queries[place].cost_before += (cost(s, others) - queries[place].cost_before) * weight;
+		queries[place].cost_after += (cost(s, all) - queries[place].cost_after) * weight;
 	}
 	return queries;
 }
@@ -400,8 +439,7 @@ void Run::add_rows(Rows &rows) {
 	                      selection_.total_before > 0 ? selection_.total_after / selection_.total_before : 1));
 }
 
-std::vector<Statement> given_queries(FunctionCallInfo fcinfo, int n) {
-	const auto array = *argument<std::optional<TextArray>>(fcinfo, n);
+std::vector<Statement> given_queries(TextArray array) {
 	Datum *elements = nullptr;
 	bool *nulls = nullptr;
 	int count = 0;
@@ -447,9 +485,10 @@ PG_FUNCTION(advice_missing) {
 		}
 		options.budget = static_cast<double>(*budget);
 	}
-	options.is_given = argument<std::optional<TextArray>>(fcinfo, 1).has_value();
+	const auto given = argument<std::optional<TextArray>>(fcinfo, 1);
+	options.is_given = given.has_value();
 	Rows rows(fcinfo);
-	Run run(options.is_given ? given_queries(fcinfo, 1) : read_workload(), options);
+	Run run(given ? given_queries(*given) : read_workload(), options);
 	run.add_rows(rows);
 	PG_RETURN_NULL();
 }

@@ -168,7 +168,7 @@ std::optional<std::vector<Existing>> read_existing(Oid table) {
 		for (const Oid index : is_complete ? read_oids(select_indexes, table) : std::vector<Oid>()) {
 			is_complete = is_complete && lock_existing(index);
 			if (is_complete) {
-				const AsOwner owner(owner_of(table));
+				const AsReadingOwner owner(owner_of(table));
 				all.push_back({index, text_of(shape_of(index))});
 			}
 		}

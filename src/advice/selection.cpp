@@ -20,14 +20,14 @@ constexpr double least_change = 0.95;
 constexpr double least_share = 0.005;
 constexpr double least_share_halving = 0.0005;
 constexpr double worst_regression = 1.1;
-constexpr std::size_t most_layers = 12;
-constexpr int most_rounds = 3;
+constexpr std::size_t most_layers = 6;
+constexpr int most_rounds = 2;
 // Better sizes may lead to other indexes, whose sizes are to be looked at.
 constexpr int most_corrections = 5;
 // A statement that could gain less than that share is not looked at further.
 constexpr double least_potential = 0.0005;
 // A round that gained less is the last.
-constexpr double least_progress = 0.002;
+constexpr double least_progress = 0.005;
 
 class Selector {
 public:

@@ -6,6 +6,7 @@
 
 #include "pg/spi.hpp"
 
+#include <cstdint>
 #include <string>
 
 namespace warden::advice {

@@ -1,11 +1,13 @@
 #include "advice/what_if.hpp"
 
+#include "advice/owners_code.hpp"
 #include "advice/used_indexes.hpp"
 
 #include "pg/deadline.hpp"
 #include "pg/lock.hpp"
 #include "pg/oid_list.hpp"
 #include "pg/plan_explanation.hpp"
+#include "pg/read_only.hpp"
 #include "pg/security.hpp"
 
 #include <algorithm>
@@ -53,17 +55,6 @@ public:
 
 private:
 	const post_parse_analyze_hook_type previous_ = post_parse_analyze_hook;
-};
-
-class ReadOnly {
-public:
-	ReadOnly() noexcept { XactReadOnly = true; }
-	ReadOnly(const ReadOnly &) = delete;
-	ReadOnly &operator=(const ReadOnly &) = delete;
-	~ReadOnly() { XactReadOnly = previous_; }
-
-private:
-	const bool previous_ = XactReadOnly;
 };
 
 /// What planning found, plain.
@@ -172,8 +163,10 @@ const Analysis &WhatIf::prepare(std::size_t statement) {
 		prepared.messages = UINT64_MAX; // in case of an error
 		const std::uint64_t messages = SharedInvalidMessageCounter;
 		prepared.analysis = call([&] { return analyze(statements_[statement]); });
+		prepared.indexes = call([&] { return indexes_with_code(prepared.analysis.relations); });
 		prepared.messages = messages;
 	}
+	run_as_owners(prepared.indexes);
 	return prepared.analysis;
 }
 

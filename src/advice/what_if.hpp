@@ -56,6 +56,7 @@ private:
 	struct Prepared {
 		MemoryContext memory = nullptr;
 		Analysis analysis = {};
+		List *indexes = nullptr;    ///< whose code is their owners'
 		std::uint64_t messages = 0; ///< that had come from other processes before it was analysed
 	};
 

@@ -1,5 +1,6 @@
 #include "advice/workload.hpp"
 
+#include "advice/column_changes.hpp"
 #include "advice/pg_stat_statements.hpp"
 #include "advice/samples.hpp"
 #include "advice/statement_text.hpp"
@@ -146,6 +147,7 @@ void complete(Recorded &recorded, TimestampTz now) {
 /// Statements that fail before they have a plan.
 void find_failing(std::vector<Recorded> &all) {
 	std::vector<Statement> statements;
+	statements.reserve(all.size());
 	for (const Recorded &recorded : all) {
 		statements.push_back(recorded.statement);
 	}
@@ -203,7 +205,8 @@ std::vector<Statement> read_workload() {
 	std::vector<Statement> statements;
 	for (const Recorded &recorded : all) {
 		const bool is_planned = recorded.statement.skipped.empty();
-		if (is_planned ? sum <= enough_of_the_time * total && planned < most_statements : skipped < most_statements) {
+		const bool is_wanted = sum <= enough_of_the_time * total || may_set_columns(recorded.statement.text);
+		if (is_planned ? is_wanted && planned < most_statements : skipped < most_statements) {
 			statements.push_back(recorded.statement);
 			sum += is_planned ? recorded.milliseconds : 0;
 			++(is_planned ? planned : skipped);

@@ -28,9 +28,9 @@ struct Recorded {
 /// pg_read_all_stats.  The costly ones come first.
 std::vector<Recorded> read_recorded();
 
-/// Those that advice is given for: the costly ones that make up 99 % of the time of all, 500 at most; and those that
-/// cannot be planned, as many at most, of which `skipped` says why.  A statement that was sampled with several values
-/// is there with each of them, with the same id and its part of the weight.
+/// Those that advice is given for: the costly ones that make up 99 % of the time of all, and cheap ones that may set
+/// columns, 500 at most; and those that cannot be planned, as many at most, of which `skipped` says why.  A statement
+/// that was sampled with several values is there with each of them, with the same id and its part of the weight.
 std::vector<Statement> read_workload();
 
 } // namespace warden::advice

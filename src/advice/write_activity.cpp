@@ -21,14 +21,16 @@ namespace {
 // GIN has an entry for each key of a row.
 constexpr double keys_per_row = 10;
 
-// Counted since the last reset, and if there was none since the database was made, which nobody but a superuser can
-// see: then since the server was started.
+// Counted since the last reset of this database, or else since all counters began, which is when those of the whole
+// server did: they outlive a restart, but not a crash.  Any of these may have been reset since, so that the oldest of
+// them tells.
 constinit pg::Statement read_rates{R"(
 WITH leaves AS (
     SELECT relid AS id FROM pg_partition_tree($1::oid::regclass) WHERE isleaf UNION SELECT $1::oid),
 period AS (
-    SELECT greatest(extract(epoch FROM now() - coalesce(stats_reset, pg_postmaster_start_time())) / 86400, 1.0 / 24)::float8 AS days
-    FROM pg_stat_database WHERE datname = current_database())
+    SELECT greatest(extract(epoch FROM now() - greatest(d.stats_reset, least(b.stats_reset, a.stats_reset, w.stats_reset))) / 86400,
+                    1.0 / 24)::float8 AS days
+    FROM pg_stat_database d, pg_stat_bgwriter b, pg_stat_archiver a, pg_stat_wal w WHERE d.datname = current_database())
 SELECT coalesce(sum(pg_stat_get_tuples_inserted(id)) / min(days), 0)::float8,
        coalesce(sum(pg_stat_get_tuples_updated(id)) / min(days), 0)::float8,
        coalesce(sum(pg_stat_get_tuples_hot_updated(id)) / min(days), 0)::float8,

@@ -5,6 +5,7 @@
 // decides what a name in our SQL means.
 #pragma once
 
+#include "pg/read_only.hpp"
 #include "pg/scoped.hpp"
 
 namespace warden::pg {
@@ -51,6 +52,16 @@ public:
 private:
 	const PinnedSettings settings_;
 	const RunAs role_;
+};
+
+/// The same for who only looks: whatever runs can write nothing.
+class AsReadingOwner {
+public:
+	explicit AsReadingOwner(Oid role) : owner_(role) {}
+
+private:
+	const AsOwner owner_;
+	const ReadOnly read_only_;
 };
 
 /// A scope as the extension's owner, for statements of our own on our own tables and on the statistics of others.

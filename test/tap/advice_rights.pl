@@ -74,9 +74,13 @@ ALTER TABLE trap.secured ENABLE ROW LEVEL SECURITY;
 CREATE POLICY p ON trap.secured USING (a = trap.immutable('policy') AND b = trap.stable('policy, stable'));
 CREATE INDEX expression ON trap.indexed ((a + trap.of(1, 'index expression')));
 CREATE INDEX predicate ON trap.indexed (b) WHERE a > trap.of(1, 'index predicate');
+CREATE TABLE trap.parent (LIKE trap.plain) PARTITION BY RANGE (id);
+CREATE TABLE trap.child PARTITION OF trap.parent FOR VALUES FROM (0) TO (30000) WITH (autovacuum_enabled = false);
+INSERT INTO trap.parent SELECT * FROM trap.plain;
+CREATE INDEX ON trap.child ((a + trap.of(1, 'index expression')));
 GRANT SELECT ON ALL TABLES IN SCHEMA trap TO PUBLIC;
 RESET ROLE;
-ANALYZE trap.plain, trap.secured, trap.indexed;
+ANALYZE trap.plain, trap.secured, trap.indexed, trap.parent;
 CREATE TABLE public.own (id integer, a integer, fill text) WITH (autovacuum_enabled = false);
 INSERT INTO public.own SELECT i, i % 5000, repeat('x', 500) FROM generate_series(1, 20000) i;
 ANALYZE public.own;
@@ -92,6 +96,7 @@ my %queries = (
 	view => q{SELECT id FROM trap.view},
 	policy => q{SELECT id FROM trap.secured},
 	index => q{SELECT id FROM trap.indexed WHERE a + 1 = 5},
+	partition => q{WITH x AS MATERIALIZED (SELECT id FROM trap.parent WHERE a + 1 = 5) SELECT 1 WHERE EXISTS (SELECT FROM x)},
 	write => q{UPDATE trap.plain SET a = trap.volatile('update') WHERE b = trap.immutable('update') AND a = 3},
 	insert => q{INSERT INTO trap.plain SELECT trap.volatile('insert'), 1, trap.immutable('insert')},
 	set => q{SELECT set_config('search_path', 'trap', false) FROM trap.plain WHERE a = 3});
@@ -103,6 +108,7 @@ my @calls = (
 			"CREATE INDEX ON trap.plain (b) WHERE a = trap.immutable('new predicate')"),
 	"SELECT count(*) FROM warden.advice_candidates(\$q\$$queries{constant}\$q\$)",
 	"SELECT count(*) FROM warden.advice_candidates(\$q\$$queries{index}\$q\$)",
+	"SELECT count(*) FROM warden.advice_candidates(\$q\$$queries{partition}\$q\$)",
 	"SELECT count(*) FROM warden.advice_missing(queries => ARRAY[$list])",
 	"SELECT count(*) FROM warden.advice_indexes('trap.indexed')",
 	"SELECT count(*) FROM warden.advice_indexes()",

@@ -42,6 +42,16 @@ TEST(KeyPopulation, KeysThatAreWrittenTogetherAreNotTakenForFew) {
 	EXPECT_EQ(some.rest_entries, 50'000);
 }
 
+TEST(KeyPopulation, KeysOnTwoNeighbouringPagesAreNotTakenForMany) {
+	std::vector<SeenKey> seen; // pages of 15 rows, each key has two: a key of 15 is on two pages
+	for (std::uint32_t page = 0; page < 4000; ++page) {
+		for (std::uint32_t row = 0; page % 8 < 2 && row < 15; ++row) {
+			seen.push_back({.hash = (page * 15 + row) / 2, .page = page, .size = 16});
+		}
+	}
+	EXPECT_NEAR(estimate_population(seen, 4).keys(), 30'000, 3000);
+}
+
 TEST(KeyPopulation, RandomKeysAreEstimated) {
 	bloat::RandomNumbers numbers(1);
 	const auto some =
@@ -80,6 +90,17 @@ TEST(BtreeSize, IsThatOfABuild) {
 	EXPECT_NEAR(size_of_btree(of_integers(1'000'000, 1, true)).pages, 849, 4); // 6955008 bytes
 	EXPECT_EQ(size_of_btree(of_integers(0, 0, true)).pages, 1);
 	EXPECT_EQ(size_of_btree(of_integers(10, 10, true)).height, 0);
+}
+
+// As PostgreSQL 15 builds them.
+TEST(BtreeSize, KeysThatAreRepeatedMakeATreeHigher) {
+	const auto height = [](double keys) {
+		BtreeEntries entries = of_integers(90'000, keys, false);
+		entries.included = entries.keys;
+		return size_of_btree(entries).height;
+	};
+	EXPECT_EQ(height(90'000), 1);
+	EXPECT_EQ(height(9000), 2);
 }
 
 TEST(BtreeSize, KindsThatAreAlikeAreOne) {
