@@ -3,8 +3,6 @@
 #include "advice/operator_classes.hpp"
 #include "advice/pattern_text.hpp"
 
-#include "pg/tree_walker.hpp"
-
 #include <algorithm>
 #include <cstring>
 #include <initializer_list>
@@ -100,15 +98,6 @@ bool is_of_statement(const Place &place, Node *value) {
 bool is_kind_of_row(const Place &place, Node *own, Node *value) {
 	const double distinct = distinct_values(place, own);
 	return distinct > 0 && distinct <= most_values_of_a_kind && is_of_statement(place, value);
-}
-
-/// Whether it depends on a parameter whose value is not known.
-bool has_parameter(Node *node, void *context) {
-	if (node == nullptr) {
-		return false;
-	}
-	return IsA(node, Param) ? reinterpret_cast<Param *>(node)->paramkind == PARAM_EXTERN
-	                        : pg::walk_expression(node, has_parameter, context);
 }
 
 /// One side of a comparison that is the relation's own, and the other, which is not.
@@ -232,7 +221,7 @@ void read_order(const Reading &reading, const Comparison &comparison, const Btre
 	if (btree.strategy != BTEqualStrategyNumber) {
 		PlainWish *const wish = add_wish(reading, WishKind::Range, key);
 		wish->block_range = make_block_range(reading.place, comparison.own, comparison.collation);
-		wish->is_guess = has_parameter(comparison.value, nullptr);
+		wish->is_guess = has_unknown_parameter(comparison.value);
 		if (wish->is_guess) {
 			be_silent(reading, psprintf("how many rows the range of %s keeps depends on a parameter that is not known",
 			                            key->name));
@@ -316,7 +305,7 @@ void read_rows(const Reading &reading, const RowCompareExpr *clause) {
 		    !is_free_of(reading.place, static_cast<Node *>(list_nth(clause->rargs, i)))) {
 			break;
 		}
-		wish.is_guess |= has_parameter(static_cast<Node *>(list_nth(clause->rargs, i)), nullptr);
+		wish.is_guess |= has_unknown_parameter(static_cast<Node *>(list_nth(clause->rargs, i)));
 		const BtreeClass btree = btree_class(list_nth_oid(clause->opnos, i), exprType(own));
 		if (!OidIsValid(btree.opclass)) {
 			break;

@@ -69,6 +69,14 @@ bool name_by_table(Node *node, void *context) {
 	return pg::walk_expression(node, name_by_table, context);
 }
 
+bool depends_on_parameter(Node *node, void *context) {
+	if (node == nullptr) {
+		return false;
+	}
+	return IsA(node, Param) ? reinterpret_cast<Param *>(node)->paramkind == PARAM_EXTERN
+	                        : pg::walk_expression(node, depends_on_parameter, context);
+}
+
 Node *in_table(const Place &place, Node *node) {
 	Node *copy = static_cast<Node *>(copyObjectImpl(node));
 	const auto relation = static_cast<int>(place.relation->relid);
@@ -173,6 +181,10 @@ const char *obstacle_of(const Place &place, Node *own) {
 		                format_type_be(exprType(own)));
 	}
 	return nullptr;
+}
+
+bool has_unknown_parameter(Node *value) {
+	return depends_on_parameter(value, nullptr);
 }
 
 PlainKey *make_key(const Place &place, Node *own, Oid opclass, Oid collation) {

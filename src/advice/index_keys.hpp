@@ -47,6 +47,9 @@ Node *own_expression(const Place &place, Node *operand);
 /// Why an own expression cannot be in an index; "": that is nobody's business; nullptr: it can.
 const char *obstacle_of(const Place &place, Node *own);
 
+/// Whether a value depends on a parameter of the statement that is not known.
+bool has_unknown_parameter(Node *value);
+
 /// The key of an own expression without obstacles.
 PlainKey *make_key(const Place &place, Node *own, Oid opclass, Oid collation);
 
