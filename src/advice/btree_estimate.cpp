@@ -110,9 +110,10 @@ std::optional<std::vector<KeyKind>> kinds_of(const ColumnStatistics &column, con
 
 /// Of several columns: what extended statistics say, or, if it makes no difference whether they depend on each other,
 /// that they do not.
-std::optional<std::vector<KeyKind>> kinds_of(const std::vector<ColumnStatistics> &columns, BtreeEntries entries,
+std::optional<std::vector<KeyKind>> kinds_of(const std::vector<ColumnStatistics> &columns, const BtreeEntries &entries,
                                              const IndexShape &shape, Relation table, double rows, bool is_quick) {
 	std::vector<AttrNumber> numbers;
+	numbers.reserve(columns.size());
 	for (std::size_t i = 0; i < columns.size(); ++i) {
 		numbers.push_back(shape.keys[i].column);
 	}

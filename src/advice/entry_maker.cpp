@@ -22,6 +22,7 @@ constexpr std::uint32_t worth_compressing = 2000; // so near to the longest key 
 
 template <class T>
 T *array_of(int count) {
+	// NOLINTNEXTLINE(bugprone-sizeof-expression): T may be a pointer
 	return static_cast<T *>(palloc0(sizeof(T) * Max(count, 1)));
 }
 

@@ -82,7 +82,7 @@ std::string text_of(const IndexShape &shape) {
 		               key.collation, static_cast<int>(key.is_descending), static_cast<int>(key.is_nulls_first));
 	}
 	std::vector<std::int16_t> included = shape.included;
-	std::sort(included.begin(), included.end());
+	std::ranges::sort(included);
 	text += "; included";
 	for (const std::int16_t column : included) {
 		text += format(" %d", column);
@@ -95,10 +95,11 @@ void remember(const std::vector<GivenAdvice> &advice) {
 		return;
 	}
 	std::vector<const GivenAdvice *> ordered; // so that two who remember the same do not wait for each other in turn
+	ordered.reserve(advice.size());
 	for (const GivenAdvice &one : advice) {
 		ordered.push_back(&one);
 	}
-	std::sort(ordered.begin(), ordered.end(), [](const GivenAdvice *left, const GivenAdvice *right) {
+	std::ranges::sort(ordered, [](const GivenAdvice *left, const GivenAdvice *right) {
 		return left->shape.table != right->shape.table ? left->shape.table < right->shape.table
 		                                               : text_of(left->shape) < text_of(right->shape);
 	});

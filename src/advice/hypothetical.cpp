@@ -34,6 +34,7 @@ constexpr Oid first_id = 0xFFF00000;
 
 template <class T>
 T *array_of(std::size_t count) {
+	// NOLINTNEXTLINE(bugprone-sizeof-expression): T may be a pointer
 	return static_cast<T *>(palloc0(std::max<std::size_t>(count, 1) * sizeof(T)));
 }
 

@@ -31,9 +31,13 @@ using namespace pg;
 namespace {
 
 std::size_t clip(std::string_view text, std::size_t bytes) {
+	if (text.empty()) {
+		return 0;
+	}
+	const char *const begin = &text.front();
 	const auto size = static_cast<int>(text.size());
 	return static_cast<std::size_t>(
-		call([&] { return pg_mbcliplen(text.data(), size, static_cast<int>(std::min(text.size(), bytes))); }));
+		call([&] { return pg_mbcliplen(begin, size, static_cast<int>(std::min(text.size(), bytes))); }));
 }
 
 std::string quoted(const std::string &name) {

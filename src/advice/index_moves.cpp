@@ -40,7 +40,8 @@ void add_keys(IndexShape &shape, const std::vector<IndexKey> &keys) {
 
 void normalize(std::vector<std::int16_t> &columns) {
 	std::ranges::sort(columns);
-	columns.erase(std::unique(columns.begin(), columns.end()), columns.end());
+	const auto repeated = std::ranges::unique(columns);
+	columns.erase(repeated.begin(), repeated.end());
 }
 
 /// The columns that keys hold as they are; those in expressions cannot be carried for them.

@@ -30,12 +30,12 @@ bool begins_with(const std::vector<IndexKey> &keys, const std::vector<IndexKey> 
 	return each(is_same_value) && (each(is_same_direction) || each(is_turned_round));
 }
 
-std::string without_places(std::string node_tree) {
+std::string without_places(std::string_view node_tree) {
 	constexpr std::string_view place = ":location ";
 	std::string result;
 	result.reserve(node_tree.size());
 	std::size_t from = 0;
-	for (std::size_t at = node_tree.find(place); at != std::string::npos; at = node_tree.find(place, from)) {
+	for (std::size_t at = node_tree.find(place); at != std::string_view::npos; at = node_tree.find(place, from)) {
 		const std::size_t number = at + place.size();
 		result.append(node_tree, from, number - from).append("-1");
 		from = std::min(node_tree.find_first_not_of("-0123456789", number), node_tree.size());

@@ -9,6 +9,7 @@
 #include <compare>
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace warden::advice {
@@ -46,6 +47,6 @@ struct IndexShape {
 bool begins_with(const std::vector<IndexKey> &keys, const std::vector<IndexKey> &prefix);
 
 /// A node tree without the places in the text that it was parsed from, which do not matter.
-std::string without_places(std::string node_tree);
+std::string without_places(std::string_view node_tree);
 
 } // namespace warden::advice

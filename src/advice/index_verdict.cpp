@@ -10,7 +10,7 @@ namespace warden::advice {
 namespace {
 
 constexpr std::int64_t microseconds_a_day = std::int64_t{86400} * 1000 * 1000;
-constexpr std::int64_t least_bytes = 8 * 1024 * 1024; // below, nothing is wide
+constexpr std::int64_t least_bytes = std::int64_t{8} * 1024 * 1024; // below, nothing is wide
 
 // Writes are not worth a word below so many a day; nor if every so many of them are read once.
 constexpr double many_writes_a_day = 1000;
@@ -27,7 +27,7 @@ long long number(std::int64_t value) {
 }
 
 std::string observed(const IndexUse &use) {
-	return format("in %lld days of observation", number(days(use.now - *use.since)));
+	return format("in %lld days of observation", number(days(use.now - use.since.value_or(use.now))));
 }
 
 bool is_watched(const IndexUse &use) {
@@ -42,7 +42,8 @@ std::optional<IndexVerdict> judge_writes(const IndexUse &use) {
 	if (!is_watched(use)) {
 		return std::nullopt;
 	}
-	const double passed = static_cast<double>(use.now - *use.since) / static_cast<double>(microseconds_a_day);
+	const double passed =
+		static_cast<double>(use.now - use.since.value_or(use.now)) / static_cast<double>(microseconds_a_day);
 	const auto writes = static_cast<double>(use.writes);
 	if (writes < many_writes_a_day * passed || writes < many_writes_a_scan * static_cast<double>(use.scans)) {
 		return std::nullopt;

@@ -35,7 +35,8 @@ void add_columns(std::vector<std::int16_t> &columns, const void *node) {
 
 void normalize(std::vector<std::int16_t> &columns) {
 	std::ranges::sort(columns);
-	columns.erase(std::unique(columns.begin(), columns.end()), columns.end());
+	const auto repeated = std::ranges::unique(columns);
+	columns.erase(repeated.begin(), repeated.end());
 }
 
 } // namespace warden::advice

@@ -51,10 +51,10 @@ ORDER BY r.setdatabase <> 0, n)"};
 
 bool matters(std::string_view name) {
 	std::string lower(name);
-	std::transform(lower.begin(), lower.end(), lower.begin(),
-	               [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; });
+	std::ranges::transform(lower, lower.begin(),
+	                       [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; });
 	return lower.starts_with("enable_") || lower.starts_with("geqo") ||
-	       std::find(others.begin(), others.end(), lower) != others.end();
+	       std::ranges::find(others, lower) != others.end();
 }
 
 } // namespace

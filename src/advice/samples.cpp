@@ -155,7 +155,8 @@ void add_types(Statement &statement, std::string_view types) {
 	while (!types.empty()) {
 		const std::size_t length = std::min(types.find(' '), types.size());
 		Oid type = InvalidOid;
-		std::from_chars(types.data(), types.data() + length, type);
+		const char *const begin = &types.front();
+		std::from_chars(begin, begin + length, type);
 		statement.parameters.push_back({.type = type, .value = {}});
 		types.remove_prefix(std::min(length + 1, types.size()));
 	}

@@ -58,15 +58,12 @@ std::size_t skip_comment(std::string_view text, std::size_t at) noexcept {
 std::size_t skip_quoted(std::string_view text, std::size_t at, bool has_escapes) noexcept {
 	const char quote = text[at++];
 	while (at < text.size()) {
-		if (has_escapes && text[at] == '\\') {
-			at += 2;
-		} else if (text[at] != quote) {
-			++at;
-		} else if (text.substr(at + 1, 1) == std::string_view(&quote, 1)) {
-			at += 2;
-		} else {
+		const bool is_escape = has_escapes && text[at] == '\\';
+		const bool is_doubled = text[at] == quote && text.substr(at + 1, 1) == std::string_view(&quote, 1);
+		if (text[at] == quote && !is_doubled) {
 			return at + 1;
 		}
+		at += is_escape || is_doubled ? 2 : 1;
 	}
 	return text.size();
 }

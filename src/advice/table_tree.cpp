@@ -1,6 +1,7 @@
 #include "advice/table_tree.hpp"
 
 #include "pg/column_map.hpp"
+#include "pg/oid_list.hpp"
 #include "pg/scoped.hpp"
 
 #include <algorithm>
@@ -32,14 +33,8 @@ std::vector<Oid> leaves_of(Oid table) {
 	if (call(get_rel_relkind, table) != RELKIND_PARTITIONED_TABLE) {
 		return {table};
 	}
-	const List *const all = call(find_all_inheritors, table, AccessShareLock, nullptr);
-	std::vector<Oid> leaves;
-	for (int i = 0; i < list_length(all); ++i) {
-		const Oid id = list_nth_oid(all, i);
-		if (call(get_rel_relkind, id) == RELKIND_RELATION) {
-			leaves.push_back(id);
-		}
-	}
+	std::vector<Oid> leaves = oids_in(call(find_all_inheritors, table, AccessShareLock, nullptr));
+	std::erase_if(leaves, [](Oid id) { return call(get_rel_relkind, id) != RELKIND_RELATION; });
 	return leaves;
 }
 
