@@ -70,6 +70,7 @@ VACUUM ANALYZE "Odd ""table""";
 SELECT count(*) FROM warden.advice_missing(queries => ARRAY['SELECT 1 FROM "Odd ""table""" WHERE "Odd column" = 4']);
 
 -- Writers pay for an index if something was written.
+SELECT FROM pg_stat_force_next_flush();
 SELECT write_ms > 0 AS costs FROM warden.advice_missing(queries => ARRAY['SELECT * FROM orders WHERE customer = 17']);
 
 -- Partitions: one row, of the partitioned table.

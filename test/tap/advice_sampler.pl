@@ -14,6 +14,7 @@ use Warden;
 
 my $node = start_server('sampler', <<'END', allows_streaming => 1);
 shared_preload_libraries = 'pg_warden, pg_stat_statements'
+warden.scheduler = off
 pg_stat_statements.track = all
 pg_stat_statements.track_utility = on
 warden.advice_sample_rate = 1
