@@ -11,6 +11,7 @@ use Warden;
 
 my $node = start_server('outcomes', <<END, allows_streaming => 1);
 shared_preload_libraries = 'pg_stat_statements, pg_warden'
+warden.scheduler = off
 warden.advice_measure_every = 0
 warden.advice_outcome_after = 0
 warden.advice_outcome_calls = 50

@@ -11,6 +11,7 @@ use Warden;
 
 my $node = start_server('rights', <<END);
 shared_preload_libraries = 'pg_stat_statements, pg_warden'
+warden.scheduler = off
 log_min_messages = notice
 max_parallel_maintenance_workers = 0
 max_parallel_workers_per_gather = 0

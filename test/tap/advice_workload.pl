@@ -13,6 +13,7 @@ use Warden;
 
 my $node = start_server('workload', <<'END');
 shared_preload_libraries = 'pg_stat_statements, pg_warden'
+warden.scheduler = off
 pg_stat_statements.track = top
 warden.advice_sample_rate = 1
 warden.advice_sample_min_duration = -1
