@@ -8,6 +8,7 @@
 #include "advice/index_command.hpp"
 #include "advice/index_market.hpp"
 #include "advice/selection.hpp"
+#include "advice/served_queries.hpp"
 #include "advice/workload.hpp"
 
 #include "pg/names.hpp"
@@ -107,8 +108,10 @@ private:
 	void add_unknown(Rows &rows) const;
 	void add_choice(Rows &rows, const Choice &choice);
 	std::vector<std::size_t> served_by(const Choice &choice);
-	Json queries_json(const std::vector<std::size_t> &served, const IndexSet &with);
-	std::string reason_of(const Choice &choice, const std::vector<std::size_t> &served);
+	std::vector<ServedCost> costs_of(const std::vector<std::size_t> &served, const IndexSet &without,
+	                                 const IndexSet &with);
+	Json queries_json(const std::vector<ServedCost> &queries) const;
+	std::string reason_of(const Choice &choice, std::size_t count);
 	std::vector<std::string> caveats_of(Number index, const IndexCommand &command);
 	std::vector<ServedQuery> remembered(const std::vector<std::size_t> &served, Number index);
 	double cost(std::size_t statement, const IndexSet &present) { return costs_.plan(statement, present).cost; }
@@ -253,26 +256,27 @@ std::vector<std::size_t> Run::served_by(const Choice &choice) {
 	return served;
 }
 
-Json Run::queries_json(const std::vector<std::size_t> &served, const IndexSet &with) {
-	std::string text = "[";
+std::vector<ServedCost> Run::costs_of(const std::vector<std::size_t> &served, const IndexSet &without,
+                                      const IndexSet &with) {
+	std::vector<ServedCost> queries;
 	for (const std::size_t s : served) {
-		const double before = cost(s, built_);
+		const double before = cost(s, without);
 		const double after = cost(s, with);
-		text += text.size() > 1 ? ", " : "";
-		text += format("{\"id\": %lld, \"cost_before\": %.2f, \"cost_after\": %.2f",
-		               static_cast<long long>(statements_[s].id), before, after);
-		if (!options_.is_given) {
-			text += format(", \"calls_per_day\": %.2f, \"saved_ms\": %.2f", statements_[s].calls_per_day,
-			               task_.weights[s] * (before - after));
-		}
-		text += "}";
+		add_sample(queries, {.id = statements_[s].id,
+		                     .cost_before = before,
+		                     .cost_after = after,
+		                     .calls_per_day = statements_[s].calls_per_day,
+		                     .saved_ms = task_.weights[s] * (before - after)});
 	}
-	text += "]";
+	return queries;
+}
+
+Json Run::queries_json(const std::vector<ServedCost> &queries) const {
+	const std::string text = json_of(queries, !options_.is_given);
 	return {call([&] { return DirectFunctionCall1(jsonb_in, CStringGetDatum(text.c_str())); })};
 }
 
-std::string Run::reason_of(const Choice &choice, const std::vector<std::size_t> &served) {
-	const auto count = served.size();
+std::string Run::reason_of(const Choice &choice, std::size_t count) {
 	std::string reason = choice.index < reasons_.size() ? reasons_[choice.index] : std::string();
 	if (reason.empty()) {
 		reason = "it does what several indexes would";
@@ -324,17 +328,8 @@ std::vector<ServedQuery> Run::remembered(const std::vector<std::size_t> &served,
 	const IndexSet all = task_.present | chosen_;
 	IndexSet others = all;
 	others.erase(index);
-	std::vector<double> samples;
-	for (const std::size_t s : served) {
-		const auto same = std::ranges::find(queries, statements_[s].id, &ServedQuery::id);
-		const auto place = static_cast<std::size_t>(same - queries.begin());
-		if (same == queries.end()) {
-			queries.push_back({.id = statements_[s].id, .cost_before = 0, .cost_after = 0});
-			samples.push_back(0);
-		}
-		const double weight = 1 / ++samples[place];
-		queries[place].cost_before += (cost(s, others) - queries[place].cost_before) * weight;
-		queries[place].cost_after += (cost(s, all) - queries[place].cost_after) * weight;
+	for (const ServedCost &query : costs_of(served, others, all)) {
+		queries.push_back({.id = query.id, .cost_before = query.cost_before, .cost_after = query.cost_after});
 	}
 	return queries;
 }
@@ -348,15 +343,16 @@ void Run::add_choice(Rows &rows, const Choice &choice) {
 	with.insert(choice.index);
 	double before = 0;
 	double after = 0;
-	for (const std::size_t s : served) {
-		before += cost(s, built_);
-		after += cost(s, with);
+	const std::vector<ServedCost> queries = costs_of(served, built_, with);
+	for (const ServedCost &query : queries) {
+		before += query.cost_before;
+		after += query.cost_after;
 	}
 	const double write_ms = market_.write_cost_of(choice.index, prices_).milliseconds;
 	const Double saved = options_.is_given ? Double() : choice.gain + market_.upkeep_of(choice.index);
 	rows.add(
 		static_cast<int32>(given_.size() + 1), known.shape.table, command.command, known.size.bytes(), saved, before,
-		after, write_ms, queries_json(served, with), reason_of(choice, served), caveats_of(choice.index, command),
+		after, write_ms, queries_json(queries), reason_of(choice, queries.size()), caveats_of(choice.index, command),
 		selection_.total_before > 0 ? (choice.contribution + market_.upkeep_of(choice.index)) / selection_.total_before
 									: 0);
 	given_.push_back({.shape = known.shape,

@@ -1,5 +1,6 @@
 #include "advice/statement_times.hpp"
 
+#include "pg/security.hpp"
 #include "pg/transaction.hpp"
 
 namespace warden::advice {
@@ -77,6 +78,12 @@ bool run(const char *sql, const Args &...args) {
 	return is_there && !error;
 }
 
+constinit pg::Statement select_since_built{R"(
+SELECT DISTINCT ON (m.query_id) m.query_id, m.ms / m.calls
+FROM warden.advice_measures m JOIN warden.advice_given g ON g.id = m.advice
+WHERE g.built_at IS NOT NULL AND g.dropped_at IS NULL AND NOT m.is_write AND m.calls > 0
+ORDER BY m.query_id, g.built_at DESC)"};
+
 } // namespace
 
 bool find_writers(std::int64_t advice) {
@@ -85,6 +92,16 @@ bool find_writers(std::int64_t advice) {
 
 bool measure_statements(std::int64_t advice, Interval interval) {
 	return run(add_times, int64{advice}, interval == Interval::Counted);
+}
+
+std::vector<TimeSince> times_since_built() {
+	const AsExtension owner;
+	Spi spi;
+	std::vector<TimeSince> times;
+	for (const auto &[query, mean] : spi.query<int64, double>(select_since_built)) {
+		times.push_back({.query = query, .mean_ms = mean});
+	}
+	return times;
 }
 
 } // namespace warden::advice

@@ -8,6 +8,7 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 namespace warden::advice {
 
@@ -21,5 +22,14 @@ enum class Interval { Counted, Skipped };
 /// Looks at the counters of all statements of an advice.  Of one that was never looked at, all counts that there are
 /// count.  Returns false if they cannot be read.
 bool measure_statements(std::int64_t advice, Interval interval);
+
+/// How long a query takes since there is an index that was advised for it.
+struct TimeSince {
+	std::int64_t query = 0;
+	double mean_ms = 0;
+};
+
+/// Of all queries of which that was measured, by their ids.
+std::vector<TimeSince> times_since_built();
 
 } // namespace warden::advice

@@ -4,6 +4,7 @@
 #include "advice/pg_stat_statements.hpp"
 #include "advice/samples.hpp"
 #include "advice/statement_text.hpp"
+#include "advice/statement_times.hpp"
 #include "advice/what_if.hpp"
 
 #include "pg/result_set.hpp"
@@ -114,6 +115,18 @@ void add_samples(std::vector<Recorded> &counted) {
 	std::ranges::move(sampled_only, std::back_inserter(counted));
 }
 
+/// The counters have what was before an index was built as well: a query that one was advised for, and built, takes
+/// what it takes since then.
+void forget_slow_times(std::vector<Recorded> &counted) {
+	const std::vector<TimeSince> times = times_since_built();
+	for (Recorded &recorded : counted) {
+		const auto since = std::ranges::lower_bound(times, recorded.statement.id, {}, &TimeSince::query);
+		if (since != times.end() && since->query == recorded.statement.id) {
+			recorded.milliseconds = recorded.calls * since->mean_ms;
+		}
+	}
+}
+
 /// Whose plan it is decides whether the current user may have it made.
 std::string reason_of_role(Oid role) {
 	const char *const name = call([&] { return GetUserNameFromId(role, true); });
@@ -182,6 +195,7 @@ std::optional<TextArray> values_of(const Statement &statement) {
 
 std::vector<Recorded> read_recorded() {
 	std::vector<Recorded> all = read_pg_stat_statements();
+	forget_slow_times(all);
 	add_samples(all);
 	std::erase_if(all, [](const Recorded &recorded) { return is_about_ourselves(recorded.statement.text); });
 	const TimestampTz now = call(GetCurrentTimestamp);

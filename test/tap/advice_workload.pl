@@ -77,6 +77,8 @@ is(ask(q{SELECT bool_and(abs(ms_per_day - total_ms * 24) < 1e-6 * ms_per_day) FR
 ask('SET warden.advice_sample_rate = 0; CREATE TABLE advised AS SELECT * FROM warden.advice_missing()');
 is(ask(q{SELECT count(*) FROM advised WHERE command LIKE '%(customer)%' AND relation = 'orders'::regclass}), 1, 'an index for the clear case');
 is(ask(q{SELECT sum(CASE WHEN q -> 'saved_ms' IS NULL THEN 1 ELSE 0 END) FROM advised, jsonb_array_elements(queries) q}), 0, 'queries say what they save');
+is(ask(q{SELECT bool_and((SELECT count(*) = count(DISTINCT q -> 'id') FROM jsonb_array_elements(queries) q)) FROM advised}), 't',
+	'samples of a query are one query');
 is(ask(q{SELECT count(*) FROM advised a WHERE saved_ms > (SELECT sum(ms_per_day) FROM warden.advice_workload w
 	WHERE w.query_id IN (SELECT (q ->> 'id')::bigint FROM jsonb_array_elements(a.queries) q))}), 0, 'no more is saved than is taken');
 is(ask(q{SELECT count(*) FROM advised, jsonb_array_elements(queries) q JOIN pg_stat_statements s ON s.queryid = (q ->> 'id')::bigint
@@ -96,6 +98,10 @@ ask("$by_customer; SELECT pg_stat_force_next_flush()");
 ask('CALL warden.maintain()');
 is(ask(q{SELECT verdict, command IS NULL, scans >= 40 FROM warden.advice_outcomes WHERE command IS NULL
 	AND index IN (SELECT indexrelid::regclass FROM pg_index WHERE indrelid = 'orders'::regclass AND indkey[0] = 2)}), 'helped|t|t', 'it has helped');
+is(ask(q{SELECT sum(w.total_ms) < min(s.total_exec_time) AND abs(sum(w.total_ms) / sum(w.calls) - min((o.query ->> 'mean_ms_after')::float8)) < 1e-6
+	FROM pg_stat_statements s JOIN warden.advice_workload w ON w.query_id = s.queryid
+	JOIN (SELECT jsonb_array_elements(queries) AS query FROM warden.advice_outcomes WHERE index IS NOT NULL) o ON (o.query ->> 'query_id')::bigint = s.queryid
+	WHERE s.query ~ '^SELECT fill FROM orders WHERE customer'}), 't', 'what was slow before counts no more');
 ask('SET warden.advice_sample_rate = 0; CREATE TABLE advised_again AS SELECT * FROM warden.advice_missing()');
 is(ask(q{SELECT count(*) FROM advised_again WHERE command LIKE '%(customer)%'}), 0, 'what is there is not advised again');
 forget();
