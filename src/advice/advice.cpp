@@ -6,6 +6,10 @@
 #include "advice/samples.hpp"
 #include "advice/usage.hpp"
 
+extern "C" {
+#include "access/xlog.h"
+}
+
 namespace warden::advice {
 
 void init() {
@@ -16,6 +20,9 @@ void init() {
 }
 
 void maintain(const pg::Procedure &procedure) {
+	if (pg::call(RecoveryInProgress)) { // all of it is written down
+		return;
+	}
 	note_usage(procedure);
 	take_in_samples(procedure);
 	measure_outcomes(procedure);

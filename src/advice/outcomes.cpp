@@ -11,10 +11,6 @@
 
 #include <climits>
 
-extern "C" {
-#include "access/xlog.h"
-}
-
 namespace warden::advice {
 
 using namespace pg;
@@ -292,9 +288,6 @@ std::vector<Oid> tidy_and_find_tables() {
 } // namespace
 
 void measure_outcomes(const Procedure &procedure) {
-	if (call(RecoveryInProgress)) {
-		return;
-	}
 	std::vector<Oid> tables;
 	if (const auto error = attempt([&] { tables = tidy_and_find_tables(); })) {
 		report(WARNING, Error(error->sqlstate, format("could not look at what was advised: %s", error->what())));

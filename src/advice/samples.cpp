@@ -10,10 +10,6 @@
 #include <algorithm>
 #include <charconv>
 
-extern "C" {
-#include "access/xlog.h"
-}
-
 namespace warden::advice {
 
 using namespace pg;
@@ -191,9 +187,6 @@ void tidy(Spi &spi) {
 } // namespace
 
 void take_in_samples(const Procedure &procedure) {
-	if (call(RecoveryInProgress)) {
-		return;
-	}
 	if (const auto error = attempt([] {
 			const AsExtension owner;
 			Spi spi;
