@@ -2,6 +2,7 @@
 #include "advice/advice.hpp"
 #include "audit/audit.hpp"
 #include "bloat/bloat.hpp"
+#include "move/move.hpp"
 #include "partition/partition.hpp"
 #include "pg/procedure.hpp"
 
@@ -16,6 +17,7 @@ PG_FUNCTION(maintain) {
 	audit::freeze_log(procedure);
 	bloat::maintain(procedure);
 	advice::maintain(procedure);
+	move::maintain(procedure); // last: it may take long
 	PG_RETURN_VOID();
 }
 

@@ -1,0 +1,30 @@
+// change_log.hpp - Which rows have changed: a table of the job, to which triggers append and from which replay takes.
+#pragma once
+
+#include "move/move_job.hpp"
+
+extern "C" {
+#include "storage/itemptr.h"
+}
+
+namespace warden::move {
+
+/// A place of a source where something was or is.
+struct Place {
+	std::int16_t source;
+	ItemPointerData tid;
+};
+
+/// Makes the table warden.partition_move_log_<job>, a member of the extension.
+Oid create_log(std::int64_t job);
+
+/// Server code, for the trigger.  Appends a row; either may be null.
+void append_change(Relation log, std::int16_t source, const ItemPointerData *before, const ItemPointerData *after);
+
+/// Takes what the snapshot sees out of the log, at most so many rows of it: their places, each once, in order.
+std::vector<Place> take_changes(Oid log, Snapshot snapshot, std::size_t limit);
+
+/// How many rows the log has, up to a limit.
+std::int64_t count_changes(Oid log, std::int64_t limit);
+
+} // namespace warden::move

@@ -1,0 +1,26 @@
+// partition_flip.hpp - A plain table made partitioned, and back, with its identity kept: its pg_class row, and those of
+// its indexes.
+//
+// The invariant: afterwards the catalogue is as if the table had been created that way (sql/move_catalog compares it
+// with one that was): so everything that refers to the table, a column or an index of it, is right as it is.
+#pragma once
+
+#include "move/move_job.hpp"
+
+namespace warden::move {
+
+/// Makes a table a partitioned one without partitions, by range of a column.  It is locked; its indexes all have the
+/// key if they are unique.  Its storage goes to `heir`, a table that has the same columns and pairs of the same indexes
+/// (target, heir), or is dropped.  Storage parameters are taken away, and returned as a text[] written out.
+void make_partitioned(Oid table, const std::string &key, Oid heir = InvalidOid,
+                      const std::vector<std::pair<Oid, Oid>> &indexes = {});
+
+/// Makes a partitioned table that has no partitions any more a plain one, with the storage of a side that stands for it
+/// and that of the pairs of indexes that are registered.  The side is an empty shell afterwards.
+void make_plain(const Job &job, const Side &side);
+
+/// Takes away what the foreign keys of other tables have on a partition: for one that is about to be dropped although
+/// rows refer to it, because all its rows are elsewhere in the same table.
+void drop_reference_clones(Oid partition);
+
+} // namespace warden::move
