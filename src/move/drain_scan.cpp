@@ -77,7 +77,11 @@ public:
 			MemoryContextReset(memory_);
 			const MemoryContext context = MemoryContextSwitchTo(memory_);
 			std::size_t count = 0;
-			while (count < batch_size && table_scan_getnextslot(scan_, ForwardScanDirection, slot_)) {
+			while (count < batch_size && !is_at_end_) {
+				if (!table_scan_getnextslot(scan_, ForwardScanDirection, slot_)) {
+					is_at_end_ = true; // the next call would begin anew
+					break;
+				}
 				bool is_null = false;
 				const Datum key = slot_getattr(slot_, number_, &is_null);
 				take(count++, key, is_null);
@@ -94,6 +98,7 @@ private:
 	TupleTableSlot *slot_ = nullptr;
 	TableScanDesc scan_ = nullptr;
 	MemoryContext memory_ = nullptr;
+	bool is_at_end_ = false;
 };
 
 } // namespace

@@ -184,10 +184,10 @@ void count_ranges(DrainSurvey &survey) {
 		count.count(key);
 	});
 	survey.places = count.places();
-	leave(survey, count.nulls, "their key is null");
-	leave(survey, count.infinite, "their key is infinite");
-	leave(survey, count.expired, "they are older than the set keeps partitions");
-	leave(survey, count.elsewhere, "no partition of this set can be for their key");
+	leave(survey, count.nulls, "the key is null");
+	leave(survey, count.infinite, "the key is infinite");
+	leave(survey, count.expired, "older than the set keeps partitions");
+	leave(survey, count.elsewhere, "no partition of this set can be for the key");
 }
 
 struct ListCount {
@@ -261,10 +261,10 @@ void count_values(DrainSurvey &survey) {
 		survey.places.push_back({Value{.text = {}, .is_null = true}, nulls});
 		nulls = 0;
 	}
-	leave(survey, nulls, "their key is null, which is not among the values that were declared");
+	leave(survey, nulls, "the key is null, which is not among the values that were declared");
 	leave(survey, rare,
-	      "their values are not among those that were declared" +
-	          (policy.kind.min_rows ? ", and have fewer than " + amount_of(*policy.kind.min_rows) + " rows each" : ""));
+	      "the value is not among those that were declared" +
+	          (policy.kind.min_rows ? ", and has fewer than " + amount_of(*policy.kind.min_rows) + " rows" : ""));
 }
 
 /// Those with the most rows; then as they were.
@@ -283,7 +283,9 @@ void limit(DrainSurvey &survey, std::size_t max_partitions) {
 		for (std::size_t i = max_partitions; i < order.size(); ++i) {
 			rows += places[order[i]].rows;
 		}
-		leave(survey, rows, format("their %zu partitions are more than max_partitions: call it again", survey.beyond));
+		leave(
+			survey, rows,
+			format("%zu more partitions than max_partitions would be needed; the next call makes them", survey.beyond));
 		order.resize(max_partitions);
 		std::ranges::sort(order);
 		std::vector<DrainPlace> taken;
