@@ -53,8 +53,8 @@ std::vector<std::string> texts_of(const std::vector<WidenedKey> &keys) {
 
 void write_origin(Oid parent, const Origin &origin) {
 	delete_origin(parent);
-	OwnTables().spi.execute(insert_origin, parent, origin.storage_parameters, origin.access_method,
-	                        origin.statements, texts_of(origin.keys));
+	OwnTables().spi.execute(insert_origin, parent, origin.storage_parameters, origin.access_method, origin.statements,
+	                        texts_of(origin.keys));
 }
 
 std::optional<Origin> read_origin(Oid parent) {

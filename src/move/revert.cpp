@@ -1,5 +1,5 @@
-// revert.cpp - A partitioned table made a plain one again: the rows of all partitions are copied into one storage, which
-// the table then has; the table itself stays what it is.
+// revert.cpp - A partitioned table made a plain one again: the rows of all partitions are copied into one storage,
+// which the table then has; the table itself stays what it is.
 #include "move/mover.hpp"
 
 #include "move/move_plan.hpp"
@@ -46,7 +46,8 @@ void prepare(const Procedure &, const Job &job) {
 	for (const Oid leaf : tree.leaves) {
 		add_source(job.id, leaf);
 	}
-	const Side side = create_storage_side(job, parent, tree.model, Side{.number = 0, .relation = InvalidOid, .takes_rest = true});
+	const Side side =
+		create_storage_side(job, parent, tree.model, Side{.number = 0, .relation = InvalidOid, .takes_rest = true});
 	const auto origin = read_origin(parent);
 	register_indexes(job, side, index_definitions(parent), [&](IndexDefinition &definition) {
 		if (origin) {
@@ -71,9 +72,6 @@ void analyze(Oid table) {
 }
 
 void finish(const Procedure &procedure, const Job &job) {
-	for (const Side &side : read_sides(job.id)) {
-		drop_side(side);
-	}
 	partition::delete_old_holds();
 	procedure.commit();
 	analyze(job.wish.target);

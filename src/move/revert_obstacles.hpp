@@ -15,14 +15,14 @@ struct Tree {
 	std::vector<Oid> children = {};   ///< the partitions of the parent itself
 	std::vector<Oid> partitions = {}; ///< all, those nearer the parent first
 	std::vector<Oid> leaves = {};     ///< those that have rows, by OID
-	Oid model = InvalidOid;           ///< the newest leaf, whose storage the plain table has; the parent if there is none
+	Oid model = InvalidOid; ///< the newest leaf, whose storage the plain table has; the parent if there is none
 };
 
 /// As of this moment.  Those that are being detached belong to it.
 Tree read_tree(Oid parent);
 
-/// Refuses what cannot be reverted: 42501 other owners, 42809 not partitioned, 0A000 a foreign table and the like, 55000
-/// what would be lost, 2BP01 what depends on a partition.
+/// Refuses what cannot be reverted: 42501 other owners, 42809 not partitioned, 0A000 a foreign table and the like,
+/// 55000 what would be lost, 2BP01 what depends on a partition.
 void check_tree(const Tree &tree);
 
 /// What goes with the partitions, in words.

@@ -134,6 +134,7 @@ void make_plain_anew(const Job &job, const Side &side, const std::vector<Narrowe
 	}
 	release_side(empty);
 	make_plain(job, empty);
+	drop_side(empty);
 	std::vector<std::pair<Oid, Oid>> pairs;
 	auto next = narrowed.begin();
 	for (const SideIndex &index : indexes) {
@@ -171,8 +172,7 @@ std::vector<std::string> set_parameters(Oid parent, const std::optional<std::str
 	}
 	const PinnedSettings settings;
 	Spi spi;
-	const auto &[list] =
-		spi.query_latest<std::optional<std::string_view>>(select_parameters, *parameters).front();
+	const auto &[list] = spi.query_latest<std::optional<std::string_view>>(select_parameters, *parameters).front();
 	return list ? std::vector{"ALTER TABLE " + qualified_name(parent) + " SET (" + std::string(*list) + ")"}
 	            : std::vector<std::string>{};
 }
@@ -253,6 +253,7 @@ void swap_to_plain(const Job &job, const std::vector<Source> &sources, const std
 	} else {
 		make_plain_anew(job, side, narrowed);
 	}
+	drop_side(side);
 	run_as_owner(parent, statements);
 	partition::delete_policy(parent);
 	delete_origin(parent);
