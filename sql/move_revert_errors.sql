@@ -112,4 +112,5 @@ ROLLBACK;
 SELECT count(*) FROM warden.partition_move_jobs WHERE target = 'events'::regclass;
 DROP SCHEMA refused CASCADE;
 DROP FOREIGN DATA WRAPPER refused_wrapper CASCADE;
+DROP OWNED BY refused_owner, refused_other;
 DROP ROLE refused_owner, refused_other;
