@@ -14,6 +14,8 @@
 #include <algorithm>
 
 extern "C" {
+#include "access/relation.h"
+#include "catalog/pg_am.h"
 #include "utils/lsyscache.h"
 }
 
@@ -64,8 +66,10 @@ const Side &storage_of(const std::vector<Side> &sides, Oid parent) {
 
 /// Nothing depends on them that would go: DROP without CASCADE says so if that has changed.
 void drop_partitions(const Tree &tree) {
-	for (auto partition = tree.partitions.rbegin(); partition != tree.partitions.rend(); ++partition) {
-		drop_reference_clones(*partition);
+	if (partition::is_referred_to(tree.parent)) {
+		for (auto partition = tree.partitions.rbegin(); partition != tree.partitions.rend(); ++partition) {
+			drop_reference_clones(*partition);
+		}
 	}
 	for (const Oid child : tree.children) {
 		run_as_owner(child, {"DROP TABLE " + qualified_name(child)});
@@ -120,32 +124,27 @@ std::vector<SideIndex> indexes_of(const Job &job, const Side &side) {
 	return indexes;
 }
 
-/// An index with other columns cannot take over the storage of one that is there.  So the table becomes plain with the
-/// storage of an empty side first, on which an index costs nothing, and then gets that of the real one.
+/// An index with other columns cannot take over the storage of one that is there.  So the table becomes plain and empty
+/// first, when another index costs nothing, and then gets the storage.
 void make_plain_anew(const Job &job, const Side &side, const std::vector<Narrowed> &narrowed) {
 	const Oid parent = job.wish.target;
-	const std::vector<SideIndex> indexes = indexes_of(job, side);
-	for (const Narrowed &index : narrowed) {
-		run_as_owner(parent, {index.drop});
-	}
-	const Side empty = create_storage_side(job, parent, side.relation, Side{.number = 0, .relation = InvalidOid});
-	register_indexes(job, empty, index_definitions(parent));
-	while (build_next_index(job)) {
-	}
-	release_side(empty);
-	make_plain(job, empty);
-	drop_side(empty);
-	std::vector<std::pair<Oid, Oid>> pairs;
+	const Oid schema = call(get_rel_namespace, parent);
+	const Oid tablespace = call([&] {
+		const Relation storage = relation_open(side.relation, NoLock);
+		const Oid its = storage->rd_rel->reltablespace;
+		relation_close(storage, NoLock);
+		return its;
+	});
+	call([&] { flip_to_plain(parent, tablespace, HEAP_TABLE_AM_OID, get_rel_persistence(side.relation)); });
+	std::vector<std::pair<Oid, Oid>> pairs = index_pairs(job, side);
 	auto next = narrowed.begin();
-	for (const SideIndex &index : indexes) {
-		if (OidIsValid(index.target_index)) {
-			pairs.emplace_back(index.target_index, index.index);
-			continue;
+	for (const SideIndex &index : indexes_of(job, side)) {
+		if (!OidIsValid(index.target_index)) {
+			run_as_owner(parent, {next->drop, next->create});
+			run_as_owner(parent, next->marks);
+			pairs.emplace_back(call(get_relname_relid, next->name.c_str(), schema), index.index);
+			++next;
 		}
-		run_as_owner(parent, {next->create});
-		run_as_owner(parent, next->marks);
-		pairs.emplace_back(call(get_relname_relid, next->name.c_str(), call(get_rel_namespace, parent)), index.index);
-		++next;
 	}
 	exchange_storage(parent, side.relation, pairs);
 }
