@@ -11,7 +11,6 @@
 #include "pg/names.hpp"
 #include "pg/security.hpp"
 #include "pg/spi.hpp"
-#include "pg/transaction.hpp"
 
 extern "C" {
 #include "miscadmin.h"
@@ -57,24 +56,8 @@ void prepare(const Procedure &, const Job &job) {
 	});
 }
 
-/// The planner's statistics of the partitions are gone.
-void analyze(Oid table) {
-	if (!relation_exists(table)) {
-		return;
-	}
-	const auto error = attempt([&] {
-		const AsOwner owner(owner_of(table));
-		Spi().execute(("ANALYZE " + qualified_name(table)).c_str());
-	});
-	if (error) {
-		report(WARNING, *error);
-	}
-}
-
-void finish(const Procedure &procedure, const Job &job) {
+void finish(const Procedure &procedure, const Job &) {
 	partition::delete_old_holds();
-	procedure.commit();
-	analyze(job.wish.target);
 	procedure.commit();
 }
 

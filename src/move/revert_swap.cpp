@@ -247,6 +247,7 @@ void swap_to_plain(const Job &job, const std::vector<Source> &sources, const std
 	const std::vector<std::string> statements = origin_statements(parent, origin);
 	const std::vector<Narrowed> narrowed = find_narrowed(parent, origin);
 	drop_partitions(tree);
+	release_side(side); // its TOAST table goes to the parent
 	if (narrowed.empty()) {
 		make_plain(job, side);
 	} else {
@@ -256,8 +257,6 @@ void swap_to_plain(const Job &job, const std::vector<Source> &sources, const std
 	run_as_owner(parent, statements);
 	partition::delete_policy(parent);
 	delete_origin(parent);
-	partition::log_step(parent, qualified_name(parent), "revert",
-	                    "CALL warden.partition_revert(" + quoted_literal(qualified_name(parent)) + ")");
 }
 
 } // namespace warden::move

@@ -27,6 +27,8 @@ $publisher->safe_psql('postgres', q{
 	CREATE TABLE reverted_1 PARTITION OF reverted FOR VALUES FROM ('2024-01-01') TO ('2024-02-01');
 	CREATE TABLE reverted_rest PARTITION OF reverted DEFAULT;
 	INSERT INTO converted SELECT i, timestamptz '2024-01-01' + i * interval '2 minutes', 0, repeat('x', i % 300) FROM generate_series(1, 40000) i;
+	ALTER TABLE converted ALTER body SET STORAGE EXTERNAL;
+	INSERT INTO converted SELECT 50000 + i, '2024-01-20', 0, repeat('outside ', 1000) FROM generate_series(1, 20) i;
 	INSERT INTO drained SELECT * FROM converted;
 	INSERT INTO reverted SELECT * FROM converted;
 	SELECT count(*) FROM warden.partition_by_time('drained', '1 month', ahead => '1 month');
@@ -42,7 +44,8 @@ $publisher->safe_psql('postgres', q{
 	BEGIN
 		WHILE NOT EXISTS (SELECT FROM stop) LOOP
 			round := round + 1;
-			EXECUTE format(CASE round % 4
+			EXECUTE format(CASE round % 5
+				WHEN 4 THEN 'UPDATE %I SET v = v + 1, body = repeat(''outside'' || $1, 1000) WHERE id = 50000 + $1 % 20'
 				WHEN 0 THEN 'INSERT INTO %I VALUES (100000 + $1, timestamptz ''2024-01-01'' + ($1 % 40000) * interval ''2 minutes'', $1, ''new'')'
 				WHEN 1 THEN 'DELETE FROM %I WHERE id = ($1 * 7919) % 40000 + 1'
 				ELSE 'UPDATE %I SET v = v + 1 WHERE id IN (($1 * 31) % 40000, ($1 * 17) % 40000)' END, target) USING round;
