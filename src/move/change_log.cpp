@@ -46,13 +46,17 @@ struct Taken {
 	std::array<Place, 2 * rows_at_once> places;
 	std::size_t count;
 	std::size_t rows;
+	bool has_ended; ///< to ask a scan that has ended for more would begin it anew
 };
 
 // Server code.
 void take(TableScanDesc scan, TupleTableSlot *row, std::size_t limit, Taken &taken) {
 	taken.count = 0;
-	taken.rows = 0;
-	while (taken.rows < Min(limit, rows_at_once) && table_scan_getnextslot(scan, ForwardScanDirection, row)) {
+	for (taken.rows = 0; taken.rows < Min(limit, rows_at_once); ++taken.rows) {
+		if (!table_scan_getnextslot(scan, ForwardScanDirection, row)) {
+			taken.has_ended = true;
+			return;
+		}
 		slot_getallattrs(row);
 		for (const Column column : {Before, After}) {
 			if (!row->tts_isnull[column - 1]) {
@@ -62,7 +66,6 @@ void take(TableScanDesc scan, TupleTableSlot *row, std::size_t limit, Taken &tak
 			}
 		}
 		simple_heap_delete(scan->rs_rd, &row->tts_tid);
-		++taken.rows;
 	}
 	CHECK_FOR_INTERRUPTS();
 }
@@ -117,7 +120,7 @@ std::vector<Place> take_changes(Oid log, Snapshot snapshot, std::size_t limit) {
 	// A row that changes often is there often: memory is for places, not for changes.
 	std::size_t enough = few;
 	Taken taken = {};
-	do {
+	while (limit > 0 && !taken.has_ended) {
 		call(take, scan.get(), scan.row(), limit, taken);
 		limit -= taken.rows;
 		places.insert(places.end(), taken.places.begin(), taken.places.begin() + taken.count);
@@ -125,7 +128,7 @@ std::vector<Place> take_changes(Oid log, Snapshot snapshot, std::size_t limit) {
 			make_distinct(places);
 			enough = std::max(few, 2 * places.size());
 		}
-	} while (taken.rows > 0 && limit > 0);
+	}
 	make_distinct(places);
 	return places;
 }
