@@ -1,5 +1,7 @@
 #include "move/side.hpp"
 
+#include "move/catalog_rows.hpp"
+#include "move/storage_exchange.hpp"
 #include "pg/names.hpp"
 #include "pg/security.hpp"
 #include "pg/spi.hpp"
@@ -9,14 +11,12 @@
 extern "C" {
 #include "access/table.h"
 #include "catalog/dependency.h"
-#include "catalog/indexing.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_extension.h"
 #include "catalog/toasting.h"
 #include "commands/cluster.h"
 #include "commands/extension.h"
 #include "commands/tablecmds.h"
-#include "storage/lmgr.h"
 #include "utils/lsyscache.h"
 #include "utils/syscache.h"
 }
@@ -29,52 +29,15 @@ namespace {
 
 // What follows is server code.
 
-HeapTuple class_row(Oid relation) {
-	const HeapTuple row = SearchSysCacheCopy1(RELOID, ObjectIdGetDatum(relation));
-	if (!HeapTupleIsValid(row)) {
-		ereport(ERROR, errcode(ERRCODE_UNDEFINED_TABLE), errmsg("relation with OID %u does not exist", relation));
-	}
-	return row;
-}
-
-Oid toast_table_of(Oid relation) {
-	return reinterpret_cast<Form_pg_class>(GETSTRUCT(class_row(relation)))->reltoastrelid;
-}
-
 /// Marks a table and its TOAST table as a temporary heap of another one, or not.
 void mark(Oid relation, Oid rewritten) {
-	const Relation classes = table_open(RelationRelationId, RowExclusiveLock);
 	for (const Oid part : {relation, toast_table_of(relation)}) {
 		if (OidIsValid(part)) {
-			LockRelationOid(part, AccessExclusiveLock);
 			const HeapTuple row = class_row(part);
-			reinterpret_cast<Form_pg_class>(GETSTRUCT(row))->relrewrite = rewritten;
-			CatalogTupleUpdate(classes, &row->t_self, row);
+			class_form(row)->relrewrite = rewritten;
+			update_class(row);
 		}
 	}
-	table_close(classes, NoLock);
-	CommandCounterIncrement();
-}
-
-/// A column of pg_class that may be null.
-Datum options_of(Oid relation) {
-	bool is_null = true;
-	const Datum options = SysCacheGetAttr(RELOID, class_row(relation), Anum_pg_class_reloptions, &is_null);
-	return is_null ? Datum{0} : options;
-}
-
-void set_options(Oid relation, Datum options) {
-	const Relation classes = table_open(RelationRelationId, RowExclusiveLock);
-	Datum values[Natts_pg_class] = {};
-	bool nulls[Natts_pg_class] = {};
-	bool replaced[Natts_pg_class] = {};
-	constexpr int column = Anum_pg_class_reloptions - 1;
-	values[column] = options;
-	nulls[column] = options == 0;
-	replaced[column] = true;
-	const HeapTuple row = heap_modify_tuple(class_row(relation), RelationGetDescr(classes), values, nulls, replaced);
-	CatalogTupleUpdate(classes, &row->t_self, row);
-	table_close(classes, NoLock);
 	CommandCounterIncrement();
 }
 
@@ -86,23 +49,17 @@ Oid make_storage(Oid stands_for, Oid like) {
 	const Oid model_toast = model->rd_rel->reltoastrelid;
 	table_close(model, NoLock);
 	if (like != stands_for) {
-		set_options(heap, options_of(like));
+		set_storage_options(heap, storage_options(like));
 		const Oid toast = toast_table_of(heap);
-		const Datum toast_options = OidIsValid(model_toast) ? options_of(model_toast) : Datum{0};
+		const Datum toast_options = OidIsValid(model_toast) ? storage_options(model_toast) : Datum{0};
 		if (!OidIsValid(toast)) {
 			NewRelationCreateToastTable(heap, toast_options);
 			CommandCounterIncrement();
 		} else {
-			set_options(toast, toast_options);
+			set_storage_options(toast, toast_options);
 		}
 	}
 	return heap;
-}
-
-void drop(Oid relation) {
-	const ObjectAddress address = {RelationRelationId, relation, 0};
-	performDeletion(&address, DROP_RESTRICT, PERFORM_DELETION_INTERNAL);
-	CommandCounterIncrement();
 }
 
 // From here on it is C++ code.
@@ -132,7 +89,7 @@ void drop_member(Oid relation) {
 	lock(relation, AccessExclusiveLock);
 	if (relation_exists(relation)) {
 		remove_member(relation);
-		call(drop, relation);
+		call(drop_object, RelationRelationId, relation);
 	}
 }
 
@@ -169,13 +126,17 @@ Side create_storage_side(const Job &job, Oid stands_for, Oid like, Side side) {
 	side.stands_for = stands_for;
 	const std::string base = call([&] { return static_cast<const char *>(get_rel_name(stands_for)); });
 	const std::string name = partition::free_name(base, "_side", {call(get_rel_namespace, stands_for)});
-	call([&] { RenameRelationInternal(side.relation, name.c_str(), true, false); });
+	call([&] {
+		RenameRelationInternal(side.relation, name.c_str(), true, false);
+		CommandCounterIncrement();
+	});
 	call(mark, side.relation, job.wish.target);
 	add_member(side.relation);
 	return add_side(job.id, std::move(side));
 }
 
 void release_side(const Side &side) {
+	lock_with_toast(side.relation);
 	call(mark, side.relation, InvalidOid);
 	remove_member(side.relation);
 }
