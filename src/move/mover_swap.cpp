@@ -2,6 +2,7 @@
 //
 // Whoever has a snapshot that is older than what was copied would miss rows after the swap.  So nobody must have one,
 // and that is waited for without any lock.  What is left to replay in the swap itself is of the last milliseconds.
+#include "move/change_log.hpp"
 #include "move/mover_run.hpp"
 
 #include "move/fingerprint.hpp"
@@ -92,10 +93,11 @@ void replay_rest(const Run &run, const Job &job, const std::vector<Source> &sour
 	if (!OidIsValid(job.log)) {
 		return;
 	}
-	const std::int64_t places = replay_changes(job, sources, sides, static_cast<std::size_t>(most_places));
-	if (places >= most_places) {
+	// All or nothing: a part of them could break a unique index, and what is left over would be lost.
+	if (count_changes(job.log, most_places) >= most_places) {
 		throw Error(errcode_not_yet, "too many changes are left to be replayed");
 	}
+	const std::int64_t places = replay_changes(job, sources, sides);
 	if (places > 0) {
 		const Mark mark{.xid = call(GetCurrentTransactionId), .at = now()};
 		if (const auto who = find_kept_snapshot(mark)) {
