@@ -106,6 +106,14 @@ PG_FUNCTION(partition_cancel) {
 	PG_RETURN_VOID();
 }
 
+/// partition_move_is_alive(pid integer, backend_start timestamptz)
+PG_FUNCTION(partition_move_is_alive) {
+	const auto pid = argument<std::optional<int32>>(fcinfo, 0);
+	const auto started = argument<std::optional<Timestamptz>>(fcinfo, 1);
+	const bool is_alive = pid && started && is_process(*pid, started->value);
+	return result(fcinfo, is_alive);
+}
+
 void maintain(const Procedure &procedure) {
 	if (call(RecoveryInProgress)) {
 		return;

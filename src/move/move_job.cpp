@@ -73,6 +73,7 @@ WHERE id = $1)"};
 constinit Statement select_process{R"(
 SELECT 1 FROM warden.partition_move_jobs j, pg_stat_get_activity(j.pid) a
 WHERE j.id = $1 AND j.state = 'running' AND a.pid = j.pid AND a.backend_start = j.backend_start)"};
+constinit Statement find_process{"SELECT 1 FROM pg_stat_get_activity($1) WHERE pid = $1 AND backend_start = $2"};
 constinit Statement select_interrupted{R"(
 SELECT id FROM warden.partition_move_jobs j
 WHERE state = 'running' AND NOT EXISTS (SELECT FROM pg_stat_get_activity(j.pid) a
@@ -292,6 +293,11 @@ void claim(std::int64_t job) {
 bool is_worked_on(std::int64_t job) {
 	OwnTables tables;
 	return !tables.spi.query_latest<int32>(select_process, int64{job}).empty();
+}
+
+bool is_process(int pid, std::int64_t started) {
+	OwnTables tables;
+	return !tables.spi.query_latest<int32>(find_process, int32{pid}, Timestamptz{started}).empty();
 }
 
 Wanted wanted(std::int64_t job) {

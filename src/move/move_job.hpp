@@ -129,6 +129,9 @@ void note_restart(std::int64_t job);
 void claim(std::int64_t job);
 bool is_worked_on(std::int64_t job); ///< by a process that runs, ours included
 
+/// Whether the process with that id that was started then still runs.
+bool is_process(int pid, std::int64_t started);
+
 /// What somebody wants of the process that works on it.
 enum class Wanted { Nothing, Pause, Cancel };
 Wanted wanted(std::int64_t job);
