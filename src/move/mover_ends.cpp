@@ -118,7 +118,7 @@ void finish(const Run &run) {
 	drop_sides(run.procedure, sides);
 	forget(job);
 	run.procedure.commit();
-	if (has_copied) {
+	if (has_copied && job.wish.kind != Kind::Drain) { // whose finish() does that of what is new
 		analyze_target(run.procedure, job.wish.target);
 	}
 	leave(run.id, Ending::Done);
