@@ -18,6 +18,7 @@ CREATE TABLE warden.partition_move_jobs (
     -- What was asked for:
     key name, every text, first_bound text, metadata_only boolean NOT NULL DEFAULT false, widen_key boolean NOT NULL DEFAULT false,
     declaration text,                         -- what declares the set when it is converted
+    max_partitions integer,                   -- that a drain creates
     max_rows_per_second bigint, max_bytes_per_second bigint, max_lag_bytes bigint, max_sessions integer,
     -- How far it has come:
     rows_total bigint, bytes_total bigint,    -- of the sources, when it was begun; estimates
@@ -76,7 +77,8 @@ CREATE TABLE warden.partition_origins (
     parent warden.relation_reference NOT NULL,
     storage_parameters text[],
     access_method name,
-    statements text[] NOT NULL DEFAULT '{}',  -- that undo what was changed, like a key that was widened
+    statements text[] NOT NULL DEFAULT '{}',  -- actions of ALTER TABLE, without the table
+    keys text[] NOT NULL DEFAULT '{}',        -- unique indexes that were widened, three texts each: name, constraint or index, definition
     at timestamptz NOT NULL DEFAULT now()
 );
 CREATE UNIQUE INDEX partition_origins_parent ON warden.partition_origins (parent) WHERE parent <> 0::oid;
@@ -156,3 +158,74 @@ REVOKE EXECUTE ON PROCEDURE warden.partition_drain(regclass, integer, bigint, bi
     warden.partition_convert(regclass, name, text, text, text, text, text, text, boolean, boolean, boolean, bigint, bigint, bigint, integer, boolean),
     warden.partition_revert(regclass, bigint, bigint, bigint, integer, boolean),
     warden.partition_resume(regclass), warden.partition_cancel(regclass) FROM PUBLIC;
+
+-- Views --------------------------------------------------------------------------------------------------------------
+
+-- Whether a process still works on a job; only of jobs that the caller may see, and only whether.
+CREATE FUNCTION warden.partition_move_is_alive(pid integer, backend_start timestamptz) RETURNS boolean
+    LANGUAGE c STABLE CALLED ON NULL INPUT PARALLEL UNSAFE AS 'MODULE_PATHNAME';
+
+CREATE VIEW warden.partition_moves WITH (security_invoker = true) AS
+    SELECT j.id, c.oid::regclass AS target, j.target_name, j.kind,
+           CASE WHEN j.state = 'running' AND NOT alive.is THEN 'interrupted' ELSE j.state END AS state,
+           j.phase,
+           CASE WHEN j.state = 'done' OR j.phase IN ('index', 'replay', 'wait', 'swap', 'finish') THEN 1.0
+                WHEN b.blocks > 0 THEN least(b.done::double precision / b.blocks, 1.0)
+                WHEN j.phase = 'prepare' THEN 0.0 END AS done_ratio,
+           j.rows_copied, j.rows_total, j.bytes_copied, j.bytes_total, j.changes_replayed,
+           j.restarts, j.swap_tries, j.pause_ms, j.waiting_for, j.last_error, j.role, j.started, j.updated, j.ended,
+           CASE WHEN j.state = 'running' AND alive.is AND j.phase = 'copy' AND b.done > 0 AND b.blocks > 0
+                THEN (clock_timestamp() - j.started) * ((b.blocks - b.done)::double precision / b.done) END AS remaining,
+           CASE WHEN alive.is THEN j.pid END AS pid,
+           j.max_rows_per_second, j.max_bytes_per_second, j.max_lag_bytes, j.max_sessions
+    FROM warden.partition_move_jobs j
+    LEFT JOIN pg_class c ON c.oid = j.target
+    CROSS JOIN LATERAL (SELECT j.state = 'running' AND warden.partition_move_is_alive(j.pid, j.backend_start) AS is) alive
+    CROSS JOIN LATERAL (SELECT sum(blocks) AS blocks, sum(least(next_block, blocks)) AS done
+                        FROM warden.partition_move_sources s WHERE s.job = j.id) b;
+GRANT SELECT ON warden.partition_moves TO PUBLIC;
+
+-- Comments -----------------------------------------------------------------------------------------------------------
+
+COMMENT ON TABLE warden.partition_move_jobs IS
+    'One row for each drain, conversion or reversion, which stays as history for warden.partition_history. Read the view partition_moves.';
+COMMENT ON SEQUENCE warden.partition_move_jobs_id_seq IS 'Numbers of jobs.';
+COMMENT ON TABLE warden.partition_move_sources IS
+    'The tables whose rows an open job copies, and how far it has come. Empty when no rows are being moved.';
+COMMENT ON TABLE warden.partition_move_sides IS
+    'The tables that an open job copies rows into: members of the extension until the swap. Empty when no rows are being moved.';
+COMMENT ON TABLE warden.partition_move_indexes IS
+    'The indexes that the tables of an open job are to have. Empty when no rows are being moved.';
+COMMENT ON TABLE warden.partition_origins IS
+    'What a table that partition_convert() has made partitioned was before, and partition_revert() gives back: parameters, access method, statements. It is dumped with the table.';
+COMMENT ON FUNCTION warden.partition_move_is_alive(integer, timestamptz) IS
+    'Whether the process of that id that was started at that moment still runs. For the view partition_moves.';
+COMMENT ON FUNCTION warden.partition_move_capture() IS
+    'The trigger function that logs where rows of a table change while a job copies them. A job attaches it, as a trigger of the system; error 39P01 for any other.';
+COMMENT ON VIEW warden.partition_moves IS
+    'One row for each drain, conversion or reversion of a table whose owner''s rights the caller has, or of all for pg_monitor. target: the table (null: it was dropped; target_name is what it was called); state: running, interrupted (its process is gone: partition_resume() or CALL warden.maintain() goes on), paused, failed (last_error: SQLSTATE and message; partition_resume() tries again), done, canceled; phase: prepare, copy, index, replay, wait (for old transactions), swap, finish; done_ratio: of the copy, from 0 to 1; rows_copied and bytes_copied, of about rows_total and bytes_total; changes_replayed: rows of the application''s that changed meanwhile and were copied again; restarts: how often it began anew because the table was altered or rewritten; swap_tries; pause_ms: from the moment the swap asked for its locks to its commit; waiting_for: what keeps it at this moment; role: who has begun it; remaining: of the copy, if it goes on as it did (null: not known); pid: of the process that works on it; max_...: its limits.';
+COMMENT ON FUNCTION warden.partition_pause(regclass) IS
+$$Has a job stop after its current step and stay as it is, until partition_resume() or partition_cancel(). Changes go on being logged meanwhile, so what is written to the table takes somewhat longer and the log grows. Returns what it did: if a process works on the job, that one stops within a moment.
+Errors: 42704 no rows of the table are being moved, 42501 not the owner, 22004 the table is null. Locks nothing of the table.$$;
+COMMENT ON PROCEDURE warden.partition_resume(regclass) IS
+$$Goes on with a job that is paused, has failed or was interrupted, where its last commit was, until it has ended. statement_timeout holds for all of it.
+Errors: 42704 no rows of the table are being moved, 42501 not the owner, 55006 another process works on it, 2D000 inside a transaction block, and whatever ends the job, which is in partition_moves.last_error. Locks as the procedure that began the job.$$;
+COMMENT ON PROCEDURE warden.partition_cancel(regclass) IS
+$$Ends a job and takes away all that it has made: the table is as it was. If a process works on it, that one is told and waited for. A job whose swap is over is finished instead, as there is nothing to take back: use partition_revert() for that.
+Errors: 42704 no rows of the table are being moved, 42501 not the owner, 2D000 inside a transaction block, 55P03 lock not available within warden.lock_timeout after warden.lock_retries tries: call it again. Locks each source in SHARE ROW EXCLUSIVE mode for a moment.$$;
+COMMENT ON PROCEDURE warden.partition_drain(regclass, integer, bigint, bigint, bigint, integer, boolean) IS
+$$Moves rows of a managed set's default partition into partitions of their own, which it creates, while the application runs: of each missing range or value that has rows, at most max_partitions of them. A few rows are moved at once; otherwise it is a job, which shows in partition_moves and is resumed by partition_resume() when it was cut short. Triggers do not fire, foreign keys do nothing. What stays in the default partition is told: nulls, infinite and expired keys, and what is beyond max_partitions.
+max_rows_per_second, max_bytes_per_second: how fast it copies; max_lag_bytes: it waits while the connected replica that is furthest behind lacks more of the WAL; max_sessions: it waits while more other sessions are active (null: no limit). dry_run: each step is an INFO, and nothing is done.
+Errors: 42704 not managed, 42501 not the owner, 22023 and 22004 an argument, 2D000 inside a transaction block, 55006 rows of the table are being moved already, 0A000 what cannot be moved, 55P03 lock not available, or transactions older than the copy have lasted for warden.partition_move_wait: the job can be resumed. Locks: SHARE ROW EXCLUSIVE on the default partition for a moment, then for the swap, some milliseconds, ACCESS EXCLUSIVE on the table and the default partition and SHARE ROW EXCLUSIVE on tables that foreign keys join with it, under warden.lock_timeout.$$;
+COMMENT ON PROCEDURE warden.partition_convert(regclass, name, text, text, text, text, text, text, boolean, boolean, boolean, bigint, bigint, bigint, integer, boolean) IS
+$$Makes a plain table partitioned by range of a column while the application runs, and declares it as partition_by_time() or partition_by_number() do: key, every, ahead, keep, timezone, anchor and key_format are theirs, lengths as text. The table stays the same one: views, grants, policies, publications, sequences and foreign keys both ways are as they were. metadata_only: no row is copied; the table as it is becomes the first partition, which has everything up to the end of the current range. default_partition: make one. widen_key: unique constraints that lack the key get it as their last column; otherwise error 0A000. The limits and dry_run: as of partition_drain().
+Errors: 42501 not the owner, 42703 no such column, 0A000 what cannot be converted, with what would help, 55000 not in the state for it, 22023 and 22004 an argument, 2D000 inside a transaction block, 55006 rows of the table are being moved already, 55P03 as partition_drain(). Locks: SHARE ROW EXCLUSIVE for a moment, then for the swap, some milliseconds, ACCESS EXCLUSIVE on the table and SHARE ROW EXCLUSIVE on tables that foreign keys join with it.$$;
+COMMENT ON PROCEDURE warden.partition_revert(regclass, bigint, bigint, bigint, integer, boolean) IS
+$$Makes a partitioned table a plain one while the application runs, and forgets its policy. One that partition_convert() has made partitioned gets back what it had. Partitions are dropped with their storage when all rows are in the table. Meanwhile no partition of it is created or retired. The limits and dry_run: as of partition_drain().
+Errors: 42501 not the owner, 0A000 what cannot be reverted, with what would help, 22023 and 22004 an argument, 2D000 inside a transaction block, 55006 rows of the table are being moved already, 55P03 as partition_drain(). Locks: SHARE ROW EXCLUSIVE on each partition for a moment, then for the swap ACCESS EXCLUSIVE on the table and all partitions.$$;
+COMMENT ON FUNCTION warden.partition_drain_plan(regclass, integer) IS
+$$What partition_drain() would do, as rows: step, action, command (SQL where there is some), lock (the strongest, and for how long), relation, bytes (that are written, about), seconds (about; the rates that are assumed are in detail), detail. Rows of action "left" tell what stays. Errors as partition_drain(). Locks: ACCESS SHARE.$$;
+COMMENT ON FUNCTION warden.partition_convert_plan(regclass, name, text, text, text, text, text, text, boolean, boolean, boolean) IS
+$$What partition_convert() would do, as rows like those of partition_drain_plan(). A key that has to be widened is among them. Errors as partition_convert(). Locks: ACCESS SHARE.$$;
+COMMENT ON FUNCTION warden.partition_revert_plan(regclass) IS
+$$What partition_revert() would do, as rows like those of partition_drain_plan(). Errors as partition_revert(). Locks: ACCESS SHARE.$$;
