@@ -76,7 +76,8 @@ CREATE TABLE warden.partition_origins (
     parent warden.relation_reference NOT NULL,
     storage_parameters text[],
     access_method name,
-    statements text[] NOT NULL DEFAULT '{}',  -- that undo what was changed, like a key that was widened
+    statements text[] NOT NULL DEFAULT '{}',  -- actions of ALTER TABLE, without the table
+    keys text[] NOT NULL DEFAULT '{}',        -- unique indexes that were widened, three texts each: name, constraint or index, definition
     at timestamptz NOT NULL DEFAULT now()
 );
 CREATE UNIQUE INDEX partition_origins_parent ON warden.partition_origins (parent) WHERE parent <> 0::oid;
