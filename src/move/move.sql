@@ -18,6 +18,7 @@ CREATE TABLE warden.partition_move_jobs (
     -- What was asked for:
     key name, every text, first_bound text, metadata_only boolean NOT NULL DEFAULT false, widen_key boolean NOT NULL DEFAULT false,
     declaration text,                         -- what declares the set when it is converted
+    max_partitions integer,                   -- that a drain creates
     max_rows_per_second bigint, max_bytes_per_second bigint, max_lag_bytes bigint, max_sessions integer,
     -- How far it has come:
     rows_total bigint, bytes_total bigint,    -- of the sources, when it was begun; estimates

@@ -26,14 +26,15 @@ struct OwnTables {
 constinit Statement insert_job{R"(
 INSERT INTO warden.partition_move_jobs (target, target_name, kind, pid, backend_start, role, rows_total, bytes_total,
     key, every, first_bound, metadata_only, widen_key, declaration,
-    max_rows_per_second, max_bytes_per_second, max_lag_bytes, max_sessions)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)
+    max_rows_per_second, max_bytes_per_second, max_lag_bytes, max_sessions, max_partitions)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19)
 ON CONFLICT (target) WHERE ended IS NULL DO NOTHING RETURNING id)"};
 
 constinit Statement select_job{R"(
 SELECT id, target, kind, phase, coalesce(log, 0::oid), coalesce(map, 0::oid), coalesce(fingerprint, ''), rows_copied,
        bytes_copied, restarts, max_rows_per_second, max_bytes_per_second, max_lag_bytes, max_sessions, key::text, every,
-       first_bound, metadata_only, widen_key, declaration, coalesce(rows_total, 0), coalesce(bytes_total, 0)
+       first_bound, metadata_only, widen_key, declaration, coalesce(rows_total, 0), coalesce(bytes_total, 0),
+       max_partitions
 FROM warden.partition_move_jobs WHERE id = $1)"};
 
 constinit Statement select_open{"SELECT id FROM warden.partition_move_jobs WHERE target = $1 AND ended IS NULL"};
@@ -57,14 +58,15 @@ SET (restarts, phase, log, map, fingerprint, rows_copied, bytes_copied, changes_
     = (restarts + 1, 'prepare', NULL, NULL, NULL, 0, 0, 0, NULL, clock_timestamp())
 WHERE id = $1)"};
 
-// The row is locked first: of two that claim at the same time one has to see what the other has done.
+// The row is locked first: of two that claim at the same time one has to see what the other has done.  A cancellation
+// that was begun has to be completed, by whoever goes on.
 constinit Statement lock_job{R"(
 SELECT state = 'running', coalesce(pid, 0), backend_start FROM warden.partition_move_jobs
 WHERE id = $1 AND ended IS NULL FOR UPDATE)"};
 constinit Statement update_claim{R"(
 UPDATE warden.partition_move_jobs
 SET (state, pid, backend_start, wanted, last_error, waiting_for, updated)
-    = ('running', $2, $3, NULL, NULL, NULL, clock_timestamp())
+    = ('running', $2, $3, CASE wanted WHEN 'cancel' THEN wanted END, NULL, NULL, clock_timestamp())
 WHERE id = $1)"};
 
 // A process id comes again; not so with the moment at which the process was started.
@@ -77,6 +79,13 @@ WHERE state = 'running' AND NOT EXISTS (SELECT FROM pg_stat_get_activity(j.pid) 
                                         WHERE a.pid = j.pid AND a.backend_start = j.backend_start)
 ORDER BY id)"};
 
+constinit Statement select_orphaned{R"(
+SELECT id FROM warden.partition_move_jobs j
+WHERE ended IS NULL AND NOT EXISTS (SELECT FROM pg_class c WHERE c.oid = target)
+  AND (state <> 'running' OR NOT EXISTS (SELECT FROM pg_stat_get_activity(j.pid) a
+                                         WHERE a.pid = j.pid AND a.backend_start = j.backend_start))
+ORDER BY id)"};
+
 constinit Statement select_wanted{"SELECT coalesce(wanted, '') FROM warden.partition_move_jobs WHERE id = $1"};
 constinit Statement update_wanted{"UPDATE warden.partition_move_jobs SET (wanted, updated) = ($2, clock_timestamp()) "
                                   "WHERE id = $1 AND ended IS NULL"};
@@ -87,6 +96,10 @@ SET (state, last_error, ended, wanted, waiting_for, updated)
     = ($2, coalesce($3, last_error), CASE WHEN $2 IN ('done', 'canceled') THEN clock_timestamp() END, NULL, NULL,
        clock_timestamp())
 WHERE id = $1 AND ended IS NULL)"};
+
+constinit Statement update_handed_on{R"(
+UPDATE warden.partition_move_jobs SET (pid, backend_start, waiting_for, updated) = (NULL, NULL, NULL, clock_timestamp())
+WHERE id = $1 AND state = 'running')"};
 
 constinit Statement delete_old{R"(
 DELETE FROM warden.partition_move_jobs j
@@ -127,6 +140,15 @@ Error not_found(std::int64_t id) {
 	    .with_hint("Look at warden.partition_moves.");
 }
 
+std::vector<std::int64_t> ids_of(Statement &select) {
+	OwnTables tables;
+	std::vector<std::int64_t> ids;
+	for (const auto &[id] : tables.spi.query_latest<int64>(select)) {
+		ids.push_back(id);
+	}
+	return ids;
+}
+
 std::string role_name(Oid role) {
 	return call([&] { return GetUserNameFromId(role, false); });
 }
@@ -156,7 +178,8 @@ Job begin_job(const Wish &wish) {
 				 insert_job, wish.target, name, std::string_view(name_of(wish.kind)), int32{MyProcPid},
 				 Timestamptz{MyStartTimestamp}, role, int64{wish.rows_total}, int64{wish.bytes_total}, wish.key,
 				 wish.every, wish.first_bound, wish.metadata_only, wish.widen_key, wish.declaration,
-				 limits.rows_per_second, limits.bytes_per_second, limits.lag_bytes, limits.sessions)) {
+				 limits.rows_per_second, limits.bytes_per_second, limits.lag_bytes, limits.sessions,
+				 wish.max_partitions)) {
 			id = made;
 		}
 	}
@@ -185,10 +208,10 @@ Job read_job(std::int64_t id) {
 	using Number = std::optional<int64>;
 	for (const auto &[number, target, kind, phase, log, map, fingerprint, rows, bytes, restarts, rows_per_second,
 	                  bytes_per_second, lag, sessions, key, every, first_bound, metadata_only, widen_key, declaration,
-	                  rows_total, bytes_total] :
+	                  rows_total, bytes_total, max_partitions] :
 	     tables.spi.query_latest<int64, Oid, std::string_view, std::string_view, Oid, Oid, std::string_view, int64,
 	                             int64, int32, Number, Number, Number, std::optional<int32>, Text, Text, Text, bool,
-	                             bool, Text, int64, int64>(select_job, int64{id})) {
+	                             bool, Text, int64, int64, std::optional<int32>>(select_job, int64{id})) {
 		return {.id = number,
 		        .wish = {.target = target,
 		                 .kind = find_value(kinds, kind),
@@ -202,6 +225,7 @@ Job read_job(std::int64_t id) {
 		                 .metadata_only = metadata_only,
 		                 .widen_key = widen_key,
 		                 .declaration = own(declaration),
+		                 .max_partitions = max_partitions,
 		                 .rows_total = rows_total,
 		                 .bytes_total = bytes_total},
 		        .phase = find_value(phases, phase),
@@ -294,12 +318,15 @@ void leave(std::int64_t job, Ending ending, const std::optional<Error> &error) {
 }
 
 std::vector<std::int64_t> interrupted_jobs() {
-	OwnTables tables;
-	std::vector<std::int64_t> jobs;
-	for (const auto &[id] : tables.spi.query_latest<int64>(select_interrupted)) {
-		jobs.push_back(id);
-	}
-	return jobs;
+	return ids_of(select_interrupted);
+}
+
+std::vector<std::int64_t> orphaned_jobs() {
+	return ids_of(select_orphaned);
+}
+
+void hand_on(std::int64_t job) {
+	OwnTables().spi.execute_latest(update_handed_on, int64{job});
 }
 
 void delete_old_jobs() {

@@ -102,6 +102,7 @@ void drop_clones(Oid partition) {
 	for (int i = 0; i < list_length(clones); ++i) {
 		const Oid clone = clones->elements[i].oid_value;
 		ConstraintSetParentConstraint(clone, InvalidOid, InvalidOid);
+		deleteDependencyRecordsForClass(ConstraintRelationId, clone, ConstraintRelationId, DEPENDENCY_INTERNAL);
 		CommandCounterIncrement();
 		drop_object(ConstraintRelationId, clone);
 	}

@@ -126,7 +126,10 @@ Side create_storage_side(const Job &job, Oid stands_for, Oid like, Side side) {
 	side.stands_for = stands_for;
 	const std::string base = call([&] { return static_cast<const char *>(get_rel_name(stands_for)); });
 	const std::string name = partition::free_name(base, "_side", {call(get_rel_namespace, stands_for)});
-	call([&] { RenameRelationInternal(side.relation, name.c_str(), true, false); });
+	call([&] {
+		RenameRelationInternal(side.relation, name.c_str(), true, false);
+		CommandCounterIncrement();
+	});
 	call(mark, side.relation, job.wish.target);
 	add_member(side.relation);
 	return add_side(job.id, std::move(side));

@@ -186,13 +186,12 @@ void exchange_toast(Oid one, Oid other) {
 }
 
 bool has_statistics(Oid relation) {
-	const Relation statistics = table_open(relation, NoLock);
+	const int columns = class_form(class_row(relation))->relnatts;
 	bool has = false;
-	for (AttrNumber number = 1; !has && number <= RelationGetNumberOfAttributes(statistics); ++number) {
+	for (AttrNumber number = 1; !has && number <= columns; ++number) {
 		has = SearchSysCacheExists3(STATRELATTINH, ObjectIdGetDatum(relation), Int16GetDatum(number),
 		                            BoolGetDatum(false));
 	}
-	table_close(statistics, NoLock);
 	return has;
 }
 
