@@ -1,6 +1,5 @@
 #include "move/origins.hpp"
 
-#include "partition/value.hpp"
 #include "pg/security.hpp"
 #include "pg/spi.hpp"
 
@@ -39,32 +38,23 @@ std::optional<std::string> own(std::optional<std::string_view> text) {
 	return text ? std::optional<std::string>(*text) : std::nullopt;
 }
 
-TextArray texts_of(const std::vector<std::string> &statements) {
-	std::vector<partition::Value> texts;
-	texts.reserve(statements.size());
-	for (const std::string &statement : statements) {
-		texts.push_back({statement});
-	}
-	return partition::array_of(texts);
-}
-
-TextArray texts_of(const std::vector<WidenedKey> &keys) {
-	std::vector<partition::Value> texts;
+std::vector<std::string> texts_of(const std::vector<WidenedKey> &keys) {
+	std::vector<std::string> texts;
 	texts.reserve(3 * keys.size());
 	for (const WidenedKey &key : keys) {
-		texts.push_back({key.name});
-		texts.push_back({key.is_constraint ? "constraint" : "index"});
-		texts.push_back({key.definition});
+		texts.push_back(key.name);
+		texts.emplace_back(key.is_constraint ? "constraint" : "index");
+		texts.push_back(key.definition);
 	}
-	return partition::array_of(texts);
+	return texts;
 }
 
 } // namespace
 
 void write_origin(Oid parent, const Origin &origin) {
 	delete_origin(parent);
-	OwnTables().spi.execute(insert_origin, parent, origin.storage_parameters, origin.access_method,
-	                        texts_of(origin.statements), texts_of(origin.keys));
+	OwnTables().spi.execute(insert_origin, parent, origin.storage_parameters, origin.access_method, origin.statements,
+	                        texts_of(origin.keys));
 }
 
 std::optional<Origin> read_origin(Oid parent) {

@@ -1,6 +1,7 @@
 // origins.hpp - What a table was before it was converted and cannot be while it is partitioned: kept for a reversion.
 //
-// The invariant: no table is named in what is kept, so it stays right when the table is renamed or restored from a dump.
+// The invariant: no table is named in what is kept, so it stays right when the table is renamed or restored from a
+// dump.
 #pragma once
 
 #include "pg/server.hpp"

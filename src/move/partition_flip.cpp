@@ -60,10 +60,10 @@ constinit Statement removed_query{R"(
 SELECT (SELECT array_agg(option)
         FROM (SELECT unnest(t.reloptions) UNION ALL
               SELECT 'toast.' || unnest(s.reloptions) FROM pg_class s WHERE s.oid = t.reltoastrelid) o (option))::text,
-       (SELECT format('ALTER TABLE %I.%I CLUSTER ON %I', n.nspname, t.relname, c.relname)
+       (SELECT format('CLUSTER ON %I', c.relname)
         FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid
         WHERE i.indrelid = t.oid AND i.indisclustered)
-FROM pg_class t JOIN pg_namespace n ON n.oid = t.relnamespace
+FROM pg_class t
 WHERE t.oid = $1)"};
 
 constinit Statement unready_query{R"(

@@ -11,7 +11,7 @@ namespace warden::move {
 
 struct Removed {
 	std::optional<std::string> storage_parameters = {}; ///< a text[], written out, with "toast." before those of TOAST
-	std::vector<std::string> statements = {};           ///< what gives back other properties
+	std::vector<std::string> statements = {};           ///< what gives back others: actions of ALTER TABLE
 };
 
 /// Makes a table a partitioned one without partitions, by range of a column.  It is locked; its indexes all have the

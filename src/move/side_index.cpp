@@ -98,7 +98,7 @@ std::string constraint_text(Oid constraint) {
 std::string statement_for(const Side &side, const IndexDefinition &definition) {
 	const std::string table = qualified_name(side.relation);
 	// Storage has to be that of an index; what it is for, its owner knows.
-	if (OidIsValid(side.stands_for)) {
+	if (OidIsValid(side.stands_for) && OidIsValid(definition.index)) {
 		return (definition.is_unique ? "CREATE UNIQUE INDEX ON " : "CREATE INDEX ON ") + table + " " +
 		       method_and_columns(definition.index);
 	}
