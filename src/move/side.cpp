@@ -10,11 +10,13 @@
 
 extern "C" {
 #include "access/table.h"
+#include "access/tableam.h"
 #include "catalog/dependency.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_extension.h"
 #include "catalog/toasting.h"
 #include "commands/cluster.h"
+#include "commands/defrem.h"
 #include "commands/extension.h"
 #include "commands/tablecmds.h"
 #include "utils/lsyscache.h"
@@ -41,10 +43,16 @@ void mark(Oid relation, Oid rewritten) {
 	CommandCounterIncrement();
 }
 
+/// A partitioned table may have none.
+Oid method_of(Relation model) {
+	const Oid method = model->rd_rel->relam;
+	return OidIsValid(method) ? method : get_table_am_oid(default_table_access_method, false);
+}
+
 // The heap is made with the columns and, if it is a plain table, the TOAST table of the one that it stands for.
 Oid make_storage(Oid stands_for, Oid like) {
 	const Relation model = table_open(like, AccessShareLock);
-	const Oid heap = make_new_heap(stands_for, model->rd_rel->reltablespace, model->rd_rel->relam,
+	const Oid heap = make_new_heap(stands_for, model->rd_rel->reltablespace, method_of(model),
 	                               model->rd_rel->relpersistence, AccessShareLock);
 	const Oid model_toast = model->rd_rel->reltoastrelid;
 	table_close(model, NoLock);
