@@ -113,7 +113,8 @@ ALTER TABLE warden.partition_origins ENABLE REPLICA TRIGGER ignore_replicated;
 -- Functions ----------------------------------------------------------------------------------------------------------
 
 -- The trigger of a source.  Attached by a job, as a trigger of the system; does nothing anywhere else.
-CREATE FUNCTION warden.partition_move_capture() RETURNS trigger LANGUAGE c AS 'MODULE_PATHNAME';
+CREATE FUNCTION warden.partition_move_capture() RETURNS trigger
+    LANGUAGE c VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE AS 'MODULE_PATHNAME';
 
 CREATE PROCEDURE warden.partition_drain(
         parent regclass, max_partitions integer DEFAULT 1000,
