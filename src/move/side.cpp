@@ -89,14 +89,17 @@ bool is_for_later(std::string_view statement) {
 	       (statement.starts_with("REVOKE ") && !statement.starts_with("REVOKE ALL ON "));
 }
 
-void drop_member(Oid relation) {
+bool is_member(Oid relation) {
+	return OidIsValid(call(getExtensionOfObject, RelationRelationId, relation));
+}
+
+void drop_table(Oid relation) {
 	if (!OidIsValid(relation) || !relation_exists(relation)) {
 		return;
 	}
 	const PinnedSettings settings;
 	lock(relation, AccessExclusiveLock);
-	// A partition that was a side once is the user's, whatever became of the job.
-	if (relation_exists(relation) && OidIsValid(call(getExtensionOfObject, RelationRelationId, relation))) {
+	if (relation_exists(relation)) {
 		remove_member(relation);
 		call(drop_object, RelationRelationId, relation);
 	}
@@ -150,13 +153,16 @@ void release_side(const Side &side) {
 	remove_member(side.relation);
 }
 
+// A partition that was a side once is the user's, whatever became of the job; storage never is.
 void drop_side(const Side &side) {
-	drop_member(side.relation);
+	if (OidIsValid(side.stands_for) || is_member(side.relation)) {
+		drop_table(side.relation);
+	}
 }
 
 void drop_tables(const Job &job) {
-	drop_member(job.log);
-	drop_member(job.map);
+	drop_table(job.log);
+	drop_table(job.map);
 }
 
 void drop_bound_check(const Side &side) {
