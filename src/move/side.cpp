@@ -10,11 +10,13 @@
 
 extern "C" {
 #include "access/table.h"
+#include "access/tableam.h"
 #include "catalog/dependency.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_extension.h"
 #include "catalog/toasting.h"
 #include "commands/cluster.h"
+#include "commands/defrem.h"
 #include "commands/extension.h"
 #include "commands/tablecmds.h"
 #include "utils/lsyscache.h"
@@ -41,10 +43,16 @@ void mark(Oid relation, Oid rewritten) {
 	CommandCounterIncrement();
 }
 
+/// A partitioned table may have none.
+Oid method_of(Relation model) {
+	const Oid method = model->rd_rel->relam;
+	return OidIsValid(method) ? method : get_table_am_oid(default_table_access_method, false);
+}
+
 // The heap is made with the columns and, if it is a plain table, the TOAST table of the one that it stands for.
 Oid make_storage(Oid stands_for, Oid like) {
 	const Relation model = table_open(like, AccessShareLock);
-	const Oid heap = make_new_heap(stands_for, model->rd_rel->reltablespace, model->rd_rel->relam,
+	const Oid heap = make_new_heap(stands_for, model->rd_rel->reltablespace, method_of(model),
 	                               model->rd_rel->relpersistence, AccessShareLock);
 	const Oid model_toast = model->rd_rel->reltoastrelid;
 	table_close(model, NoLock);
@@ -81,14 +89,17 @@ bool is_for_later(std::string_view statement) {
 	       (statement.starts_with("REVOKE ") && !statement.starts_with("REVOKE ALL ON "));
 }
 
-void drop_member(Oid relation) {
+bool is_member(Oid relation) {
+	return OidIsValid(call(getExtensionOfObject, RelationRelationId, relation));
+}
+
+void drop_table(Oid relation) {
 	if (!OidIsValid(relation) || !relation_exists(relation)) {
 		return;
 	}
 	const PinnedSettings settings;
 	lock(relation, AccessExclusiveLock);
-	// A partition that was a side once is the user's, whatever became of the job.
-	if (relation_exists(relation) && OidIsValid(call(getExtensionOfObject, RelationRelationId, relation))) {
+	if (relation_exists(relation)) {
 		remove_member(relation);
 		call(drop_object, RelationRelationId, relation);
 	}
@@ -142,13 +153,16 @@ void release_side(const Side &side) {
 	remove_member(side.relation);
 }
 
+// A partition that was a side once is the user's, whatever became of the job; storage never is.
 void drop_side(const Side &side) {
-	drop_member(side.relation);
+	if (OidIsValid(side.stands_for) || is_member(side.relation)) {
+		drop_table(side.relation);
+	}
 }
 
 void drop_tables(const Job &job) {
-	drop_member(job.log);
-	drop_member(job.map);
+	drop_table(job.log);
+	drop_table(job.map);
 }
 
 void drop_bound_check(const Side &side) {
