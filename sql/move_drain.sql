@@ -29,7 +29,7 @@ BEGIN
     DELETE FROM ev WHERE id % 11 = 0;
     ALTER TABLE ev ADD late int DEFAULT 42;
     INSERT INTO ev (at, r, x) SELECT '2084-01-20', 1, string_agg(md5(n::text), '') FROM generate_series(1, 400) n;
-    INSERT INTO ev (at, r, x) VALUES ('2100-01-01', 1, 'far'), ('infinity', 1, 'infinite'), ('-infinity', 1, NULL), ('2010-05-05', 2, 'old');
+    INSERT INTO ev (at, r, x) VALUES ('2100-01-01', 1, 'far'), ('infinity', 1, 'infinite'), ('-infinity', 1, NULL), ('2001-05-05', 2, 'old');
     CREATE TABLE cascading (id bigint, at timestamptz, FOREIGN KEY (id, at) REFERENCES ev ON DELETE CASCADE);
     CREATE TABLE nulling (id bigint, at timestamptz, FOREIGN KEY (id, at) REFERENCES ev ON DELETE SET NULL);
     INSERT INTO cascading SELECT id, at FROM ev;
@@ -85,7 +85,7 @@ SELECT way, contents.* FROM unnest('{direct,job}'::name[]) way, drained.contents
 -- nothing is done to tell what would be
 SELECT action, relation, detail FROM warden.partition_drain_plan('direct.num');
 SELECT action, relation, regexp_replace(lock, '\d+ ms', '... ms') AS lock, command FROM warden.partition_drain_plan('direct.lst');
-SELECT count(*) FROM warden.partition_log WHERE action = 'drain';
+SELECT count(*) FROM warden.partition_log WHERE action = 'drain' AND partition ~ '^(direct|job)\.';
 
 SELECT parent::regclass, colliding FROM warden.partition_sets WHERE parent::regclass::text ~ '^(direct|job)' AND colliding > 0 ORDER BY 1;
 SELECT format('CALL warden.partition_drain(%L)', oid::regclass) FROM pg_class
@@ -93,7 +93,7 @@ WHERE relnamespace = 'direct'::regnamespace AND relkind = 'p' ORDER BY relname C
 SET warden.partition_drain_direct_rows = 0;
 SELECT format('CALL warden.partition_drain(%L)', oid::regclass) FROM pg_class
 WHERE relnamespace = 'job'::regnamespace AND relkind = 'p' ORDER BY relname COLLATE "C" \gexec
-SELECT kind, state, phase, target_name FROM warden.partition_move_jobs ORDER BY id;
+SELECT kind, state, phase, target_name FROM warden.partition_move_jobs WHERE target_name ~ '^job' ORDER BY id;
 SELECT parent::regclass, colliding FROM warden.partition_sets WHERE parent::regclass::text ~ '^(direct|job)' AND colliding > 0 ORDER BY 1;
 
 -- the same rows, in the same places both ways
@@ -106,11 +106,19 @@ SELECT (SELECT count(*) FROM direct.ev) AS ev, (SELECT count(*) FROM direct.casc
        (SELECT count(id) FROM direct.nulling) AS nulling, (SELECT count(*) FROM job.ev) AS ev, (SELECT count(*) FROM job.cascading) AS cascading,
        (SELECT count(id) FROM job.nulling) AS nulling;
 -- what they look like
-\d direct.ev_p20840117
-\d job.ev_p20840117
-\d job.ev_rest
+CREATE FUNCTION drained.looks(part regclass) RETURNS SETOF text LANGUAGE sql AS $$
+    SELECT replace(looks, relnamespace::regnamespace || '.', '') FROM pg_class c, LATERAL (
+        SELECT indexdef FROM pg_indexes WHERE schemaname = relnamespace::regnamespace::text AND tablename = relname
+        UNION ALL SELECT conname || ' ' || pg_get_constraintdef(oid) FROM pg_constraint WHERE conrelid = c.oid AND contype <> 'n'
+        UNION ALL SELECT tgname || ' ' || tgtype || tgenabled FROM pg_trigger WHERE tgrelid = c.oid AND NOT tgisinternal
+        UNION ALL SELECT 'column ' || attname || ' ' || attnotnull || attgenerated FROM pg_attribute WHERE attrelid = c.oid AND attnum > 0 AND NOT attisdropped
+    ) d (looks) WHERE c.oid = part $$;
+SELECT * FROM drained.looks('job.ev_p20840117') looks ORDER BY looks COLLATE "C";
+SELECT * FROM drained.looks('job.ev_rest') looks ORDER BY looks COLLATE "C";
+SELECT * FROM drained.looks('direct.ev_p20840117') EXCEPT SELECT * FROM drained.looks('job.ev_p20840117');
+SELECT * FROM drained.looks('direct.ev_rest') EXCEPT SELECT * FROM drained.looks('job.ev_rest');
 SELECT conrelid::regclass, conname, convalidated FROM pg_constraint WHERE NOT convalidated AND connamespace IN ('direct'::regnamespace, 'job'::regnamespace);
-SELECT relname FROM pg_class WHERE relname ~ 'warden_|partition_move_(log|map)_\d' OR relrewrite <> 0;
+SELECT relname FROM pg_class WHERE relname ~ 'warden_move|partition_move_(log|map)_\d|_side$' OR relrewrite <> 0;
 SELECT tgrelid::regclass, tgname FROM pg_trigger WHERE tgname ~ 'warden' ORDER BY 1, 2;
 
 -- foreign keys hold for rows that were moved

@@ -106,6 +106,7 @@ void drain_by_job(const Procedure &procedure, const DrainSurvey &survey, std::si
 	const Job job = begin_job(wish);
 	procedure.commit();
 	run_job(procedure, job.id);
+	record_drain(survey.policy, survey.beyond);
 }
 
 void check_no_job(Oid parent) {

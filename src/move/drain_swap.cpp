@@ -258,7 +258,7 @@ void analyze_partitions(const Procedure &procedure, Oid parent, const std::vecto
 }
 
 void record_drain(const Policy &policy, std::size_t colliding) {
-	if (partition::known_collisions(policy.parent) != 0) {
+	if (partition::known_collisions(policy.parent) != static_cast<std::int64_t>(colliding)) {
 		partition::State state;
 		state.did_something = true;
 		state.colliding = static_cast<std::int64_t>(colliding);

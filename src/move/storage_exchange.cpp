@@ -165,6 +165,13 @@ void hand_over_toast(Oid toast, Oid from, Oid to) {
 	if (OidIsValid(toast) && changeDependencyFor(RelationRelationId, toast, RelationRelationId, from, to) != 1) {
 		elog(ERROR, "could not change dependency of TOAST table %u", toast);
 	}
+	if (OidIsValid(toast)) {
+		// As the table itself is: else logical decoding would pass over what is written in it, or the other way round.
+		const HeapTuple row = class_row(toast);
+		class_form(row)->relrewrite = class_form(class_row(to))->relrewrite;
+		update_class(row);
+		CommandCounterIncrement();
+	}
 }
 
 void exchange_toast(Oid one, Oid other) {

@@ -10,7 +10,9 @@
 
 extern "C" {
 #include "catalog/partition.h"
+#include "catalog/pg_class.h"
 #include "storage/lmgr.h"
+#include "utils/lsyscache.h"
 }
 
 namespace warden::partition {
@@ -220,11 +222,14 @@ bool is_slow_to_search(const std::vector<Leaf> &leaves) {
 }
 
 Error rows_in_default(Oid default_partition, std::optional<std::int64_t> rows, const std::string &condition) {
+	const char *const which = rows == 1 ? "it" : "them";
+	const bool is_table = call(get_rel_relkind, default_partition) == RELKIND_RELATION; // else it cannot be drained
 	const std::string parent = qualified_name(call(get_partition_parent, default_partition, true));
 	return Error(ERRCODE_CHECK_VIOLATION, format("default partition %s holds %s of the new partition",
 	                                             qualified_name(default_partition).c_str(), amount(rows).c_str()))
 	    .with_detail((rows == 1 ? "It has " : "They have ") + condition + ".")
-	    .with_hint("CALL warden.partition_drain(" + quoted_literal(parent) + ") moves " + (rows == 1 ? "it" : "them") +
+	    .with_hint((is_table ? "CALL warden.partition_drain(" + quoted_literal(parent) + ") moves " + which
+	                         : std::string("Move ") + which + " out of the default partition") +
 	               ": the others are created meanwhile.");
 }
 
