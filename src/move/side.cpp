@@ -11,6 +11,7 @@
 extern "C" {
 #include "access/table.h"
 #include "catalog/dependency.h"
+#include "catalog/pg_am.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_extension.h"
 #include "catalog/toasting.h"
@@ -44,11 +45,14 @@ void mark(Oid relation, Oid rewritten) {
 // The heap is made with the columns and, if it is a plain table, the TOAST table of the one that it stands for.
 Oid make_storage(Oid stands_for, Oid like) {
 	const Relation model = table_open(like, AccessShareLock);
-	const Oid heap = make_new_heap(stands_for, model->rd_rel->reltablespace, model->rd_rel->relam,
-	                               model->rd_rel->relpersistence, AccessShareLock);
+	// A partitioned table without partitions may have no access method, and has no TOAST table.
+	const bool has_storage = model->rd_rel->relkind != RELKIND_PARTITIONED_TABLE;
+	const Oid heap =
+		make_new_heap(stands_for, model->rd_rel->reltablespace, has_storage ? model->rd_rel->relam : HEAP_TABLE_AM_OID,
+	                  model->rd_rel->relpersistence, AccessShareLock);
 	const Oid model_toast = model->rd_rel->reltoastrelid;
 	table_close(model, NoLock);
-	if (like != stands_for) {
+	if (like != stands_for || !has_storage) {
 		set_storage_options(heap, storage_options(like));
 		const Oid toast = toast_table_of(heap);
 		const Datum toast_options = OidIsValid(model_toast) ? storage_options(model_toast) : Datum{0};
