@@ -2,14 +2,13 @@
 //
 // Whoever has a snapshot that is older than what was copied would miss rows after the swap.  So nobody must have one,
 // and that is waited for without any lock.  What is left to replay in the swap itself is of the last milliseconds.
+#include "move/change_log.hpp"
 #include "move/mover_run.hpp"
 
 #include "move/fingerprint.hpp"
 #include "move/replay.hpp"
 #include "move/row_capture.hpp"
 #include "move/side.hpp"
-
-#include "partition/policy.hpp"
 
 #include "pg/names.hpp"
 #include "pg/security.hpp"
@@ -94,33 +93,17 @@ void replay_rest(const Run &run, const Job &job, const std::vector<Source> &sour
 	if (!OidIsValid(job.log)) {
 		return;
 	}
-	const std::int64_t places = replay_changes(job, sources, sides, static_cast<std::size_t>(most_places));
-	if (places >= most_places) {
+	// All or nothing: a part of them could break a unique index, and what is left over would be lost.
+	if (count_changes(job.log, most_places) >= most_places) {
 		throw Error(errcode_not_yet, "too many changes are left to be replayed");
 	}
+	const std::int64_t places = replay_changes(job, sources, sides);
 	if (places > 0) {
 		const Mark mark{.xid = call(GetCurrentTransactionId), .at = now()};
 		if (const auto who = find_kept_snapshot(mark)) {
 			throw Error(errcode_not_yet, *who);
 		}
 		note_replayed(run.id, places);
-	}
-}
-
-void log_swap(const Job &job, const std::vector<Side> &sides) {
-	const Oid target = job.wish.target;
-	const char *const action = name_of(job.wish.kind);
-	bool is_told = false;
-	for (const Side &side : sides) {
-		if (side.attach) {
-			partition::log_step(target, qualified_name(side.relation), action, *side.attach);
-			is_told = true;
-		}
-	}
-	if (!is_told) {
-		const std::string name = qualified_name(target);
-		partition::log_step(target, name, action,
-		                    "CALL warden.partition_" + std::string(action) + "(" + quoted_literal(name) + ")");
 	}
 }
 
@@ -166,7 +149,6 @@ std::optional<Refusal> swap_once(const Run &run) {
 	watch.lap("released");
 	run.operations.swap(job, sources, sides);
 	watch.lap("swapped");
-	log_swap(job, sides);
 	set_phase(run.id, Phase::Finish);
 	note_swap(run.id, watch.milliseconds());
 	watch.lap("noted");
