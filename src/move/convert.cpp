@@ -1,8 +1,111 @@
-#include "move/mover.hpp"
+// convert.cpp - partition_convert() and partition_convert_plan(): a plain table that becomes a partitioned one, checked
+// whole before anything starts.
+#include "move/convert_obstacles.hpp"
+#include "move/convert_parts.hpp"
+
 #include "pg/call.hpp"
-#include "pg/error.hpp"
+#include "pg/lock.hpp"
+#include "pg/security.hpp"
+
+extern "C" {
+#include "storage/bufmgr.h"
+#include "utils/lsyscache.h"
+}
+
 namespace warden::move {
-const Operations &convert_operations() { throw Error(ERRCODE_FEATURE_NOT_SUPPORTED, "not written yet"); }
-PG_FUNCTION(partition_convert) { throw Error(ERRCODE_FEATURE_NOT_SUPPORTED, "not written yet"); }
-PG_FUNCTION(partition_convert_plan) { throw Error(ERRCODE_FEATURE_NOT_SUPPORTED, "not written yet"); }
+
+using namespace pg;
+
+namespace {
+
+constexpr int limits_argument = 11;
+constexpr int dry_run_argument = 15;
+
+/// What is asked for, and what would come of it.
+struct Conversion {
+	std::vector<NarrowIndex> narrow;
+	Study study;
+};
+
+Conversion examine_conversion(FunctionCallInfo fcinfo, Oid target) {
+	const Request request = request_of(fcinfo);
+	{
+		const PinnedSettings settings;
+		lock(target, AccessShareLock);
+	}
+	std::vector<NarrowIndex> narrow = find_narrow(target, request.key);
+	check_convertible(request, target, narrow);
+	const partition::Policy policy = policy_for(request, target, key_for(request, target));
+	return {std::move(narrow), study(complete(request, policy), target)};
+}
+
+std::int64_t bytes_of(Oid table) {
+	const OpenRelation relation(table, NoLock);
+	return static_cast<std::int64_t>(call([&] { return RelationGetNumberOfBlocks(relation.get()); })) * BLCKSZ;
+}
+
+Wish wish_of(const Study &study, Limits limits) {
+	const Request &request = study.request;
+	std::optional<std::string> first_bound;
+	if (study.first) {
+		first_bound = show_bound(study.first->upper, partition::Side::Upper, study.set.bounds.key, study.set.zone);
+	}
+	return {.target = study.policy.parent,
+	        .kind = Kind::Convert,
+	        .limits = limits,
+	        .key = request.key,
+	        .every = request.every,
+	        .first_bound = first_bound,
+	        .metadata_only = request.metadata_only,
+	        .widen_key = request.widen_key,
+	        .declaration = write_request(request),
+	        .rows_total = request.metadata_only ? 0 : study.survey.total,
+	        .bytes_total = request.metadata_only ? 0 : bytes_of(study.policy.parent)};
+}
+
+} // namespace
+
+const Operations &convert_operations() {
+	static constexpr Operations operations{
+		.prepare = prepare_convert,
+		.lock = lock_convert,
+		.swap = swap_convert,
+		.finish = finish_convert,
+		.undo = undo_convert,
+	};
+	return operations;
+}
+
+/// partition_convert(target regclass, key name, every text, ahead text, keep text, timezone text, anchor text,
+/// key_format text, metadata_only boolean, default_partition boolean, widen_key boolean, max_rows_per_second bigint,
+/// max_bytes_per_second bigint, max_lag_bytes bigint, max_sessions integer, dry_run boolean)
+PG_FUNCTION(partition_convert) {
+	const auto target = required_argument<Oid>(fcinfo, 0, "target");
+	const auto dry_run = required_argument<bool>(fcinfo, dry_run_argument, "dry_run");
+	check_owner(target);
+	const Limits limits = limits_of(fcinfo, limits_argument);
+	if (dry_run) {
+		const Conversion conversion = examine_conversion(fcinfo, target);
+		tell_steps(convert_steps(conversion.study, conversion.narrow));
+		PG_RETURN_VOID();
+	}
+	call(PreventCommandIfReadOnly, "warden.partition_convert()");
+	const Procedure procedure(fcinfo, "SELECT * FROM warden.partition_convert_plan()");
+	const Conversion conversion = examine_conversion(fcinfo, target);
+	run_job(procedure, begin_job(wish_of(conversion.study, limits)).id);
+	PG_RETURN_VOID();
+}
+
+/// partition_convert_plan(target regclass, key name, every text, ahead text, keep text, timezone text, anchor text,
+/// key_format text, metadata_only boolean, default_partition boolean, widen_key boolean) returns table (step, action,
+/// command, lock, relation, bytes, seconds, detail)
+PG_FUNCTION(partition_convert_plan) {
+	const auto target = required_argument<Oid>(fcinfo, 0, "target");
+	check_owner(target);
+	PlanRows rows(fcinfo);
+	const Conversion conversion = examine_conversion(fcinfo, target);
+	add_steps(rows, convert_steps(conversion.study, conversion.narrow));
+	PG_RETURN_NULL();
+}
+
 } // namespace warden::move
