@@ -1,6 +1,6 @@
 -- partition_revert() refuses before it starts what it could not give back, and says what helps.
 SET timezone = 'UTC';
-SET client_min_messages = warning;
+SET client_min_messages = error;
 CREATE SCHEMA refused;
 SET search_path = refused;
 CREATE ROLE refused_owner;
@@ -35,7 +35,7 @@ SELECT * FROM refuse('plain');
 SELECT * FROM refuse('looking');
 SELECT * FROM refuse('events_1');
 SELECT * FROM refuse('events_2');
-SELECT * FROM refuse('passing');
+SELECT field, regexp_replace(said, 'pg_temp_[0-9]+', 'pg_temp') FROM refuse('passing');
 SELECT * FROM refuse(NULL);
 SELECT * FROM refuse('events');
 
@@ -87,10 +87,6 @@ DROP FOREIGN TABLE events_6;
 CREATE INDEX at_some ON ONLY events (at);
 SELECT * FROM refuse('events');
 DROP INDEX at_some;
-CREATE TABLE events_7 (id int NOT NULL, at date, n int GENERATED ALWAYS AS (id * 3) STORED);
-ALTER TABLE events ATTACH PARTITION events_7 FOR VALUES FROM (700) TO (800);
-SELECT * FROM refuse('events');
-ALTER TABLE events DETACH PARTITION events_7;
 
 -- What goes with them is told.
 CREATE INDEX only_here ON events_2_rest (at);

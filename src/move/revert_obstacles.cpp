@@ -76,9 +76,9 @@ loss (relation, what) AS (
     FROM tree JOIN pg_constraint c ON conrelid = tree.oid
     WHERE contype = 'c' AND coninhcount = 0
     UNION ALL
-    SELECT adrelid, format('default of column "%s"', a.attname)
-    FROM tree JOIN pg_attrdef d ON adrelid = tree.oid
-    JOIN pg_attribute a ON a.attrelid = adrelid AND a.attnum = adnum AND a.attgenerated = ''
+    SELECT d.adrelid, format('default of column "%s"', a.attname)
+    FROM tree JOIN pg_attrdef d ON d.adrelid = tree.oid
+    JOIN pg_attribute a ON a.attrelid = d.adrelid AND a.attnum = d.adnum AND a.attgenerated = ''
     LEFT JOIN pg_attribute above ON above.attrelid = $1 AND above.attname = a.attname
     LEFT JOIN pg_attrdef of_it ON of_it.adrelid = above.attrelid AND of_it.adnum = above.attnum
     WHERE pg_get_expr(d.adbin, d.adrelid) IS DISTINCT FROM pg_get_expr(of_it.adbin, of_it.adrelid)

@@ -171,7 +171,8 @@ std::vector<std::string> set_parameters(Oid parent, const std::optional<std::str
 	}
 	const PinnedSettings settings;
 	Spi spi;
-	const auto &[list] = spi.query_latest<std::optional<std::string_view>>(select_parameters, *parameters).front();
+	const auto rows = spi.query_latest<std::optional<std::string_view>>(select_parameters, *parameters);
+	const auto &[list] = rows.front();
 	return list ? std::vector{"ALTER TABLE " + qualified_name(parent) + " SET (" + std::string(*list) + ")"}
 	            : std::vector<std::string>{};
 }

@@ -54,9 +54,11 @@ Oid make_storage(Oid stands_for, Oid like) {
 	const Relation model = table_open(like, AccessShareLock);
 	const Oid heap = make_new_heap(stands_for, model->rd_rel->reltablespace, method_of(model),
 	                               model->rd_rel->relpersistence, AccessShareLock);
+	// A partitioned table has no TOAST table.
+	const bool has_storage = model->rd_rel->relkind != RELKIND_PARTITIONED_TABLE;
 	const Oid model_toast = model->rd_rel->reltoastrelid;
 	table_close(model, NoLock);
-	if (like != stands_for) {
+	if (like != stands_for || !has_storage) {
 		set_storage_options(heap, storage_options(like));
 		const Oid toast = toast_table_of(heap);
 		const Datum toast_options = OidIsValid(model_toast) ? storage_options(model_toast) : Datum{0};

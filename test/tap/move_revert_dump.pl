@@ -18,7 +18,7 @@ $node->safe_psql('postgres', q{
 	INSERT INTO events SELECT i, now() + i * interval '1 minute' FROM generate_series(1, 100) i;
 	INSERT INTO warden.partition_move_jobs (target, target_name, kind, state, phase) VALUES ('events'::regclass, 'public.events', 'revert', 'paused', 'copy');
 	INSERT INTO warden.partition_origins (parent, storage_parameters, statements)
-		VALUES ('events'::regclass, '{fillfactor=55,toast.autovacuum_enabled=off}', '{SET (parallel_workers = 3)}');});
+		VALUES ('events', '{fillfactor=55,toast.autovacuum_enabled=off}', '{SET (parallel_workers = 3)}');});
 is($node->safe_psql('postgres', 'SELECT next_step FROM warden.partition_sets'), 'suspended', 'while a job is open, the set is suspended');
 is($node->safe_psql('postgres', "SELECT action, status FROM warden.partition_maintain('events')"), 'maintain|skipped', 'maintenance skips it');
 
