@@ -184,7 +184,8 @@ sub stop_application
 		$client->signal('ALRM');
 		$client->finish;
 		my $said = slurp_file("$application->{folder}/$name.out");
-		$failed .= "$name: $said\n" if $client->result(0) != 0 || $said =~ /error|aborted/i || $said !~ /number of failed transactions: 0 /;
+		$failed .= join "\n", "$name: " . $client->result(0), grep({ /error|aborted|failed|SQL/i } split /\n/, $said), ''
+		  if $client->result(0) != 0 || $said =~ /error|aborted/i || $said !~ /number of failed transactions: 0 /;
 		for my $file (glob "$application->{folder}/$name.[0-9]*")
 		{
 			for (split /\n/, slurp_file($file))
