@@ -1,8 +1,150 @@
+// change_log.cpp - The table of places: appended to without an index, taken by a scan that deletes what it takes.
 #include "move/change_log.hpp"
-#include "pg/error.hpp"
+
+#include "move/job_table.hpp"
+
+#include "pg/scoped.hpp"
+
+#include <algorithm>
+#include <array>
+
+extern "C" {
+#include "access/heapam.h"
+#include "access/htup_details.h"
+#include "access/table.h"
+#include "access/tableam.h"
+#include "executor/tuptable.h"
+}
+
 namespace warden::move {
-Oid create_log(std::int64_t) { throw Error(ERRCODE_FEATURE_NOT_SUPPORTED, "not written yet"); }
-void append_change(Relation, std::int16_t, const ItemPointerData *, const ItemPointerData *) { throw Error(ERRCODE_FEATURE_NOT_SUPPORTED, "not written yet"); }
-std::vector<Place> take_changes(Oid, Snapshot, std::size_t) { throw Error(ERRCODE_FEATURE_NOT_SUPPORTED, "not written yet"); }
-std::int64_t count_changes(Oid, std::int64_t) { throw Error(ERRCODE_FEATURE_NOT_SUPPORTED, "not written yet"); }
+
+using namespace pg;
+
+namespace {
+
+enum Column : AttrNumber { SourceNumber = 1, Before, After };
+constexpr int columns = After;
+
+constexpr std::size_t rows_at_once = 1000;
+constexpr std::size_t few = std::size_t{1} << 20;
+
+// By source, block and offset.
+std::uint64_t order_of(const Place &place) {
+	return static_cast<std::uint64_t>(static_cast<std::uint16_t>(place.source)) << 48U |
+	       static_cast<std::uint64_t>(ItemPointerGetBlockNumberNoCheck(&place.tid)) << 16U |
+	       ItemPointerGetOffsetNumberNoCheck(&place.tid);
+}
+
+void make_distinct(std::vector<Place> &places) {
+	std::ranges::sort(places, {}, order_of);
+	const auto same = std::ranges::unique(places, {}, order_of);
+	places.erase(same.begin(), same.end());
+}
+
+// What one call to the server has brought.
+struct Taken {
+	std::array<Place, 2 * rows_at_once> places;
+	std::size_t count;
+	std::size_t rows;
+	bool has_ended; ///< to ask a scan that has ended for more would begin it anew
+};
+
+// Server code.
+void take(TableScanDesc scan, TupleTableSlot *row, std::size_t limit, Taken &taken) {
+	taken.count = 0;
+	for (taken.rows = 0; taken.rows < Min(limit, rows_at_once); ++taken.rows) {
+		if (!table_scan_getnextslot(scan, ForwardScanDirection, row)) {
+			taken.has_ended = true;
+			return;
+		}
+		slot_getallattrs(row);
+		for (const Column column : {Before, After}) {
+			if (!row->tts_isnull[column - 1]) {
+				taken.places[taken.count++] = {
+					DatumGetInt16(row->tts_values[SourceNumber - 1]),
+					*reinterpret_cast<ItemPointer>(DatumGetPointer(row->tts_values[column - 1]))};
+			}
+		}
+		simple_heap_delete(scan->rs_rd, &row->tts_tid);
+	}
+	CHECK_FOR_INTERRUPTS();
+}
+
+// A scan of the log, from its begin.
+class LogScan : Scoped {
+public:
+	LogScan(Relation log, Snapshot snapshot)
+		: scan_(call([&] { return table_beginscan_strat(log, snapshot, 0, nullptr, true, false); })),
+		  row_(call([&] { return table_slot_create(log, nullptr); })) {}
+	~LogScan() {
+		release([this] {
+			ExecDropSingleTupleTableSlot(row_);
+			table_endscan(scan_);
+		});
+	}
+	TableScanDesc get() const { return scan_; }
+	TupleTableSlot *row() const { return row_; }
+
+private:
+	const TableScanDesc scan_;
+	TupleTableSlot *const row_;
+};
+
+} // namespace
+
+Oid create_log(std::int64_t job) {
+	return create_job_table(format("partition_move_log_%lld", static_cast<long long>(job)),
+	                        "(source smallint NOT NULL, before tid, after tid)");
+}
+
+bool is_log(Relation relation) {
+	const TupleDesc row = RelationGetDescr(relation);
+	return relation->rd_rel->relkind == RELKIND_RELATION && row->natts == columns &&
+	       TupleDescAttr(row, SourceNumber - 1)->atttypid == INT2OID &&
+	       TupleDescAttr(row, Before - 1)->atttypid == TIDOID && TupleDescAttr(row, After - 1)->atttypid == TIDOID;
+}
+
+void append_change(Relation log, std::int16_t source, const ItemPointerData *before, const ItemPointerData *after) {
+	Datum values[] = {Int16GetDatum(source), PointerGetDatum(before), PointerGetDatum(after)};
+	bool nulls[] = {false, before == nullptr, after == nullptr};
+	const HeapTuple tuple = heap_form_tuple(RelationGetDescr(log), values, nulls);
+	heap_insert(log, tuple, GetCurrentCommandId(true), HEAP_INSERT_NO_LOGICAL, nullptr);
+	heap_freetuple(tuple);
+}
+
+std::vector<Place> take_changes(Oid log, Snapshot snapshot, std::size_t limit) {
+	const ScratchMemory memory;
+	const OpenRelation relation(log, RowExclusiveLock);
+	const LogScan scan(relation.get(), snapshot);
+	std::vector<Place> places;
+	// A row that changes often is there often: memory is for places, not for changes.
+	std::size_t enough = few;
+	Taken taken = {};
+	while (limit > 0 && !taken.has_ended) {
+		call(take, scan.get(), scan.row(), limit, taken);
+		limit -= taken.rows;
+		places.insert(places.end(), taken.places.begin(), taken.places.begin() + taken.count);
+		if (places.size() > enough) {
+			make_distinct(places);
+			enough = std::max(few, 2 * places.size());
+		}
+	}
+	make_distinct(places);
+	return places;
+}
+
+std::int64_t count_changes(Oid log, std::int64_t limit) {
+	const ScratchMemory memory;
+	const SnapshotScope snapshot(GetLatestSnapshot);
+	const OpenRelation relation(log, AccessShareLock);
+	const LogScan scan(relation.get(), GetActiveSnapshot());
+	return call([&] {
+		std::int64_t count = 0;
+		while (count < limit && table_scan_getnextslot(scan.get(), ForwardScanDirection, scan.row())) {
+			++count;
+		}
+		return count;
+	});
+}
+
 } // namespace warden::move

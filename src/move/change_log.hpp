@@ -18,6 +18,9 @@ struct Place {
 /// Makes the table warden.partition_move_log_<job>, a member of the extension.
 Oid create_log(std::int64_t job);
 
+/// Server code, for the trigger.  Whether a relation is such a table, and not one that has got the OID of one.
+bool is_log(Relation relation);
+
 /// Server code, for the trigger.  Appends a row; either may be null.
 void append_change(Relation log, std::int16_t source, const ItemPointerData *before, const ItemPointerData *after);
 

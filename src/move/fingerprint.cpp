@@ -1,5 +1,64 @@
 #include "move/fingerprint.hpp"
-#include "pg/error.hpp"
+
+#include "pg/security.hpp"
+#include "pg/spi.hpp"
+
 namespace warden::move {
-std::string fingerprint_of(const Job &) { throw Error(ERRCODE_FEATURE_NOT_SUPPORTED, "not written yet"); }
+
+using namespace pg;
+
+namespace {
+
+// $1 the target, $2 whether only its default partition matters of its partitions: others come and go while that one is
+// drained.  Each line says one thing that a copy, or the swap, depends on.  What the job adds, or maintenance for its
+// own time, has names of its own; triggers of the system are the server's matter.
+constinit Statement select_digest{R"(
+WITH RECURSIVE tables (oid) AS (
+    SELECT $1
+    UNION
+    SELECT i.inhrelid FROM tables JOIN pg_inherits i ON i.inhparent = tables.oid
+    WHERE NOT ($2 AND tables.oid = $1
+               AND i.inhrelid <> (SELECT p.partdefid FROM pg_partitioned_table p WHERE p.partrelid = $1))
+)
+SELECT coalesce(md5(string_agg(line, E'\n' ORDER BY line COLLATE "C")), '')
+FROM (
+    SELECT format('table %s %s %s %s %s %s %s %s %s', t.oid, c.relname, c.relnamespace, c.relowner, c.relkind,
+                  c.relpersistence, c.relam, c.relhasrules, pg_get_expr(c.relpartbound, c.oid)) AS line
+    FROM tables t JOIN pg_class c ON c.oid = t.oid
+    UNION ALL
+    SELECT format('column %s %s %s %s %s %s %s %s %s %s %s', t.oid, a.attnum, a.attname, a.atttypid, a.atttypmod,
+                  a.attcollation, a.attnotnull, a.attidentity, a.attgenerated, a.attisdropped,
+                  pg_get_expr(d.adbin, d.adrelid))
+    FROM tables t JOIN pg_attribute a ON a.attrelid = t.oid AND a.attnum > 0
+    LEFT JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
+    UNION ALL
+    SELECT format('constraint %s %s %s %s %s', o.conrelid, o.confrelid, o.conname, o.convalidated,
+                  pg_get_constraintdef(o.oid))
+    FROM tables t JOIN pg_constraint o ON t.oid IN (o.conrelid, o.confrelid)
+    WHERE o.conname !~ '^(pg_)?warden_'
+    UNION ALL
+    SELECT format('index %s %s %s %s', x.indexrelid, x.indisvalid, x.indisreplident, pg_get_indexdef(x.indexrelid))
+    FROM tables t JOIN pg_index x ON x.indrelid = t.oid
+    UNION ALL
+    SELECT format('trigger %s %s %s', g.tgrelid, g.tgenabled, pg_get_triggerdef(g.oid))
+    FROM tables t JOIN pg_trigger g ON g.tgrelid = t.oid WHERE NOT g.tgisinternal
+    UNION ALL
+    SELECT format('rule %s %s', r.ev_class, pg_get_ruledef(r.oid))
+    FROM tables t JOIN pg_rewrite r ON r.ev_class = t.oid
+    UNION ALL
+    SELECT format('key %s', pg_get_partkeydef(p.partrelid)) FROM tables t JOIN pg_partitioned_table p ON p.partrelid = t.oid
+    UNION ALL
+    SELECT format('parent %s %s %s', i.inhrelid, i.inhparent, i.inhdetachpending)
+    FROM tables t JOIN pg_inherits i ON i.inhrelid = t.oid
+) lines)"};
+
+} // namespace
+
+std::string fingerprint_of(const Job &job) {
+	const AsExtension owner;
+	Spi spi;
+	return std::string(std::get<0>(
+		spi.query_latest<std::string_view>(select_digest, job.wish.target, job.wish.kind == Kind::Drain).front()));
+}
+
 } // namespace warden::move

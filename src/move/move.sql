@@ -18,6 +18,7 @@ CREATE TABLE warden.partition_move_jobs (
     -- What was asked for:
     key name, every text, first_bound text, metadata_only boolean NOT NULL DEFAULT false, widen_key boolean NOT NULL DEFAULT false,
     declaration text,                         -- what declares the set when it is converted
+    max_partitions integer,                   -- that a drain creates
     max_rows_per_second bigint, max_bytes_per_second bigint, max_lag_bytes bigint, max_sessions integer,
     -- How far it has come:
     rows_total bigint, bytes_total bigint,    -- of the sources, when it was begun; estimates
@@ -76,7 +77,8 @@ CREATE TABLE warden.partition_origins (
     parent warden.relation_reference NOT NULL,
     storage_parameters text[],
     access_method name,
-    statements text[] NOT NULL DEFAULT '{}',  -- that undo what was changed, like a key that was widened
+    statements text[] NOT NULL DEFAULT '{}',  -- actions of ALTER TABLE, without the table
+    keys text[] NOT NULL DEFAULT '{}',        -- unique indexes that were widened, three texts each: name, constraint or index, definition
     at timestamptz NOT NULL DEFAULT now()
 );
 CREATE UNIQUE INDEX partition_origins_parent ON warden.partition_origins (parent) WHERE parent <> 0::oid;

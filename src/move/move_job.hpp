@@ -15,8 +15,8 @@
 
 namespace warden::move {
 
-/// SQLSTATE of our own, which never leaves the mover: what was copied is of no use any more, for the table was rewritten
-/// or altered, and the job begins anew.
+/// SQLSTATE of our own, which never leaves the mover: what was copied is of no use any more, for the table was
+/// rewritten or altered, and the job begins anew.
 inline constexpr int errcode_begin_anew = MAKE_SQLSTATE('5', '5', 'W', '1', '1');
 /// The same: too many changes are left for a short swap, so go on replaying.
 inline constexpr int errcode_not_yet = MAKE_SQLSTATE('5', '5', 'W', '1', '2');
@@ -40,13 +40,14 @@ struct Wish {
 	Oid target;
 	Kind kind;
 	Limits limits = {};
-	std::optional<std::string> key = {};         ///< of a conversion, as are:
+	std::optional<std::string> key = {}; ///< of a conversion, as are:
 	std::optional<std::string> every = {};
 	std::optional<std::string> first_bound = {}; ///< without copying: the upper bound of the first partition
 	bool metadata_only = false;
 	bool widen_key = false;
-	std::optional<std::string> declaration = {}; ///< statement that declares the set
-	std::int64_t rows_total = 0;                 ///< about
+	std::optional<std::string> declaration = {};     ///< statement that declares the set
+	std::optional<std::int32_t> max_partitions = {}; ///< that a drain creates
+	std::int64_t rows_total = 0;                     ///< about
 	std::int64_t bytes_total = 0;
 };
 
@@ -65,9 +66,9 @@ struct Job {
 struct Source {
 	std::int16_t number;
 	Oid relation;
-	Oid filenode;             ///< InvalidOid before the trigger is made
+	Oid filenode; ///< InvalidOid before the trigger is made
 	std::int64_t blocks;
-	std::int64_t next_block;  ///< the next to copy; done if it is not below `blocks`
+	std::int64_t next_block; ///< the next to copy; done if it is not below `blocks`
 	Oid trigger;
 };
 
@@ -75,11 +76,12 @@ struct Source {
 struct Side {
 	std::int16_t number;
 	Oid relation;
-	std::optional<std::string> lower = {};   ///< of a range, as the key's type reads it with pin_notation(); none: no bound
+	std::optional<std::string> lower =
+		{}; ///< of a range, as the key's type reads it with pin_notation(); none: no bound
 	std::optional<std::string> upper = {};
 	std::vector<partition::Value> values = {}; ///< of a list
-	bool takes_rest = false;                 ///< what no other side takes
-	std::optional<std::string> attach = {};  ///< the statements
+	bool takes_rest = false;                   ///< what no other side takes
+	std::optional<std::string> attach = {};    ///< the statements
 	Oid stands_for = InvalidOid;
 
 	bool is_list() const { return !values.empty(); }
@@ -141,5 +143,11 @@ void delete_old_jobs();
 
 /// Jobs that say they are running although no process works on them.
 std::vector<std::int64_t> interrupted_jobs();
+
+/// Jobs that have not ended of tables that are not there any more, and that no process works on.
+std::vector<std::int64_t> orphaned_jobs();
+
+/// This process does not work on it any more, and it goes on: an interrupted job, for the next one to resume.
+void hand_on(std::int64_t job);
 
 } // namespace warden::move

@@ -1,6 +1,200 @@
 #include "move/mover.hpp"
-#include "pg/error.hpp"
+
+#include "move/fingerprint.hpp"
+#include "move/mover_run.hpp"
+#include "move/row_capture.hpp"
+#include "move/side.hpp"
+
+#include "pg/names.hpp"
+#include "pg/security.hpp"
+
+#include <algorithm>
+
 namespace warden::move {
-void run_job(const pg::Procedure &, std::int64_t, std::optional<double>) { throw Error(ERRCODE_FEATURE_NOT_SUPPORTED, "not written yet"); }
-void cancel_job(const pg::Procedure &, std::int64_t) { throw Error(ERRCODE_FEATURE_NOT_SUPPORTED, "not written yet"); }
+
+using namespace pg;
+
+namespace {
+
+constexpr int most_restarts = 5;
+
+const char *word_of(Kind kind) {
+	switch (kind) {
+	case Kind::Drain:
+		return "drain";
+	case Kind::Convert:
+		return "conversion";
+	case Kind::Revert:
+		return "reversion";
+	}
+	return "move";
+}
+
+/// One phase, and what comes after it.
+Stop perform(const Run &run, Phase phase) {
+	switch (phase) {
+	case Phase::Prepare:
+		prepare(run);
+		return Stop::No;
+	case Phase::Copy:
+		return copy(run);
+	case Phase::Index:
+		return index(run);
+	case Phase::Replay:
+		return replay(run);
+	case Phase::Wait:
+		return wait(run);
+	case Phase::Swap:
+		return swap(run);
+	case Phase::Finish:
+		finish(run);
+		return Stop::No;
+	}
+	return Stop::No;
+}
+
+/// All that is left of the phases.
+Stop perform_all(const Run &run) {
+	for (;;) {
+		if (const Stop stop = look_around(run); stop != Stop::No) {
+			return stop;
+		}
+		const Phase phase = read_job(run.id).phase;
+		if (const Stop stop = perform(run, phase); stop != Stop::No) {
+			return stop;
+		}
+		if (phase == Phase::Finish) {
+			return Stop::No;
+		}
+	}
+}
+
+/// The job as it stands is of no use: everything is taken away, for Prepare to begin with nothing.
+void begin_anew(const Run &run, const Error &reason) {
+	report(NOTICE, Error(reason.sqlstate, "begins anew: " + reason.message));
+	take_back(run.procedure, run.operations, run.id);
+	note_restart(run.id);
+	run.procedure.commit();
+}
+
+void end(const Run &run, const Job &job, Stop stop) {
+	const char *const word = word_of(job.wish.kind);
+	switch (stop) {
+	case Stop::No:
+		return;
+	case Stop::TimeIsOver:
+		hand_on(run.id);
+		run.procedure.commit();
+		return;
+	case Stop::Pause:
+		leave(run.id, Ending::Paused);
+		run.procedure.commit();
+		report(NOTICE,
+		       format("%s of %s is paused in its phase \"%s\"; CALL warden.partition_resume(%s) goes on with it", word,
+		              qualified_name(job.wish.target).c_str(), name_of(read_job(run.id).phase),
+		              quoted_literal(qualified_name(job.wish.target)).c_str()));
+		return;
+	case Stop::Cancel:
+		cancel_job(run.procedure, run.id);
+		throw Error(ERRCODE_QUERY_CANCELED,
+		            format("%s of %s was canceled", word, qualified_name(job.wish.target).c_str()))
+			.with_detail("Somebody has called partition_cancel().");
+	}
+}
+
+/// Notes what has ended the run, so that it shows and the job can be resumed; and throws it.
+[[noreturn]] void fail(const Run &run, const Job &job, const Error &error) {
+	// That a limit for waits was reached is no fault of the job.
+	const Ending ending =
+		error.sqlstate == ERRCODE_LOCK_NOT_AVAILABLE && job.phase == Phase::Wait ? Ending::Paused : Ending::Failed;
+	std::ignore = run.procedure.attempt([&] {
+		leave(run.id, ending, error);
+		run.procedure.commit();
+	});
+	Error raised = error;
+	if (raised.hint.empty() && relation_exists(job.wish.target)) {
+		const std::string target = quoted_literal(qualified_name(job.wish.target));
+		raised.hint =
+			format("CALL warden.partition_resume(%s) goes on with it, CALL warden.partition_cancel(%s) takes it back.",
+		           target.c_str(), target.c_str());
+	}
+	throw Error(raised);
+}
+
+/// A table that was dropped needs no more.
+void end_without_target(const Run &run) {
+	take_back(run.procedure, run.operations, run.id);
+	leave(run.id, Ending::Canceled);
+	run.procedure.commit();
+}
+
+} // namespace
+
+const Operations &operations_of(Kind kind) {
+	switch (kind) {
+	case Kind::Drain:
+		return drain_operations();
+	case Kind::Convert:
+		return convert_operations();
+	case Kind::Revert:
+		return revert_operations();
+	}
+	return drain_operations();
+}
+
+void run_job(const Procedure &procedure, std::int64_t id, std::optional<double> seconds) {
+	procedure.commit(); // what was begun, or claimed
+	const Job job = read_job(id);
+	const auto milliseconds = [](double value) { return static_cast<int>(std::clamp(value * 1000, 0.0, 1e9)); };
+	const Run run{.procedure = procedure,
+	              .id = id,
+	              .operations = operations_of(job.wish.kind),
+	              .until = seconds ? std::optional(TimestampTzPlusMilliseconds(now(), milliseconds(*seconds)))
+	                               : std::nullopt};
+	for (;;) {
+		Stop stop = Stop::No;
+		const auto error = procedure.attempt([&] { stop = perform_all(run); });
+		if (!error) {
+			end(run, job, stop);
+			return;
+		}
+		const Job now = read_job(id);
+		if (!relation_exists(job.wish.target)) {
+			std::ignore = procedure.attempt([&] { end_without_target(run); });
+			throw Error(*error);
+		}
+		if (error->sqlstate != errcode_begin_anew) {
+			fail(run, now, *error);
+		}
+		if (now.restarts >= most_restarts) {
+			fail(run, now,
+			     Error(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
+			           format("%s of %s has begun anew %d times", word_of(job.wish.kind),
+			                  qualified_name(job.wish.target).c_str(), most_restarts))
+			         .with_detail("The last reason was: " + error->message + "."));
+		}
+		if (const auto failure = procedure.attempt([&] { begin_anew(run, *error); })) {
+			fail(run, now, *failure);
+		}
+	}
+}
+
+void cancel_job(const Procedure &procedure, std::int64_t id) {
+	procedure.commit();
+	const Job job = read_job(id);
+	const Operations &operations = operations_of(job.wish.kind);
+	if (job.phase == Phase::Finish) {
+		const Run run{.procedure = procedure, .id = id, .operations = operations, .until = {}};
+		if (const auto error = procedure.attempt([&] { finish(run); })) {
+			fail(run, job, *error);
+		}
+		return;
+	}
+	want(id, Wanted::Cancel); // whoever goes on if we are killed completes it
+	procedure.commit();
+	take_back(procedure, operations, id);
+	leave(id, Ending::Canceled);
+	procedure.commit();
+}
+
 } // namespace warden::move

@@ -4,6 +4,8 @@
 #include "move/move_job.hpp"
 #include "move/row_places.hpp"
 
+#include "pg/scoped.hpp"
+
 namespace warden::move {
 
 /// Makes the table warden.partition_move_map_<job>, a member of the extension.
@@ -17,6 +19,9 @@ public:
 
 	RowPlaces read(std::int16_t source, std::uint32_t block);
 	void write(std::int16_t source, std::uint32_t block, const RowPlaces &places); ///< one that was not there, or was
+
+	/// The map is of the storage that sides had when it was first asked: error errcode_begin_anew if one has another.
+	void check_storage(const std::vector<Side> &sides);
 
 private:
 	struct State; // server's

@@ -15,4 +15,8 @@ Router *make_router(const std::vector<Side> &sides, Oid source, const std::strin
 /// Server code.  The index in `sides`, or -1 if no side takes it.
 int route(Router *router, TupleTableSlot *slot);
 
+/// Server code.  The same, but error errcode_begin_anew if no side takes it: when the sides were made, there was none
+/// such.
+int route_or_fail(Router *router, TupleTableSlot *slot);
+
 } // namespace warden::move

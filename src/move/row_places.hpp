@@ -18,11 +18,12 @@ struct Copy {
 	bool operator==(const Copy &) const = default;
 };
 
-/// By the offset of the row in the source's block, from 1.  Packs into 8 bytes a row.
+/// By the offset of the row in the source's block, from 1.  Rows that were copied one after the other stand so in the
+/// side as well, mostly: such a run is packed into 12 bytes, however long it is.
 class RowPlaces {
 public:
 	RowPlaces() = default;
-	/// What pack() gave; std::nullopt from read() if it is damaged.
+	/// What pack() gave; std::nullopt if it is damaged.
 	static std::optional<RowPlaces> unpack(std::span<const std::byte> bytes);
 	std::vector<std::byte> pack() const;
 

@@ -15,6 +15,12 @@ void exchange_storage(const Job &job, const Side &side);
 /// The same for two tables and pairs of indexes (of one, of the other).
 void exchange_storage(Oid one, Oid other, const std::vector<std::pair<Oid, Oid>> &indexes);
 
+/// The indexes of a side that are built: the target's, and its own.
+std::vector<std::pair<Oid, Oid>> index_pairs(const Job &job, const Side &side);
+
+/// Takes ACCESS EXCLUSIVE on a table and on its TOAST table, which autovacuum locks by itself.
+void lock_with_toast(Oid table);
+
 /// Marks a constraint as valid that was added NOT VALID: for who knows that each row keeps it.
 void trust_constraint(Oid constraint);
 

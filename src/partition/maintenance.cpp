@@ -132,6 +132,10 @@ std::vector<Outcome> maintain_in_transaction(const Policy &policy, Mode mode, st
 	const ScratchMemory memory;
 	Progress progress(policy);
 	const auto error = attempt([&] {
+		if (is_suspended(policy)) {
+			progress.suspended();
+			return;
+		}
 		const std::optional<Work> work = find_work(policy, locks);
 		if (work) {
 			switch (mode) {

@@ -68,6 +68,9 @@ SELECT parent::oid FROM warden.partition_policies UNION SELECT parent FROM warde
 constinit Statement insert_log{
 	"INSERT INTO warden.partition_log (parent, partition, action, command) VALUES ($1, $2, $3, $4)"};
 
+constinit Statement find_reversion{R"(
+SELECT 1 FROM warden.partition_move_jobs WHERE target IN ($1, $2) AND ended IS NULL AND kind = 'revert')"};
+
 constinit Statement find_old_log{"SELECT 1 FROM (SELECT min(at) AS at FROM warden.partition_log) oldest WHERE at < "
                                  "now() - $1 * interval '1 minute'"};
 
@@ -245,6 +248,11 @@ void delete_orphans() {
 
 void log_step(Oid parent, const std::string &partition, const char *action, const std::string &command) {
 	OwnTables().spi.execute(insert_log, parent, partition, std::string_view(action), command);
+}
+
+bool is_suspended(const Policy &policy) {
+	OwnTables tables;
+	return !tables.spi.query_latest<int32>(find_reversion, policy.parent, policy.kind.declared_on).empty();
 }
 
 void trim_log() {

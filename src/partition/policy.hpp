@@ -96,6 +96,10 @@ void delete_orphans();
 /// Records what was done, in the transaction that does it.
 void log_step(Oid parent, const std::string &partition, const char *action, const std::string &command);
 
+/// Whether a job is moving the rows of a set, or of the one above it, into a plain table: then its partitions stay as
+/// they are.  Asked of the job itself, so that no flag is left behind when it is gone, or is not in a dump.
+bool is_suspended(const Policy &policy);
+
 /// Deletes what was logged longer ago than warden.partition_history.
 void trim_log();
 

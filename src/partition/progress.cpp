@@ -97,6 +97,11 @@ void Progress::fail(const std::vector<Unreadable> &keys) {
 	}
 }
 
+void Progress::suspended() {
+	outcomes_.push_back({std::nullopt, "maintain", "skipped", std::nullopt,
+	                     "A job is moving its rows into a plain table: see warden.partition_moves."});
+}
+
 void Progress::more() {
 	outcomes_.push_back({std::nullopt, "maintain", "planned", std::nullopt,
 	                     "More is due than one transaction should lock: CALL warden.maintain() does all of it."});

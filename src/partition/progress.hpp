@@ -50,6 +50,9 @@ public:
 		state_.colliding += std::ranges::count_if(collisions, &Collision::is_declared);
 	}
 
+	/// Nothing is done with the set while a job moves its rows.
+	void suspended();
+
 	/// More is due than was looked at.
 	void more();
 

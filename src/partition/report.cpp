@@ -134,13 +134,16 @@ PG_FUNCTION(partition_coverage) {
 	const auto &[now, covered, next_action, next_due] = outlook;
 	const bool is_covered = covered && covered != now;
 	const bool has_default = OidIsValid(bounds.default_partition);
+	const bool suspended = is_suspended(*policy);
 	rows.add(is_covered && !numbers ? std::optional(instant_of(*covered, bounds.key, zone)) : std::nullopt,
 	         is_covered ? std::optional(show_bound(*covered, Side::Upper, bounds.key, zone)) : std::nullopt,
 	         is_covered && numbers && now && is_finite(*covered) ? std::optional(*covered - *now - 1) : std::nullopt,
 	         static_cast<int64>(bounds.oids.size()) + (has_default ? 1 : 0),
 	         has_default ? std::optional(bounds.default_partition) : std::nullopt,
-	         next_action != nullptr ? std::optional<std::string>(next_action) : std::nullopt,
-	         instant_or_never(next_due, bounds.key, zone));
+	         suspended                ? std::optional<std::string>("suspended")
+	         : next_action != nullptr ? std::optional<std::string>(next_action)
+	                                  : std::nullopt,
+	         suspended ? std::nullopt : instant_or_never(next_due, bounds.key, zone));
 	PG_RETURN_NULL();
 }
 

@@ -220,7 +220,11 @@ void move_all(const Procedure &procedure, Progress &progress, const Policy &poli
 void maintain_step_by_step(const Procedure &procedure, const Policy &policy) {
 	Progress progress(policy);
 	std::optional<Work> work;
-	if (const auto error = attempt([&] { work = find_work(policy, std::nullopt); })) {
+	if (const auto error = attempt([&] {
+			if (!is_suspended(policy)) {
+				work = find_work(policy, std::nullopt);
+			}
+		})) {
 		progress.failed(*error, "maintain");
 		warn(policy, "maintain", *error);
 	}

@@ -4,12 +4,42 @@ extern "C" {
 #include "common/pg_prng.h"
 #include "nodes/parsenodes.h"
 #include "storage/latch.h"
+#include "tcop/pquery.h"
 #include "utils/lsyscache.h"
+#include "utils/portal.h"
+#include "utils/snapmgr.h"
 #include "utils/timestamp.h"
 #include "utils/wait_event.h"
 }
 
 namespace warden::pg {
+
+namespace detail {
+
+// What the error has left open is closed first, as SPI_rollback() expects it: subtransactions, connections of
+// statements in progress, snapshots.  If that fails on the way, as of a cursor that is open, it rolls back all the
+// same.
+ErrorData *roll_back_for(MemoryContext memory) {
+	MemoryContextSwitchTo(memory);
+	ErrorData *const data = CopyErrorData();
+	FlushErrorState();
+	while (IsSubTransaction()) {
+		RollbackAndReleaseCurrentSubTransaction();
+	}
+	while (!SPI_inside_nonatomic_context() && SPI_finish() == SPI_OK_FINISH) {
+	}
+	while (ActiveSnapshotSet() && (ActivePortal == nullptr || ActivePortal->portalSnapshot != GetActiveSnapshot())) {
+		PopActiveSnapshot();
+	}
+	MemoryContextSwitchTo(memory);
+	if (!completes(SPI_rollback)) {
+		MemoryContextSwitchTo(memory);
+		FlushErrorState();
+	}
+	return data;
+}
+
+} // namespace detail
 
 Procedure::Procedure(FunctionCallInfo fcinfo, const char *instead) {
 	call([&] {

@@ -1,0 +1,262 @@
+#include "move/revert_swap.hpp"
+
+#include "move/partition_flip.hpp"
+#include "move/revert_obstacles.hpp"
+#include "move/side.hpp"
+#include "move/storage_exchange.hpp"
+#include "partition/policy.hpp"
+#include "partition/references.hpp"
+#include "pg/names.hpp"
+#include "pg/security.hpp"
+#include "pg/spi.hpp"
+#include "pg/transaction.hpp"
+
+#include <algorithm>
+
+extern "C" {
+#include "access/relation.h"
+#include "catalog/pg_am.h"
+#include "utils/lsyscache.h"
+}
+
+namespace warden::move {
+
+using namespace pg;
+
+namespace {
+
+// $1 text[], as a list of what ALTER TABLE ... SET takes.
+constinit Statement select_parameters{R"(
+SELECT string_agg(format('%s=%L', split_part(p, '=', 1), substr(p, strpos(p, '=') + 1)), ', ' ORDER BY n)
+FROM unnest($1::text[]) WITH ORDINALITY o (p, n))"};
+
+// $1 an index, $2 its name quoted, $3 the name of its table: what DROP takes with it that is not in its definition.
+constinit Statement select_marks{R"(
+SELECT format('COMMENT ON CONSTRAINT %s ON %s IS %L', $2, $3, description)
+FROM pg_constraint c JOIN pg_description d ON d.objoid = c.oid AND d.classoid = 'pg_constraint'::regclass
+WHERE c.conindid = $1 AND c.contype IN ('p', 'u')
+UNION ALL
+SELECT format('COMMENT ON INDEX %s.%s IS %L', quote_ident(relnamespace::regnamespace::name), $2, description)
+FROM pg_class i JOIN pg_description d ON d.objoid = i.oid AND d.classoid = 'pg_class'::regclass AND d.objsubid = 0
+WHERE i.oid = $1
+UNION ALL
+SELECT format('ALTER TABLE %s REPLICA IDENTITY USING INDEX %s', $3, $2)
+FROM pg_index WHERE indexrelid = $1 AND indisreplident)"};
+
+std::string quoted(const std::string &name) {
+	return call([&] { return quote_identifier(name.c_str()); });
+}
+
+void run_as_owner(Oid table, const std::vector<std::string> &statements) {
+	const AsOwner owner(owner_of(table));
+	PinnedSettings::set("default_tablespace", "");
+	Spi spi;
+	for (const std::string &statement : statements) {
+		spi.execute(statement.c_str());
+	}
+}
+
+const Side &storage_of(const std::vector<Side> &sides, Oid parent) {
+	const auto found = std::ranges::find(sides, parent, &Side::stands_for);
+	if (found == sides.end()) {
+		throw Error(errcode_begin_anew, "the storage of the plain table is not there");
+	}
+	return *found;
+}
+
+/// Nothing depends on them that would go: DROP without CASCADE says so if that has changed.
+void drop_partitions(const Tree &tree) {
+	if (partition::is_referred_to(tree.parent)) {
+		for (auto partition = tree.partitions.rbegin(); partition != tree.partitions.rend(); ++partition) {
+			drop_reference_clones(*partition);
+		}
+	}
+	for (const Oid child : tree.children) {
+		run_as_owner(child, {"DROP TABLE " + qualified_name(child)});
+	}
+}
+
+/// An index that is given back with the columns that it had.
+struct Narrowed {
+	std::string name;
+	std::string drop;
+	std::string create;
+	std::vector<std::string> marks;
+};
+
+Narrowed narrowed_of(Oid parent, const IndexDefinition &now, const IndexDefinition &before) {
+	const std::string table = qualified_name(parent);
+	const std::string schema = call([&] { return get_namespace_name(get_rel_namespace(parent)); });
+	const std::string name = quoted(now.name);
+	Narrowed narrowed{.name = now.name,
+	                  .drop = now.is_constraint ? "ALTER TABLE " + table + " DROP CONSTRAINT " + name
+	                                            : "DROP INDEX " + qualified_name(schema, now.name),
+	                  .create = before.is_constraint
+	                                ? "ALTER TABLE " + table + " ADD CONSTRAINT " + name + " " + before.definition
+	                                : "CREATE UNIQUE INDEX " + name + " ON " + table + " " + before.definition,
+	                  .marks = {}};
+	const PinnedSettings settings;
+	Spi spi;
+	for (const auto &[mark] : spi.query_latest<std::string_view>(select_marks, now.index, name, table)) {
+		narrowed.marks.emplace_back(mark);
+	}
+	return narrowed;
+}
+
+/// Of all indexes of the parent, in the order in which the side has them.
+std::vector<Narrowed> find_narrowed(Oid parent, const std::optional<Origin> &origin) {
+	std::vector<Narrowed> all;
+	if (origin) {
+		for (const IndexDefinition &now : index_definitions(parent)) {
+			IndexDefinition before = now;
+			if (narrow(*origin, before)) {
+				all.push_back(narrowed_of(parent, now, before));
+			}
+		}
+	}
+	return all;
+}
+
+std::vector<SideIndex> indexes_of(const Job &job, const Side &side) {
+	std::vector<SideIndex> indexes = read_indexes(job.id);
+	std::erase_if(indexes, [&](const SideIndex &index) { return index.side != side.number; });
+	std::ranges::sort(indexes, {}, &SideIndex::number);
+	return indexes;
+}
+
+/// An index with other columns cannot take over the storage of one that is there.  So the table becomes plain and empty
+/// first, when another index costs nothing, and then gets the storage.
+void make_plain_anew(const Job &job, const Side &side, const std::vector<Narrowed> &narrowed) {
+	const Oid parent = job.wish.target;
+	const Oid schema = call(get_rel_namespace, parent);
+	const Oid tablespace = call([&] {
+		const Relation storage = relation_open(side.relation, NoLock);
+		const Oid its = storage->rd_rel->reltablespace;
+		relation_close(storage, NoLock);
+		return its;
+	});
+	call([&] { flip_to_plain(parent, tablespace, HEAP_TABLE_AM_OID, get_rel_persistence(side.relation)); });
+	std::vector<std::pair<Oid, Oid>> pairs = index_pairs(job, side);
+	auto next = narrowed.begin();
+	for (const SideIndex &index : indexes_of(job, side)) {
+		if (!OidIsValid(index.target_index)) {
+			run_as_owner(parent, {next->drop, next->create});
+			run_as_owner(parent, next->marks);
+			pairs.emplace_back(call(get_relname_relid, next->name.c_str(), schema), index.index);
+			++next;
+		}
+	}
+	exchange_storage(parent, side.relation, pairs);
+}
+
+/// The parameters of the newest partition, for a table that was never plain.
+std::optional<std::string> parameters_like(Oid model) {
+	const PinnedSettings settings;
+	Spi spi;
+	for (const auto &[parameters] : spi.query_latest<std::optional<std::string_view>>(
+			 R"(SELECT nullif(coalesce(c.reloptions, '{}')
+			          || ARRAY(SELECT 'toast.' || p FROM unnest(t.reloptions) p), '{}')::text
+			    FROM pg_class c LEFT JOIN pg_class t ON t.oid = c.reltoastrelid WHERE c.oid = $1 AND c.relkind = 'r')",
+			 model)) {
+		if (parameters) {
+			return std::string(*parameters);
+		}
+	}
+	return std::nullopt;
+}
+
+std::vector<std::string> set_parameters(Oid parent, const std::optional<std::string> &parameters) {
+	if (!parameters) {
+		return {};
+	}
+	const PinnedSettings settings;
+	Spi spi;
+	const auto &[list] = spi.query_latest<std::optional<std::string_view>>(select_parameters, *parameters).front();
+	return list ? std::vector{"ALTER TABLE " + qualified_name(parent) + " SET (" + std::string(*list) + ")"}
+	            : std::vector<std::string>{};
+}
+
+} // namespace
+
+bool narrow(const Origin &origin, IndexDefinition &definition) {
+	const auto key = std::ranges::find(origin.keys, definition.name, &WidenedKey::name);
+	if (key == origin.keys.end()) {
+		return false;
+	}
+	definition.index = InvalidOid;
+	definition.is_constraint = key->is_constraint;
+	definition.definition = key->definition;
+	return true;
+}
+
+std::vector<std::string> origin_statements(Oid parent, const std::optional<Origin> &origin) {
+	const Tree tree = read_tree(parent);
+	std::vector<std::string> statements =
+		set_parameters(parent, origin ? origin->storage_parameters : parameters_like(tree.model));
+	if (origin) {
+		for (const std::string &action : origin->statements) {
+			statements.push_back("ALTER TABLE " + qualified_name(parent) + " " + action);
+		}
+	}
+	return statements;
+}
+
+std::optional<Refusal> lock_to_revert(const Job &job) {
+	bool will_last = false;
+	// In a subtransaction, so that what is not enough is let go at once.
+	const auto error = attempt([&] {
+		const PinnedSettings settings;
+		std::vector<Oid> first;
+		for (const Side &side : read_sides(job.id)) {
+			first.push_back(side.relation); // an autovacuum of it is not waited for while the table is locked
+		}
+		first.push_back(job.wish.target);
+		for (const Oid table : first) {
+			if (const auto refusal = take_lock(table, AccessExclusiveLock)) {
+				will_last = refusal->will_last;
+				throw Error(refusal->error);
+			}
+		}
+		lock_tree_now(job.wish.target, AccessExclusiveLock);
+		for (const partition::Peer &peer : partition::find_peers(OpenRelation(job.wish.target, NoLock))) {
+			if (peer.refers_to_us && peer.table != job.wish.target) {
+				lock_tree_now(peer.table, AccessExclusiveLock);
+			}
+		}
+	});
+	if (error && !is_blocked(*error)) {
+		throw Error(*error);
+	}
+	return error ? std::optional(Refusal{*error, will_last}) : std::nullopt;
+}
+
+void swap_to_plain(const Job &job, const std::vector<Source> &sources, const std::vector<Side> &sides) {
+	const Oid parent = job.wish.target;
+	const Tree tree = read_tree(parent);
+	std::vector<Oid> copied;
+	copied.reserve(sources.size());
+	for (const Source &source : sources) {
+		copied.push_back(source.relation);
+	}
+	std::ranges::sort(copied);
+	if (copied != tree.leaves) {
+		throw Error(errcode_begin_anew, format("table %s has other partitions now", qualified_name(parent).c_str()));
+	}
+	const Side &side = storage_of(sides, parent);
+	const auto origin = read_origin(parent);
+	const std::vector<std::string> statements = origin_statements(parent, origin);
+	const std::vector<Narrowed> narrowed = find_narrowed(parent, origin);
+	drop_partitions(tree);
+	release_side(side); // its TOAST table goes to the parent
+	if (narrowed.empty()) {
+		make_plain(job, side);
+	} else {
+		make_plain_anew(job, side, narrowed);
+	}
+	drop_side(side);
+	run_as_owner(parent, statements);
+	partition::delete_policy(parent);
+	delete_origin(parent);
+}
+
+} // namespace warden::move
