@@ -1,6 +1,7 @@
 // move_control.cpp - Jobs paused, resumed and canceled, by a person or by CALL warden.maintain(); and the settings.
 #include "move/move.hpp"
 
+#include "move/drain_direct.hpp"
 #include "move/mover.hpp"
 #include "move/mover_run.hpp"
 
@@ -138,6 +139,7 @@ void maintain(const Procedure &procedure) {
 }
 
 void init() {
+	init_drain();
 	DefineCustomIntVariable(
 		"warden.partition_move_slice", "Sets how long CALL warden.maintain() works on a move that was interrupted.",
 		"0: until it is done.", &slice_s, 60, 0, INT_MAX / 1000, PGC_USERSET, GUC_UNIT_S, nullptr, nullptr, nullptr);

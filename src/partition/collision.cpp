@@ -150,14 +150,8 @@ Outcome collision_outcome(const Work &work, const Collision &collision) {
 
 Error collision_error(const Work &work, const Collision &collision) {
 	const PinnedSettings settings;
-	Error error = rows_in_default(work.set.bounds.default_partition, collision.rows,
-	                              condition_of(Place(collision.value), work.policy, work.set));
-	if (!is_referred_to(work.policy.parent)) {
-		error.hint = "The statements that move them are in SELECT command FROM warden.partition_maintain(" +
-		             quoted_literal(qualified_name(work.policy.parent)) +
-		             ", dry_run => true) WHERE status = 'colliding'.";
-	}
-	return error;
+	return rows_in_default(work.set.bounds.default_partition, collision.rows,
+	                       condition_of(Place(collision.value), work.policy, work.set));
 }
 
 Error unreadable_error(const Policy &policy, const Unreadable &key) {

@@ -9,6 +9,7 @@
 #include <algorithm>
 
 extern "C" {
+#include "catalog/partition.h"
 #include "storage/lmgr.h"
 }
 
@@ -219,11 +220,12 @@ bool is_slow_to_search(const std::vector<Leaf> &leaves) {
 }
 
 Error rows_in_default(Oid default_partition, std::optional<std::int64_t> rows, const std::string &condition) {
+	const std::string parent = qualified_name(call(get_partition_parent, default_partition, true));
 	return Error(ERRCODE_CHECK_VIOLATION, format("default partition %s holds %s of the new partition",
 	                                             qualified_name(default_partition).c_str(), amount(rows).c_str()))
 	    .with_detail((rows == 1 ? "It has " : "They have ") + condition + ".")
-	    .with_hint(format("Move %s out of the default partition: the others are created meanwhile.",
-	                      rows == 1 ? "it" : "them"));
+	    .with_hint("CALL warden.partition_drain(" + quoted_literal(parent) + ") moves " + (rows == 1 ? "it" : "them") +
+	               ": the others are created meanwhile.");
 }
 
 void check_scan(const Policy &policy, const Set &set, const Place &place) {
