@@ -276,12 +276,6 @@ void check_collation(const OpenRelation &parent, const PlainKey &key) {
 	}
 }
 
-// Whether there are keys between two moments that can be written.
-bool has_finer_keys(Oid type, Notation notation) {
-	return type == NUMERICOID || type == UUIDOID || type == TEXTOID || type == VARCHAROID ||
-	       notation == Notation::UnixNanoseconds;
-}
-
 struct Bound {
 	Moment moment;
 	const char *text;
@@ -325,6 +319,23 @@ std::map<Moment, Foreign> read_foreign(Relation parent, const Key &key) {
 }
 
 } // namespace
+
+bool has_finer_keys(Oid type, Notation notation) {
+	return type == NUMERICOID || type == UUIDOID || type == TEXTOID || type == VARCHAROID ||
+	       notation == Notation::UnixNanoseconds;
+}
+
+Moment moment_of_key(Datum key, Oid type, Notation notation) {
+	return to_moment(key, type, notation);
+}
+
+bool fits_notation(Oid type, std::optional<Notation> declared) {
+	return declared ? fits(type, *declared) : type == TIMESTAMPTZOID || type == TIMESTAMPOID || type == DATEOID;
+}
+
+const char *hint_for_key(Oid type) {
+	return hint_for(type);
+}
 
 bool has_key_expression(Relation parent) {
 	const HeapTuple tuple = SearchSysCache1(PARTRELID, ObjectIdGetDatum(RelationGetRelid(parent)));

@@ -26,6 +26,12 @@ Retention read_retention(FunctionCallInfo fcinfo, Oid parent, int on_expiry, int
 Step check_every(const Span &every, const Key &key);
 void check_ahead(const Span &ahead);
 void check_keep(const Span &keep, const Span &every);
+void check_anchor(Moment anchor);
+std::optional<Notation> check_key_format(std::optional<std::string_view> name);
+
+/// Of numbers: that lengths are positive, `keep` not smaller than `every`; and how far ahead when nobody said.
+void check_numbers(std::int64_t every, std::int64_t ahead, std::optional<std::int64_t> keep);
+std::int64_t default_ahead(std::int64_t every);
 
 /// Before the first error of a full disk or a full catalogue.
 constexpr std::size_t most_partitions = 10'000;

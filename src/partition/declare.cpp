@@ -72,14 +72,14 @@ void check_keep(const Span &keep, const Span &every) {
 	}
 }
 
-namespace {
-
 void check_anchor(Moment anchor) {
 	if (anchor < first_anchor || anchor > last_anchor) {
 		throw invalid("\"anchor\" is out of range")
 			.with_hint("Type any moment at which a partition begins, for instance anchor => '2026-01-01 06:00+00'.");
 	}
 }
+
+namespace {
 
 /// The zone that was asked for; else the one the set has; else that of the session, unless the bounds of days and
 /// months that exist are midnights in UTC and not there.
@@ -102,6 +102,8 @@ std::string choose_timezone(std::optional<std::string_view> timezone, const std:
 	return session;
 }
 
+} // namespace
+
 std::optional<Notation> check_key_format(std::optional<std::string_view> name) {
 	if (!name) {
 		return std::nullopt;
@@ -115,6 +117,8 @@ std::optional<Notation> check_key_format(std::optional<std::string_view> name) {
 	}
 	return notation;
 }
+
+namespace {
 
 Policy read_arguments(FunctionCallInfo fcinfo, Oid parent, const OpenRelation &table) {
 	const auto notation = check_key_format(argument<std::optional<std::string_view>>(fcinfo, 7));

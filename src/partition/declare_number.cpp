@@ -21,23 +21,31 @@ void check_positive(const char *name, std::int64_t count, const char *hint) {
 	}
 }
 
+} // namespace
+
 std::int64_t default_ahead(std::int64_t every) {
 	return every > end / steps_ahead ? end : every * steps_ahead;
 }
 
-Policy read_arguments(FunctionCallInfo fcinfo, Oid parent, const OpenRelation &table) {
-	Bounds bounds = read_bounds(table, Notation::Number);
-	check_table(table);
-	const auto every = required_argument<int64>(fcinfo, 1, "every");
+void check_numbers(std::int64_t every, std::int64_t ahead, std::optional<std::int64_t> keep) {
 	check_positive("every", every, "Type how many numbers a partition is for, for instance every => 1000000.");
-	const auto ahead = argument<std::optional<int64>>(fcinfo, 2).value_or(default_ahead(every));
 	check_positive("ahead", ahead, "Type how many numbers before it is needed a partition is to exist.");
-	const auto keep = argument<std::optional<int64>>(fcinfo, 3);
 	if (keep && *keep < every) {
 		throw invalid("\"keep\" must not be smaller than \"every\"")
 			.with_detail("Rows leave a whole partition at a time.")
 			.with_hint("Use a smaller \"every\", or a greater \"keep\", or leave it out to keep all partitions.");
 	}
+}
+
+namespace {
+
+Policy read_arguments(FunctionCallInfo fcinfo, Oid parent, const OpenRelation &table) {
+	Bounds bounds = read_bounds(table, Notation::Number);
+	check_table(table);
+	const auto every = required_argument<int64>(fcinfo, 1, "every");
+	const auto ahead = argument<std::optional<int64>>(fcinfo, 2).value_or(every > 0 ? default_ahead(every) : 1);
+	const auto keep = argument<std::optional<int64>>(fcinfo, 3);
+	check_numbers(every, ahead, keep);
 	Retention retention = read_retention(fcinfo, parent, 4, 7);
 	retention.keep = keep ? std::optional(numbers(*keep)) : std::nullopt;
 	const auto known = find_policy(parent);
