@@ -9,8 +9,6 @@
 #include "move/row_capture.hpp"
 #include "move/side.hpp"
 
-#include "partition/policy.hpp"
-
 #include "pg/names.hpp"
 #include "pg/security.hpp"
 
@@ -107,23 +105,6 @@ void replay_rest(const Run &run, const Job &job, const std::vector<Source> &sour
 	}
 }
 
-void log_swap(const Job &job, const std::vector<Side> &sides) {
-	const Oid target = job.wish.target;
-	const char *const action = name_of(job.wish.kind);
-	bool is_told = false;
-	for (const Side &side : sides) {
-		if (side.attach) {
-			partition::log_step(target, qualified_name(side.relation), action, *side.attach);
-			is_told = true;
-		}
-	}
-	if (!is_told) {
-		const std::string name = qualified_name(target);
-		partition::log_step(target, name, action,
-		                    "CALL warden.partition_" + std::string(action) + "(" + quoted_literal(name) + ")");
-	}
-}
-
 /// How long each part took, for who wants to know.
 class Stopwatch {
 public:
@@ -166,7 +147,6 @@ std::optional<Refusal> swap_once(const Run &run) {
 	watch.lap("released");
 	run.operations.swap(job, sources, sides);
 	watch.lap("swapped");
-	log_swap(job, sides);
 	set_phase(run.id, Phase::Finish);
 	note_swap(run.id, watch.milliseconds());
 	watch.lap("noted");

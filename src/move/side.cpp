@@ -87,7 +87,8 @@ void drop_member(Oid relation) {
 	}
 	const PinnedSettings settings;
 	lock(relation, AccessExclusiveLock);
-	if (relation_exists(relation)) {
+	// A partition that was a side once is the user's, whatever became of the job.
+	if (relation_exists(relation) && OidIsValid(call(getExtensionOfObject, RelationRelationId, relation))) {
 		remove_member(relation);
 		call(drop_object, RelationRelationId, relation);
 	}
