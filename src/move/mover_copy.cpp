@@ -130,6 +130,9 @@ Stop index(const Run &run) {
 		if (const Stop stop = replay_roughly(run, job); stop != Stop::No) {
 			return stop;
 		}
+		// A row that was updated while it was copied may have been copied twice, until all is replayed: only then can
+		// an index be unique.  Until the last one is built nothing else is replayed.
+		std::ignore = replay_once(run);
 	}
 	for (bool is_more = true; is_more;) {
 		{
