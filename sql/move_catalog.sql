@@ -194,7 +194,7 @@ ANALYZE converted.t;
 
 -- What was made for a partition, or by it.
 CREATE FUNCTION described.is_of_partition(text) RETURNS boolean LANGUAGE sql AS
-    $$SELECT $1 ~ '[[:<:]]s\.t_(?!(pkey|note_k_key|id_seq)[[:>:]])|[[:<:]](to_t|to_itself)_?\d+[[:>:]]'$$;
+    $$SELECT $1 ~ '[[:<:]]s\.t_(?!(pkey|note_k_key|id_seq)[[:>:]])|_fkey\d+[[:>:]]|^toast table|^index pg_toast'$$;
 CREATE TABLE described.before AS SELECT * FROM described.rows('converted');
 CREATE TABLE described.content AS SELECT sum(hashtextextended(t::text, 0)) FROM converted.t;
 
@@ -219,7 +219,7 @@ WHERE NOT described.is_of_partition(name) AND NOT described.is_of_partition("is"
 GROUP BY catalogue ORDER BY catalogue;
 
 -- What depends on it works.
-SELECT count(*), sum(later) FROM converted.all_of;
+SELECT count(*), sum(k) FROM converted.all_of;
 SELECT id, k, count FROM converted.grouped ORDER BY id LIMIT 2;
 REFRESH MATERIALIZED VIEW converted.counted;
 SELECT * FROM converted.counted ORDER BY owner LIMIT 2;
@@ -237,17 +237,6 @@ DELETE FROM converted.t WHERE k = 17;                       -- is referred to
 INSERT INTO converted.t (k) VALUES (-1);
 \set VERBOSITY default
 \set ON_ERROR_STOP on
-
--- And back: as it was, but that no row lacks a column any more.
-CREATE TABLE described.content_now AS SELECT sum(hashtextextended(t::text, 0)) FROM converted.t;
-CALL warden.partition_revert('converted.t');
-SELECT sum(hashtextextended(t::text, 0)) = (SELECT sum FROM described.content_now) AS same_content FROM converted.t;
-ANALYZE converted.t;
-SELECT which, catalogue, name, "is"
-FROM (SELECT 'before' AS which, * FROM (SELECT * FROM described.before EXCEPT SELECT * FROM described.rows('converted')) a
-      UNION ALL
-      SELECT 'after', * FROM (SELECT * FROM described.rows('converted') EXCEPT SELECT * FROM described.before) b) difference
-ORDER BY catalogue, name, which;
 
 DROP PUBLICATION move_catalog_created, move_catalog_converted;
 DROP SCHEMA created CASCADE;
