@@ -325,10 +325,6 @@ bool has_finer_keys(Oid type, Notation notation) {
 	       notation == Notation::UnixNanoseconds;
 }
 
-Moment moment_of_key(Datum key, Oid type, Notation notation) {
-	return to_moment(key, type, notation);
-}
-
 bool fits_notation(Oid type, std::optional<Notation> declared) {
 	return declared ? fits(type, *declared) : type == TIMESTAMPTZOID || type == TIMESTAMPOID || type == DATEOID;
 }

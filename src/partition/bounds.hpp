@@ -47,9 +47,6 @@ Key read_key(const pg::OpenRelation &parent, std::optional<Notation> declared);
 /// The same of a column that a table is not partitioned by yet.  Not for notations that need a collation.
 Key key_of(Oid type, const std::string &column, std::optional<Notation> declared);
 
-/// Server code.  The first moment that is not before a key, which is not null.
-Moment moment_of_key(Datum key, Oid type, Notation notation);
-
 /// Whether there are keys between two moments that can be written.
 bool has_finer_keys(Oid type, Notation notation);
 
