@@ -420,6 +420,10 @@ std::optional<Range> range_of_bound(const std::string &bound, std::optional<Nota
 	return found ? std::optional(range) : std::nullopt;
 }
 
+Moment moment_of_key(Datum datum, Oid type, Notation notation) {
+	return to_moment(datum, type, notation);
+}
+
 Zone key_zone(const Key &key, const Zone &zone) {
 	return has_instants(key.notation) ? zone : no_zone();
 }

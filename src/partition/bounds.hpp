@@ -72,6 +72,9 @@ std::optional<Range> read_range(Oid parent, Oid partition, std::optional<Notatio
 /// The range in pg_class.relpartbound; std::nullopt of a default partition.
 std::optional<Range> range_of_bound(const std::string &bound, std::optional<Notation> declared);
 
+/// Server code.  The moment of a key: the first that is not before it.
+Moment moment_of_key(Datum datum, Oid type, Notation notation);
+
 /// The zone to count in for this type of key: a key without time zone is what the clock shows.
 Zone key_zone(const Key &key, const Zone &zone);
 
