@@ -13,6 +13,7 @@ extern "C" {
 #include "access/tableam.h"
 #include "catalog/dependency.h"
 #include "catalog/pg_class.h"
+#include "catalog/pg_constraint.h"
 #include "catalog/namespace.h"
 #include "catalog/pg_extension.h"
 #include "catalog/pg_type.h"
@@ -115,7 +116,8 @@ std::string name_of_relation(Oid relation) {
 	return call([&] { return static_cast<const char *>(get_rel_name(relation)); });
 }
 
-// What the server has chosen a name for gives way to what has that name in the other schema: long names, cut, are alike.
+// What the server has chosen a name for gives way to what has that name in the other schema: long names, cut, are
+// alike.
 void make_way(Oid table, Oid from, Oid to) {
 	const OidSet indexes = call(indexes_of, table);
 	for (int i = 0; i < indexes.count; ++i) {
@@ -232,8 +234,7 @@ void unpark_side(const Job &job, const Side &side) {
 	const Oid schema = home_of(job);
 	const std::string name = name_of_relation(side.relation);
 	if (call(get_rel_namespace, side.relation) != schema && partition::is_name_taken(name, schema)) {
-		const std::string schema_name =
-			call([&] { return static_cast<const char *>(get_namespace_name(schema)); });
+		const std::string schema_name = call([&] { return static_cast<const char *>(get_namespace_name(schema)); });
 		const std::string full = qualified_name(schema_name, name);
 		const std::string target = qualified_name(job.wish.target);
 		throw Error(ERRCODE_DUPLICATE_TABLE, full + " already exists")
@@ -270,8 +271,10 @@ void drop_tables(const Job &job) {
 }
 
 void drop_bound_check(const Side &side) {
-	run_as_owner(owner_of(side.relation),
-	             {"ALTER TABLE ONLY " + qualified_name(side.relation) + " DROP CONSTRAINT IF EXISTS " + bound_check});
+	if (OidIsValid(call(get_relation_constraint_oid, side.relation, static_cast<const char *>(bound_check), true))) {
+		run_as_owner(owner_of(side.relation),
+		             {"ALTER TABLE ONLY " + qualified_name(side.relation) + " DROP CONSTRAINT " + bound_check});
+	}
 }
 
 // As ALTER EXTENSION ADD does: with its privileges noted, as pg_dump writes those of a member that have changed.

@@ -1,8 +1,9 @@
 // side.hpp - The tables of a job that rows are copied into.
 //
 // The invariant: until the swap they are members of the extension, so that no dump has them; marked as temporary heaps
-// (pg_class.relrewrite), so that logical decoding passes over what is written in them; and in the schema warden whenever
-// a transaction commits, as DROP SCHEMA ... CASCADE of a schema with a member drops the extension without a word.
+// (pg_class.relrewrite), so that logical decoding passes over what is written in them; and in the schema warden
+// whenever a transaction commits, as DROP SCHEMA ... CASCADE of a schema with a member drops the extension without a
+// word.
 #pragma once
 
 #include "move/move_job.hpp"
@@ -15,12 +16,13 @@ namespace warden::move {
 inline constexpr char bound_check[] = "warden_move_bound";
 Side create_partition_side(const Job &job, const partition::Draft &draft, const std::string &condition, Side side);
 
-/// Makes a table whose storage is fit for the target: the same columns, dropped ones included, the same owner; persistence,
-/// access method, tablespace, parameters of `like` (the target itself, or a partition of it).  Registers it.
+/// Makes a table whose storage is fit for the target: the same columns, dropped ones included, the same owner;
+/// persistence, access method, tablespace, parameters of `like` (the target itself, or a partition of it).  Registers
+/// it.
 Side create_storage_side(const Job &job, Oid stands_for, Oid like, Side side);
 
-/// The schema that the target is in, to which a side belongs that is to be a partition.  errcode_begin_anew if the target
-/// is gone.
+/// The schema that the target is in, to which a side belongs that is to be a partition.  errcode_begin_anew if the
+/// target is gone.
 Oid home_of(const Job &job);
 
 /// Brings a side to its home, where its owner may change it; and back into the schema warden, in the same transaction.

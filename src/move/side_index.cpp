@@ -202,6 +202,8 @@ std::vector<IndexDefinition> index_definitions(Oid table) {
 
 void register_indexes(const Job &job, const Side &side, const std::vector<IndexDefinition> &definitions,
                       const std::function<bool(IndexDefinition &)> &change) {
+	const PinnedSettings settings; // names in what is written must mean the same to whoever builds
+	partition::pin_notation();
 	for (IndexDefinition definition : definitions) {
 		if (!change || change(definition)) {
 			std::ignore = add_index(job.id, {.number = 0,

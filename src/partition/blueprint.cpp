@@ -106,8 +106,8 @@ Draft draft(Drafting &drafting, const std::string &parent, const Placement &plac
 	const bool is_leaf = placement.partition_by.empty();
 	Draft draft;
 	// Those in our schema are to be partitions by that name: they only wait there while rows are moved into them.
-	draft.name =
-		free_name(parent, placement.suffix, {blueprint.schema, call(get_namespace_oid, "warden", false)}, drafting.names);
+	draft.name = free_name(parent, placement.suffix, {blueprint.schema, call(get_namespace_oid, "warden", false)},
+	                       drafting.names);
 	drafting.names.push_back(draft.name);
 	draft.qualified_name = qualified_name(blueprint.schema_name, draft.name);
 	// What is partitioned has no storage, but what those below it will have.
