@@ -23,9 +23,9 @@ using partition::Range;
 
 namespace {
 
-constexpr double flip_ms = 3;        // measured, as are:
+constexpr double flip_ms = 3;         // measured, as are:
 constexpr double attachment_ms = 1.5; // of each partition
-constexpr double reference_ms = 1;   // of each foreign key of each partition
+constexpr double reference_ms = 1;    // of each foreign key of each partition
 
 double pause_ms(const Study &study, std::size_t references) {
 	const auto partitions = static_cast<double>(study.ranges.size() + (study.request.default_partition ? 1 : 0));
@@ -101,7 +101,9 @@ void add_proof(std::vector<PlanStep> &steps, const Study &study) {
 std::string widening_detail(const NarrowIndex &index, const std::string &key) {
 	return format("%s \"%s\" is widened by column \"%s\": only (%s, %s) is unique afterwards, (%s) within a partition; "
 	              "ON CONFLICT (%s) does not find it any more",
-	              index.is_primary ? "primary key" : index.is_constraint ? "unique constraint" : "unique index",
+	              index.is_primary      ? "primary key"
+	              : index.is_constraint ? "unique constraint"
+	                                    : "unique index",
 	              index.name.c_str(), key.c_str(), index.columns.c_str(), key.c_str(), index.columns.c_str(),
 	              index.columns.c_str());
 }

@@ -63,7 +63,8 @@ std::function<bool(IndexDefinition &)> widening(const std::vector<NarrowIndex> &
 }
 
 std::string check_of(const Study &study) {
-	return " ADD CONSTRAINT " + std::string(bound_check) + " CHECK (" + condition_for(study, *study.first) + ") NOT VALID";
+	return " ADD CONSTRAINT " + std::string(bound_check) + " CHECK (" + condition_for(study, *study.first) +
+	       ") NOT VALID";
 }
 
 void alter(Oid table, const std::string &action) {
@@ -148,7 +149,8 @@ void prepare_convert(const Procedure &procedure, const Job &job) {
 			partition::pin_notation();
 			const Blueprint blueprint = blueprint_of(found.policy, found.set.bounds);
 			const bool is_heir = found.first && made == 0;
-			const Draft draft = is_heir ? draft_heir(blueprint, table, placement) : draft_partition(blueprint, placement);
+			const Draft draft =
+				is_heir ? draft_heir(blueprint, table, placement) : draft_partition(blueprint, placement);
 			side = create_partition_side(job, draft, condition, std::move(side));
 			register_indexes(job, side, definitions, widening(narrow));
 		}

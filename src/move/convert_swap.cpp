@@ -103,9 +103,8 @@ void check_name(const Job &job, const Side &side) {
 void attach(const Job &job, const Side &side, Oid owner) {
 	run_as_owner(owner, {*side.attach});
 	const Oid target = job.wish.target;
-	const Oid parent = call([&] {
-		return get_rel_relispartition(side.relation) ? get_partition_parent(side.relation, true) : InvalidOid;
-	});
+	const Oid parent = call(
+		[&] { return get_rel_relispartition(side.relation) ? get_partition_parent(side.relation, true) : InvalidOid; });
 	if (parent != target) {
 		throw partition::renamed_meanwhile(target);
 	}

@@ -76,8 +76,8 @@ std::vector<NarrowIndex> find_narrow(Oid table, const std::string &key) {
 	for (const auto &[index, constraint, name, is_constraint, is_primary, columns, obstacle, comment, index_comment,
 	                  is_identity] :
 	     spi.query_latest<Oid, Oid, std::string_view, bool, bool, std::string_view, std::optional<std::string_view>,
-	                      std::optional<std::string_view>, std::optional<std::string_view>, bool>(
-			 select_narrow, table, key)) {
+	                      std::optional<std::string_view>, std::optional<std::string_view>, bool>(select_narrow, table,
+	                                                                                              key)) {
 		const auto found = std::ranges::find(definitions, index, &IndexDefinition::index);
 		if (found == definitions.end()) {
 			continue; // it is not valid
@@ -112,9 +112,8 @@ std::vector<std::string> create_wide(const std::string &schema, const std::strin
 	std::vector<std::string> statements;
 	for (const NarrowIndex &index : indexes) {
 		const std::string name = quoted(index.name);
-		statements.push_back(index.is_constraint
-		                         ? "ALTER TABLE " + table + " ADD CONSTRAINT " + name + " " + index.wide
-		                         : "CREATE UNIQUE INDEX " + name + " ON " + table + " " + index.wide);
+		statements.push_back(index.is_constraint ? "ALTER TABLE " + table + " ADD CONSTRAINT " + name + " " + index.wide
+		                                         : "CREATE UNIQUE INDEX " + name + " ON " + table + " " + index.wide);
 		if (index.comment) {
 			statements.push_back("COMMENT ON CONSTRAINT " + name + " ON " + table + " IS " +
 			                     quoted_literal(*index.comment));

@@ -7,18 +7,18 @@
 namespace warden::move {
 
 struct PlanStep {
-	std::string action;                          ///< prepare, capture, copy, index, wait, swap, finish, ... or left
-	std::optional<std::string> command = {};     ///< SQL where there is some
-	std::optional<std::string> lock = {};        ///< the strongest, and on what: 'ACCESS EXCLUSIVE on public.t, for 4 ms'
+	std::string action;                      ///< prepare, capture, copy, index, wait, swap, finish, ... or left
+	std::optional<std::string> command = {}; ///< SQL where there is some
+	std::optional<std::string> lock = {};    ///< the strongest, and on what: 'ACCESS EXCLUSIVE on public.t, for 4 ms'
 	std::optional<std::string> relation = {};
-	std::optional<std::int64_t> bytes = {};      ///< that are written
-	std::optional<double> seconds = {};          ///< about
+	std::optional<std::int64_t> bytes = {}; ///< that are written
+	std::optional<double> seconds = {};     ///< about
 	std::optional<std::string> detail = {};
 };
 
-using PlanRows = pg::ResultSet<int32, std::string, std::optional<std::string>, std::optional<std::string>,
-                               std::optional<std::string>, std::optional<int64>, std::optional<double>,
-                               std::optional<std::string>>;
+using PlanRows =
+	pg::ResultSet<int32, std::string, std::optional<std::string>, std::optional<std::string>,
+                  std::optional<std::string>, std::optional<int64>, std::optional<double>, std::optional<std::string>>;
 void add_steps(PlanRows &rows, const std::vector<PlanStep> &steps);
 
 /// For dry_run of a procedure: each step is an INFO.
