@@ -83,7 +83,6 @@ std::string text_of(const PlanStep &step) {
 		}
 	};
 	add(" ", step.relation);
-	add("; ", step.detail);
 	add("; locks: ", step.lock);
 	if (step.seconds) {
 		text += format("; about %.*f s", *step.seconds < 1 ? 2 : 0, *step.seconds);
@@ -91,6 +90,7 @@ std::string text_of(const PlanStep &step) {
 	if (step.bytes) {
 		text += format("; about %lld bytes", static_cast<long long>(*step.bytes));
 	}
+	add("; ", step.detail);
 	add("\n", step.command);
 	return text;
 }

@@ -96,6 +96,8 @@ std::string constraint_text(Oid constraint) {
 }
 
 std::string statement_for(const Side &side, const IndexDefinition &definition) {
+	const PinnedSettings settings; // names that the caller's search path has are qualified as well
+	partition::pin_notation();
 	const std::string table = qualified_name(side.relation);
 	// Storage has to be that of an index; what it is for, its owner knows.
 	if (OidIsValid(side.stands_for) && OidIsValid(definition.index)) {
