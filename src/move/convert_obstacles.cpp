@@ -194,6 +194,7 @@ void check_convertible(const Request &request, Oid table, const std::vector<Narr
 	const PinnedSettings settings;
 	check_kind(table);
 	check_source(table);
+	check_can_create(table);
 	std::vector<Obstacle> obstacles;
 	add_obstacles(obstacles, select_surroundings, table);
 	add_obstacles(obstacles, select_constraints, table, request.key);
