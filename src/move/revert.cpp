@@ -29,6 +29,9 @@ constexpr double swap_seconds = 0.05; // that a tree of some dozen partitions ta
 
 /// Looks at all, before anything is done and again whenever it begins anew.
 Tree checked_tree(Oid parent) {
+	if (!relation_exists(parent)) {
+		throw Error(ERRCODE_UNDEFINED_TABLE, format("relation with OID %u does not exist", parent));
+	}
 	check_owner(parent);
 	Tree tree = read_tree(parent);
 	check_tree(tree);
