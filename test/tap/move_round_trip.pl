@@ -73,7 +73,7 @@ sub new_database
 	return $db;
 }
 
-sub convert_of { my ($t, $more) = @_; return qq{CALL warden.partition_convert(\$name\$$t\$name\$, 'at', '1 week', ahead => '2 weeks', timezone => 'UTC'$more)}; }
+sub convert_of { my ($t, $more) = @_; return qq{CALL warden.partition_convert(\$name\$$t\$name\$, 'at', '6 months', ahead => '1 year', timezone => 'UTC'$more)}; }
 
 # There and back.
 sub round_trip
