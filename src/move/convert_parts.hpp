@@ -27,6 +27,6 @@ void swap_convert(const Job &job, const std::vector<Source> &sources, const std:
 void finish_convert(const pg::Procedure &procedure, const Job &job);
 
 /// All steps, of a table that can be converted.
-std::vector<PlanStep> convert_steps(const Study &study, const std::vector<NarrowIndex> &narrow);
+std::vector<PlanStep> convert_steps(const Study &study, const std::vector<NarrowIndex> &narrow, const Limits &limits);
 
 } // namespace warden::move

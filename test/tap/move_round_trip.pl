@@ -176,7 +176,6 @@ round_trip('full, odd names', $odd_schema, $odd_table, 'id, at', '');
 round_trip('metadata_only', 'app', 'rich', 'id, at', ', metadata_only => true');
 round_trip('metadata_only, odd names', $odd_schema, $odd_table, 'id, at', ', metadata_only => true');
 round_trip('widen_key', 'app', 'rich', 'id', ', widen_key => true');
-round_trip('widen_key, metadata_only', 'app', 'rich', 'id', ', widen_key => true, metadata_only => true');
 round_trip('without a default partition', 'app', 'rich', 'at, id', ', default_partition => false');
 round_trip('audited', 'app', 'rich', 'id, at', '', 1);
 dump_amid();
