@@ -40,7 +40,7 @@ INSERT INTO lone SELECT g FROM generate_series(1, 3000) g;
 -- types of users
 CREATE TABLE typed (k positive, n name_of, m mood, p pair, r int4range, a mood[], j jsonb, x xml, v varchar(3), b bit(5), ip inet) PARTITION BY RANGE (k);
 CREATE TABLE typed_rest PARTITION OF typed DEFAULT;
-INSERT INTO typed SELECT g, 'name' || g, (ARRAY['sad', 'ok', 'happy', NULL])[1 + g % 4]::mood, ROW(g, 'b' || g), int4range(g, 2 * g), ARRAY['ok', NULL]::mood[],
+INSERT INTO typed SELECT g, 'name' || g, (ARRAY['sad', 'ok', 'happy', NULL])[1 + g % 4]::mood, ROW(g, 'b' || g)::pair, int4range(g, 2 * g), ARRAY['ok', NULL]::mood[],
     jsonb_build_object('g', g, 'n', NULL), NULL, left(g::text, 3), g::bit(5), '10.0.0.0'::inet + g FROM generate_series(1, 300) g;
 ALTER DOMAIN name_of ADD CHECK (VALUE <> 'name7') NOT VALID;
 -- unique, and that is looked at when a transaction ends
@@ -77,10 +77,9 @@ CREATE FUNCTION digest(name regclass, OUT rows bigint, OUT digest text) LANGUAGE
 BEGIN
     EXECUTE format('SELECT count(*), md5(string_agg(t::text, E''\n'' ORDER BY t::text COLLATE "C")) FROM %s t', name) INTO rows, digest;
 END $$;
-CREATE TABLE public.sets AS
-SELECT c.oid, relname, warden.partition_by_number(c.oid, 100, ahead => 1) AS made FROM pg_class c WHERE relnamespace = 'odd'::regnamespace AND relkind = 'p';
-CREATE TABLE before AS SELECT DISTINCT ON (oid) oid, relname, d.* FROM public.sets, digest(oid) d;
-DROP TABLE public.sets;
+SELECT relname, count(s) FROM pg_class c LEFT JOIN LATERAL warden.partition_by_number(c.oid, 100, ahead => 1) s ON s.status = 'done'
+WHERE relnamespace = 'odd'::regnamespace AND relkind = 'p' GROUP BY 1 ORDER BY relname COLLATE "C";
+CREATE TABLE before AS SELECT oid, relname, d.* FROM pg_class, digest(oid) d WHERE relnamespace = 'odd'::regnamespace AND relkind = 'p';
 SELECT relname, rows FROM before ORDER BY relname COLLATE "C";
 CREATE TEMPORARY TABLE rest AS SELECT c.oid, c.reltoastrelid, c.reloptions, c.relpersistence FROM pg_class c JOIN pg_inherits ON inhrelid = c.oid
 WHERE inhparent IN (SELECT oid FROM before) AND relname LIKE '%rest';

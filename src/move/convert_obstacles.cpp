@@ -25,7 +25,7 @@ struct Obstacle {
 // $1 the table, $2 the key.  What is around the table and what is on it: a sentence, what would help, and whether that
 // is something to do first (else it cannot be).
 constinit Statement select_surroundings{R"(
-SELECT format('it is inherited by %s', string_agg(inhrelid::regclass::text, ', ' ORDER BY inhrelid::regclass::text)),
+SELECT format('it is inherited from by %s', string_agg(inhrelid::regclass::text, ', ' ORDER BY inhrelid::regclass::text)),
        'Use ALTER TABLE ... NO INHERIT first.', true
 FROM pg_inherits WHERE inhparent = $1 HAVING count(*) > 0
 UNION ALL

@@ -147,7 +147,8 @@ void tell_steps(const std::vector<PlanStep> &steps) {
 }
 
 std::vector<PlanStep> common_steps(const Wish &wish, const std::vector<Oid> &sources, std::size_t sides) {
-	const Size size = size_of(sources);
+	Size size = size_of(sources);
+	size.rows = std::max(size.rows, wish.rows_total); // counted, perhaps, where the server has no estimate yet
 	const std::string names = names_of(sources);
 	const std::int64_t needed = size.heap + size.indexes + size.rows * bytes_of_map;
 	std::vector<PlanStep> steps;

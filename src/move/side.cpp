@@ -2,6 +2,7 @@
 
 #include "move/catalog_rows.hpp"
 #include "move/storage_exchange.hpp"
+#include "partition/steps.hpp"
 #include "pg/names.hpp"
 #include "pg/security.hpp"
 #include "pg/spi.hpp"
@@ -111,11 +112,11 @@ void drop_table(Oid relation) {
 
 Side create_partition_side(const Job &job, const partition::Draft &draft, const std::string &condition, Side side) {
 	std::vector<std::string> build;
-	std::string attach;
+	std::string later;
 	build.reserve(draft.build.size() + 1);
 	for (const std::string &statement : draft.build) {
 		if (is_for_later(statement)) {
-			attach += statement + ";\n";
+			later += ";\n" + statement;
 		} else {
 			build.push_back(statement);
 		}
@@ -124,9 +125,8 @@ Side create_partition_side(const Job &job, const partition::Draft &draft, const 
 		build.push_back("ALTER TABLE " + draft.qualified_name + " ADD CONSTRAINT " + bound_check + " CHECK (" +
 		                condition + ")");
 	}
-	for (const std::string &statement : draft.attach) {
-		attach += (&statement == draft.attach.data() ? "" : ";\n") + statement;
-	}
+	// First what attaches it: an owner who has revoked TRIGGER of himself could not have triggers cloned afterwards.
+	const std::string attach = partition::join(draft.attach) + later;
 	run_as_owner(owner_of(job.wish.target), build);
 	side.relation = call([&] { return get_relname_relid(draft.name.c_str(), get_rel_namespace(job.wish.target)); });
 	side.attach = attach;
