@@ -38,9 +38,9 @@ CREATE TABLE lone (k int) PARTITION BY RANGE (k);
 CREATE TABLE lone_rest PARTITION OF lone DEFAULT;
 INSERT INTO lone SELECT g FROM generate_series(1, 3000) g;
 -- types of users
-CREATE TABLE typed (k positive, n name_of, m mood, p pair, r int4range, a mood[], j jsonb, x xml, v varchar(3), b bit(5), ip inet) PARTITION BY RANGE (k);
+CREATE TABLE typed (k int, d positive, n name_of, m mood, p pair, r int4range, a mood[], j jsonb, x xml, v varchar(3), b bit(5), ip inet) PARTITION BY RANGE (k);
 CREATE TABLE typed_rest PARTITION OF typed DEFAULT;
-INSERT INTO typed SELECT g, 'name' || g, (ARRAY['sad', 'ok', 'happy', NULL])[1 + g % 4]::mood, ROW(g, 'b' || g)::pair, int4range(g, 2 * g), ARRAY['ok', NULL]::mood[],
+INSERT INTO typed SELECT g, g, 'name' || g, (ARRAY['sad', 'ok', 'happy', NULL])[1 + g % 4]::mood, ROW(g, 'b' || g)::pair, int4range(g, 2 * g), ARRAY['ok', NULL]::mood[],
     jsonb_build_object('g', g, 'n', NULL), NULL, left(g::text, 3), g::bit(5), '10.0.0.0'::inet + g FROM generate_series(1, 300) g;
 ALTER DOMAIN name_of ADD CHECK (VALUE <> 'name7') NOT VALID;
 -- unique, and that is looked at when a transaction ends
@@ -129,8 +129,8 @@ SELECT inhparent::regclass, count(*) FROM pg_inherits JOIN pg_class c ON c.oid =
     AND relname LIKE 'indexed%' GROUP BY 1 ORDER BY inhparent::regclass::text COLLATE "C";
 -- constraints hold
 INSERT INTO indexed (k, t) VALUES (300, 'twice');
-INSERT INTO typed (k, n) VALUES (0, 'x');
-INSERT INTO typed (k, n) VALUES (5, 'nobody');
+INSERT INTO typed (k, d, n) VALUES (5, 0, 'x');
+INSERT INTO typed (k, d, n) VALUES (5, 5, 'nobody');
 BEGIN;
 UPDATE deferred SET u = CASE u WHEN 1 THEN 2 ELSE 1 END WHERE u IN (1, 2);
 INSERT INTO deferred VALUES (5, 5);

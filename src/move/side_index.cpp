@@ -96,8 +96,6 @@ std::string constraint_text(Oid constraint) {
 }
 
 std::string statement_for(const Side &side, const IndexDefinition &definition) {
-	const PinnedSettings settings; // names that the caller's search path has are qualified as well
-	partition::pin_notation();
 	const std::string table = qualified_name(side.relation);
 	// Storage has to be that of an index; what it is for, its owner knows.
 	if (OidIsValid(side.stands_for) && OidIsValid(definition.index)) {
@@ -199,6 +197,8 @@ std::vector<IndexDefinition> index_definitions(Oid table) {
 
 void register_indexes(const Job &job, const Side &side, const std::vector<IndexDefinition> &definitions,
                       const std::function<bool(IndexDefinition &)> &change) {
+	const PinnedSettings settings; // names in what is written must mean the same to whoever builds
+	partition::pin_notation();
 	for (IndexDefinition definition : definitions) {
 		if (!change || change(definition)) {
 			std::ignore = add_index(job.id, {.number = 0,
