@@ -96,7 +96,7 @@ for my $table (@tables)
 		$publisher->wait_for_catchup($name);
 		is($subscribers{$name}->safe_psql('postgres', $content->($table)), $expected, "$table: subscriber $name has the same rows");
 	}
-	$publisher->wait_for_replay_catchup($standby);
+	$publisher->wait_for_catchup('standby', 'replay', $publisher->lsn('flush'));
 	is($standby->safe_psql('postgres', $content->($table)), $expected, "$table: the standby has the same rows");
 }
 
