@@ -114,6 +114,8 @@ for my $name (sort keys %subscribers)
 	unlike(slurp_file($subscribers{$name}->logfile), qr/ERROR/, "$name: nothing failed");
 }
 
+is($publisher->safe_psql('postgres', 'SELECT count(*) FROM pg_class WHERE relrewrite <> 0'), 0, 'what is stored from now on is decoded, TOAST too');
+
 # On a standby a job is not touched.
 like(($standby->psql('postgres', q{CALL warden.partition_revert('converted')}))[2], qr/recovery|read-only/, 'a standby refuses a job');
 like(($standby->psql('postgres', q{CALL warden.partition_resume('converted')}))[2], qr/ERROR/, 'also to resume one');
