@@ -13,8 +13,8 @@ using partition::Draft;
 
 namespace {
 
-// $1 the table.  Its columns, as CREATE TABLE has them, in order.  Where one was dropped, a column of a type of the same
-// form is to be dropped, under a name that none of the others has.
+// $1 the table.  Its columns, as CREATE TABLE has them, in order.  Where one was dropped, a column of a type of the
+// same form is to be dropped, under a name that none of the others has.
 constinit Statement select_columns{R"(
 SELECT CASE WHEN a.attisdropped THEN format('%I ', gap.name) || (
             SELECT format('%I.%I', 'pg_catalog', t.typname)

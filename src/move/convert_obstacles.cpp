@@ -25,7 +25,7 @@ struct Obstacle {
 // $1 the table, $2 the key.  What is around the table and what is on it: a sentence, what would help, and whether that
 // is something to do first (else it cannot be).
 constinit Statement select_surroundings{R"(
-SELECT format('%s inherits from it', string_agg(inhrelid::regclass::text, ', ' ORDER BY inhrelid::regclass::text)),
+SELECT format('it is inherited by %s', string_agg(inhrelid::regclass::text, ', ' ORDER BY inhrelid::regclass::text)),
        'Use ALTER TABLE ... NO INHERIT first.', true
 FROM pg_inherits WHERE inhparent = $1 HAVING count(*) > 0
 UNION ALL
@@ -112,21 +112,27 @@ void add_obstacles(std::vector<Obstacle> &obstacles, Statement &statement, const
 
 void add_narrow(std::vector<Obstacle> &obstacles, const Request &request, const std::vector<NarrowIndex> &narrow) {
 	for (const NarrowIndex &index : narrow) {
-		const char *const kind = index.is_primary ? "primary key" : index.is_constraint ? "unique constraint" : "unique index";
-		const std::string what = format("%s \"%s\" does not contain column \"%s\"", kind, index.name.c_str(), request.key.c_str());
+		const char *const kind = index.is_primary      ? "primary key"
+		                         : index.is_constraint ? "unique constraint"
+		                                               : "unique index";
+		const std::string what =
+			format("%s \"%s\" does not contain column \"%s\"", kind, index.name.c_str(), request.key.c_str());
 		if (index.obstacle) {
-			obstacles.push_back({ERRCODE_FEATURE_NOT_SUPPORTED, what + ", and cannot be widened by it: " + *index.obstacle,
+			obstacles.push_back({ERRCODE_FEATURE_NOT_SUPPORTED,
+			                     what + ", and cannot be widened by it: " + *index.obstacle,
 			                     format("Drop the %s, or what keeps it, or use another column for \"key\".", kind)});
 		} else if (request.metadata_only) {
 			obstacles.push_back(
 				{ERRCODE_FEATURE_NOT_SUPPORTED, what,
-			     format("Replace it by one that has the column, built with CREATE UNIQUE INDEX CONCURRENTLY; or have rows "
-			            "copied: metadata_only => false, widen_key => true.")});
+			     format(
+					 "Replace it by one that has the column, built with CREATE UNIQUE INDEX CONCURRENTLY; or have rows "
+					 "copied: metadata_only => false, widen_key => true.")});
 		} else if (!request.widen_key) {
-			obstacles.push_back({ERRCODE_FEATURE_NOT_SUPPORTED, what,
-			                     format("Add widen_key => true to have the column added to it; then only (%s, %s) is unique, "
-			                            "and ON CONFLICT (%s) does not work any more.",
-			                            index.columns.c_str(), request.key.c_str(), index.columns.c_str())});
+			obstacles.push_back(
+				{ERRCODE_FEATURE_NOT_SUPPORTED, what,
+			     format("Add widen_key => true to have the column added to it; then only (%s, %s) is unique, "
+			            "and ON CONFLICT (%s) does not work any more.",
+			            index.columns.c_str(), request.key.c_str(), index.columns.c_str())});
 		}
 	}
 }
@@ -136,21 +142,23 @@ void check_kind(Oid table) {
 	const std::string name = qualified_name(table);
 	if (relation->rd_rel->relkind == RELKIND_PARTITIONED_TABLE) {
 		throw Error(ERRCODE_WRONG_OBJECT_TYPE, format("%s is a partitioned table already", name.c_str()))
-			.with_hint("Have its partitions managed with warden.partition_by_time() or partition_by_number(); make it plain "
-		               "with CALL warden.partition_revert().");
+			.with_hint(
+				"Have its partitions managed with warden.partition_by_time() or partition_by_number(); make it plain "
+				"with CALL warden.partition_revert().");
 	}
 	if (relation->rd_rel->relkind != RELKIND_RELATION) {
 		const char kind = relation->rd_rel->relkind;
 		throw Error(ERRCODE_WRONG_OBJECT_TYPE, format("%s is not a table", name.c_str()))
-			.with_detail(kind == RELKIND_VIEW      ? "It is a view."
-		                 : kind == RELKIND_MATVIEW ? "It is a materialized view."
+			.with_detail(kind == RELKIND_VIEW            ? "It is a view."
+		                 : kind == RELKIND_MATVIEW       ? "It is a materialized view."
 		                 : kind == RELKIND_FOREIGN_TABLE ? "It is a foreign table."
 		                                                 : "Only a table has rows that can be partitioned.")
 			.with_hint("Name a table.");
 	}
 	if (relation->rd_rel->relispartition) {
 		throw Error(ERRCODE_FEATURE_NOT_SUPPORTED, format("%s is a partition", name.c_str()))
-			.with_hint("Have new partitions of its parent partitioned with warden.partition_subdivide(), or detach it first.");
+			.with_hint(
+				"Have new partitions of its parent partitioned with warden.partition_subdivide(), or detach it first.");
 	}
 }
 
@@ -165,7 +173,8 @@ Error error_of(Oid table, const std::vector<Obstacle> &obstacles) {
 			hint += (hint.empty() ? "" : "\n") + obstacle.help;
 		}
 	}
-	return Error(obstacles.front().sqlstate, format("cannot convert %s to a partitioned table", qualified_name(table).c_str()))
+	return Error(obstacles.front().sqlstate,
+	             format("cannot convert %s to a partitioned table", qualified_name(table).c_str()))
 	    .with_detail(detail)
 	    .with_hint(hint);
 }
@@ -194,6 +203,7 @@ void check_convertible(const Request &request, Oid table, const std::vector<Narr
 	const PinnedSettings settings;
 	check_kind(table);
 	check_source(table);
+	check_can_create(table);
 	std::vector<Obstacle> obstacles;
 	add_obstacles(obstacles, select_surroundings, table);
 	add_obstacles(obstacles, select_constraints, table, request.key);

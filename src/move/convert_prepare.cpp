@@ -11,6 +11,7 @@
 #include "pg/names.hpp"
 #include "pg/security.hpp"
 #include "pg/spi.hpp"
+#include "pg/transaction.hpp"
 
 extern "C" {
 #include "catalog/pg_constraint.h"
@@ -63,7 +64,8 @@ std::function<bool(IndexDefinition &)> widening(const std::vector<NarrowIndex> &
 }
 
 std::string check_of(const Study &study) {
-	return " ADD CONSTRAINT " + std::string(bound_check) + " CHECK (" + condition_for(study, *study.first) + ") NOT VALID";
+	return " ADD CONSTRAINT " + std::string(bound_check) + " CHECK (" + condition_for(study, *study.first) +
+	       ") NOT VALID";
 }
 
 void alter(Oid table, const std::string &action) {
@@ -72,27 +74,26 @@ void alter(Oid table, const std::string &action) {
 	Spi().execute(("ALTER TABLE " + qualified_name(table) + action).c_str());
 }
 
-/// In the transaction that adds the constraint: what the table is now is what the job began with, and that.
-void change_table(const Job &job, const std::string &action) {
-	if (fingerprint_of(job) != read_job(job.id).fingerprint) {
-		throw Error(errcode_begin_anew, format("%s was altered", qualified_name(job.wish.target).c_str()));
-	}
-	alter(job.wish.target, action);
-	set_fingerprint(job.id, fingerprint_of(job));
-}
-
-/// From here on no row can come that does not belong into the first partition; and there is none.
+/// From here on no row can come that does not belong into the first partition; and there is none.  It is the last thing
+/// before the swap, because such rows are refused meanwhile; and because a partition that is made LIKE the table would
+/// have the constraint as well.
 void prove_rows(const Procedure &procedure, const Job &job, const Study &study) {
 	procedure.commit();
 	if (!lock_patiently(procedure, job.wish.target, AccessExclusiveLock)) {
 		throw Error(errcode_begin_anew, "the table was dropped");
 	}
-	change_table(job, check_of(study));
+	check_unaltered(read_job(job.id)); // the constraint itself, by its name, is not in a fingerprint
+	alter(job.wish.target, check_of(study));
 	procedure.commit();
 	if (!lock_patiently(procedure, job.wish.target, ShareUpdateExclusiveLock)) {
 		throw Error(errcode_begin_anew, "the table was dropped");
 	}
-	change_table(job, std::string(" VALIDATE CONSTRAINT ") + bound_check);
+	check_unaltered(read_job(job.id)); // the constraint itself, by its name, is not in a fingerprint
+	const auto error =
+		attempt([&] { alter(job.wish.target, std::string(" VALIDATE CONSTRAINT ") + bound_check); });
+	if (error) { // a row that came after the rows were looked at moves the bound
+		throw error->sqlstate == ERRCODE_CHECK_VIOLATION ? Error(errcode_begin_anew, error->message) : Error(*error);
+	}
 	procedure.commit();
 }
 
@@ -137,9 +138,6 @@ void prepare_convert(const Procedure &procedure, const Job &job) {
 	check_convertible(request, table, narrow);
 	const Study found = study(request, table);
 	const std::vector<IndexDefinition> definitions = index_definitions(table);
-	if (found.first) {
-		prove_rows(procedure, job, found);
-	}
 	std::size_t made = 0;
 	const auto add = [&](const Placement &placement, const std::string &condition, Side side) {
 		check_for_interrupts();
@@ -148,7 +146,8 @@ void prepare_convert(const Procedure &procedure, const Job &job) {
 			partition::pin_notation();
 			const Blueprint blueprint = blueprint_of(found.policy, found.set.bounds);
 			const bool is_heir = found.first && made == 0;
-			const Draft draft = is_heir ? draft_heir(blueprint, table, placement) : draft_partition(blueprint, placement);
+			const Draft draft =
+				is_heir ? draft_heir(blueprint, table, placement) : draft_partition(blueprint, placement);
 			side = create_partition_side(job, draft, condition, std::move(side));
 			register_indexes(job, side, definitions, widening(narrow));
 		}
@@ -162,25 +161,25 @@ void prepare_convert(const Procedure &procedure, const Job &job) {
 	if (request.default_partition) {
 		add(default_placement(), "", {.number = 0, .relation = InvalidOid, .takes_rest = true});
 	}
-	if (!found.first) {
+	if (found.first) {
+		prove_rows(procedure, job, found);
+	} else {
 		std::ignore = add_source(job.id, table);
 	}
 }
 
-void undo_convert(const Job &job) {
+void undo_convert(const Procedure &procedure, const Job &job) {
 	const Oid table = job.wish.target;
-	if (!job.wish.metadata_only || !relation_exists(table)) {
-		return;
-	}
-	const PinnedSettings settings;
 	const auto has_check = [&] {
-		return OidIsValid(call(get_relation_constraint_oid, table, static_cast<const char *>(bound_check), true));
+		return relation_exists(table) &&
+		       OidIsValid(call(get_relation_constraint_oid, table, static_cast<const char *>(bound_check), true));
 	};
-	if (!has_check()) {
+	if (!job.wish.metadata_only || !has_check()) {
 		return;
 	}
-	lock(table, AccessExclusiveLock);
-	if (has_check()) {
+	procedure.commit();
+	if (lock_patiently(procedure, table, AccessExclusiveLock) && has_check()) {
+		const PinnedSettings settings;
 		alter(table, std::string(" DROP CONSTRAINT ") + bound_check);
 	}
 }

@@ -104,8 +104,8 @@ Policy policy_of_time(const Request &request, Oid table, const Key &key) {
 	}
 	policy.timezone = request.timezone ? *request.timezone : call(pg_get_timezone_name, session_timezone);
 	const Zone zone = server_zone(policy.timezone);
-	policy.anchor = request.anchor ? read_instant(*request.anchor)
-	                               : from_key(default_anchor(step, key_zone(key, zone)), key, zone);
+	policy.anchor =
+		request.anchor ? read_instant(*request.anchor) : from_key(default_anchor(step, key_zone(key, zone)), key, zone);
 	partition::check_anchor(policy.anchor);
 	return policy;
 }
@@ -134,11 +134,11 @@ Request request_of(FunctionCallInfo fcinfo) {
 std::string write_request(const Request &request) {
 	const PinnedSettings settings;
 	Spi spi;
-	return std::string(std::get<0>(
-		spi.query<std::string_view>(build_request, request.key, request.every, request.ahead, request.keep,
-	                                request.timezone, request.anchor, request.key_format, request.metadata_only,
-	                                request.default_partition, request.widen_key)
-			.front()));
+	return std::string(
+		std::get<0>(spi.query<std::string_view>(build_request, request.key, request.every, request.ahead, request.keep,
+	                                            request.timezone, request.anchor, request.key_format,
+	                                            request.metadata_only, request.default_partition, request.widen_key)
+	                    .front()));
 }
 
 Request read_request(const std::string &text) {
@@ -221,8 +221,9 @@ Request complete(Request request, const Policy &policy) {
 }
 
 std::string declaration_of(const Request &request, const std::string &table, bool is_number) {
-	std::string text = std::string("SELECT * FROM warden.") + (is_number ? "partition_by_number(" : "partition_by_time(") +
-	                   quoted_literal(table) + ", every => " + quoted_literal(request.every);
+	std::string text = std::string("SELECT * FROM warden.") +
+	                   (is_number ? "partition_by_number(" : "partition_by_time(") + quoted_literal(table) +
+	                   ", every => " + quoted_literal(request.every);
 	const auto add = [&](const char *name, const std::optional<std::string> &value) {
 		if (value) {
 			text += std::string(", ") + name + " => " + quoted_literal(*value);

@@ -46,9 +46,11 @@ KeySurvey survey_ends(Oid table, const Key &key) {
 		const AsOwner owner(owner_of(table));
 		partition::pin_notation();
 		Spi spi;
-		survey.nulls = static_cast<std::int64_t>(spi.query<int32>(("SELECT 1" + from + " IS NULL LIMIT 1").c_str()).size());
+		survey.nulls =
+			static_cast<std::int64_t>(spi.query<int32>(("SELECT 1" + from + " IS NULL LIMIT 1").c_str()).size());
 		for (const auto &[text] : spi.query<std::string_view>(
-				 ("SELECT " + column + "::text" + from + " IS NOT NULL ORDER BY " + column + " DESC LIMIT 1").c_str())) {
+				 ("SELECT " + column + "::text" + from + " IS NOT NULL ORDER BY " + column + " DESC LIMIT 1")
+					 .c_str())) {
 			greatest = std::string(text);
 		}
 	}
@@ -108,9 +110,9 @@ void check_rows(const Study &study, Oid table) {
 		                   : "Give them a value, or have a default partition: default_partition => true.");
 	}
 	if (survey.infinite > 0 && (study.request.metadata_only || !study.request.default_partition)) {
-		throw Error(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
-		            format("rows of table %s have an infinite value in column \"%s\"", qualified_name(table).c_str(),
-		                   column))
+		throw Error(
+			ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
+			format("rows of table %s have an infinite value in column \"%s\"", qualified_name(table).c_str(), column))
 			.with_detail("No partition but the default one can have such rows.")
 			.with_hint(study.request.metadata_only
 		                   ? "Give them another value, or have rows copied: metadata_only => false."
@@ -123,12 +125,16 @@ void check_count(const Study &study, std::size_t count) {
 		return;
 	}
 	const Set &set = study.set;
-	const auto show = [&](Moment moment) { return show_bound(moment, partition::Side::Lower, set.bounds.key, set.zone); };
-	Error error = partition::invalid(format("%zu partitions would be made, more than %zu", count, most_converted))
-	                  .with_hint("Use a longer \"every\", or a shorter \"ahead\"; or metadata_only => true, which leaves "
-	                             "all rows in one partition.");
+	const auto show = [&](Moment moment) {
+		return show_bound(moment, partition::Side::Lower, set.bounds.key, set.zone);
+	};
+	Error error =
+		partition::invalid(format("more than %zu partitions would be made", most_converted))
+			.with_hint("Use a longer \"every\", or a shorter \"ahead\"; or metadata_only => true, which leaves "
+	                   "all rows in one partition.");
 	if (study.survey.least <= study.survey.greatest) {
-		error.detail = format("Keys are from %s to %s.", show(study.survey.least).c_str(), show(study.survey.greatest).c_str());
+		error.detail =
+			format("Keys are from %s to %s.", show(study.survey.least).c_str(), show(study.survey.greatest).c_str());
 	}
 	throw Error(error);
 }

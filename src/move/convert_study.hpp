@@ -11,8 +11,8 @@ namespace warden::move {
 struct Study {
 	Request request;
 	partition::Policy policy;
-	partition::Set set;                         ///< its bounds are those that are to be
-	KeySurvey survey;                           ///< without copying: only whether there are nulls and infinite keys
+	partition::Set set; ///< its bounds are those that are to be
+	KeySurvey survey;   ///< without copying: only whether there are nulls and infinite keys
 	std::vector<partition::Range> with_rows;
 	std::vector<partition::Range> ranges;       ///< all that are to be, in order
 	std::optional<partition::Range> first = {}; ///< without copying: what the table itself is to hold

@@ -15,9 +15,7 @@ namespace {
 // $1 the table, $2 the key.  Unique indexes that do not contain it, and what keeps them from being widened.
 constinit Statement select_narrow{R"(
 SELECT i.indexrelid, coalesce(n.oid, 0), c.relname::text, n.oid IS NOT NULL, i.indisprimary,
-       coalesce((SELECT string_agg(quote_ident(a.attname), ', ' ORDER BY k.place)
-                 FROM unnest((i.indkey::int2[])[0:i.indnkeyatts - 1]) WITH ORDINALITY k (number, place)
-                 JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.number), 'an expression'),
+       (SELECT string_agg(pg_get_indexdef(i.indexrelid, k, false), ', ' ORDER BY k) FROM generate_series(1, i.indnkeyatts) k),
        CASE
            WHEN f.names IS NOT NULL THEN 'foreign keys refer to it: ' || f.names
            WHEN o.names IS NOT NULL THEN 'it is needed by ' || o.names
@@ -76,8 +74,8 @@ std::vector<NarrowIndex> find_narrow(Oid table, const std::string &key) {
 	for (const auto &[index, constraint, name, is_constraint, is_primary, columns, obstacle, comment, index_comment,
 	                  is_identity] :
 	     spi.query_latest<Oid, Oid, std::string_view, bool, bool, std::string_view, std::optional<std::string_view>,
-	                      std::optional<std::string_view>, std::optional<std::string_view>, bool>(
-			 select_narrow, table, key)) {
+	                      std::optional<std::string_view>, std::optional<std::string_view>, bool>(select_narrow, table,
+	                                                                                              key)) {
 		const auto found = std::ranges::find(definitions, index, &IndexDefinition::index);
 		if (found == definitions.end()) {
 			continue; // it is not valid
@@ -112,9 +110,8 @@ std::vector<std::string> create_wide(const std::string &schema, const std::strin
 	std::vector<std::string> statements;
 	for (const NarrowIndex &index : indexes) {
 		const std::string name = quoted(index.name);
-		statements.push_back(index.is_constraint
-		                         ? "ALTER TABLE " + table + " ADD CONSTRAINT " + name + " " + index.wide
-		                         : "CREATE UNIQUE INDEX " + name + " ON " + table + " " + index.wide);
+		statements.push_back(index.is_constraint ? "ALTER TABLE " + table + " ADD CONSTRAINT " + name + " " + index.wide
+		                                         : "CREATE UNIQUE INDEX " + name + " ON " + table + " " + index.wide);
 		if (index.comment) {
 			statements.push_back("COMMENT ON CONSTRAINT " + name + " ON " + table + " IS " +
 			                     quoted_literal(*index.comment));

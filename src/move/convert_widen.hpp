@@ -17,11 +17,11 @@ struct NarrowIndex {
 	std::string name;
 	bool is_constraint;
 	bool is_primary;
-	std::string definition; ///< as in IndexDefinition
-	std::string wide;       ///< the same with the key
-	std::string columns;    ///< those that were unique, for a person
+	std::string definition;                   ///< as in IndexDefinition
+	std::string wide;                         ///< the same with the key
+	std::string columns;                      ///< those that were unique, for a person
 	std::optional<std::string> obstacle = {}; ///< why it cannot be widened: a sentence without its full stop
-	std::optional<std::string> comment = {};       ///< of the constraint, if there is one
+	std::optional<std::string> comment = {};  ///< of the constraint, if there is one
 	std::optional<std::string> index_comment = {};
 	bool is_identity; ///< of replication
 };
@@ -33,7 +33,8 @@ std::string widen(const std::string &definition, const std::string &column);
 
 /// What is to be run before the table is partitioned, and after.
 std::vector<std::string> drop_narrow(const std::string &table, const std::vector<NarrowIndex> &indexes);
-std::vector<std::string> create_wide(const std::string &schema, const std::string &table, const std::vector<NarrowIndex> &indexes);
+std::vector<std::string> create_wide(const std::string &schema, const std::string &table,
+                                     const std::vector<NarrowIndex> &indexes);
 
 std::vector<WidenedKey> origins_of(const std::vector<NarrowIndex> &indexes);
 

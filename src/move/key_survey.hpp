@@ -23,8 +23,8 @@ struct KeySurvey {
 	std::map<RangeNumber, std::int64_t> rows; ///< of each range
 	std::int64_t total = 0;
 	std::int64_t nulls = 0;
-	std::int64_t infinite = 0;                ///< of a time, and what is beyond the numbers we can count
-	Moment least = end;                       ///< of the finite ones; `end` if there are none
+	std::int64_t infinite = 0; ///< of a time, and what is beyond the numbers we can count
+	Moment least = end;        ///< of the finite ones; `end` if there are none
 	Moment greatest = beginning;
 };
 

@@ -140,7 +140,7 @@ void take_back(const Procedure &procedure, const Operations &operations, std::in
 		procedure.commit();
 	}
 	drop_sides(procedure, read_sides(id));
-	operations.undo(job);
+	operations.undo(procedure, job);
 	forget(job);
 	procedure.commit();
 }

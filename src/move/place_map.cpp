@@ -4,8 +4,9 @@
 #include "move/job_table.hpp"
 
 #include "pg/names.hpp"
-#include "pg/spi.hpp"
+#include "pg/primary_key.hpp"
 #include "pg/security.hpp"
+#include "pg/spi.hpp"
 
 extern "C" {
 #include "access/genam.h"
@@ -121,7 +122,7 @@ PlaceMap::PlaceMap(Oid map)
 	: state_(call([&] {
 		  auto *const state = static_cast<State *>(palloc(sizeof(State)));
 		  state->table = table_open(map, RowExclusiveLock);
-		  state->index = RelationGetPrimaryKeyIndex(state->table);
+		  state->index = pg::primary_key_index(state->table);
 		  state->indexes = CatalogOpenIndexes(state->table);
 		  return state;
 	  })) {}

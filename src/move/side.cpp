@@ -2,6 +2,7 @@
 
 #include "move/catalog_rows.hpp"
 #include "move/storage_exchange.hpp"
+#include "partition/steps.hpp"
 #include "pg/names.hpp"
 #include "pg/security.hpp"
 #include "pg/spi.hpp"
@@ -185,7 +186,7 @@ std::string postpone_statistics(Oid side, Oid owner) {
 		Spi spi;
 		for (const auto &[make, drop_it] :
 		     spi.query_latest<std::string_view, std::string_view>(statistics_query, side)) {
-			again += std::string(make) + ";\n";
+			again += ";\n" + std::string(make);
 			drop.emplace_back(drop_it);
 		}
 	}
@@ -213,11 +214,11 @@ void drop_table(Oid relation) {
 
 Side create_partition_side(const Job &job, const partition::Draft &draft, const std::string &condition, Side side) {
 	std::vector<std::string> build;
-	std::string attach;
+	std::string later;
 	build.reserve(draft.build.size() + 1);
 	for (const std::string &statement : draft.build) {
 		if (is_for_later(statement)) {
-			attach += statement + ";\n";
+			later += ";\n" + statement;
 		} else {
 			build.push_back(statement);
 		}
@@ -229,10 +230,8 @@ Side create_partition_side(const Job &job, const partition::Draft &draft, const 
 	const Oid owner = owner_of(job.wish.target);
 	run_as_owner(owner, build);
 	side.relation = call([&] { return get_relname_relid(draft.name.c_str(), get_rel_namespace(job.wish.target)); });
-	attach += postpone_statistics(side.relation, owner);
-	for (const std::string &statement : draft.attach) {
-		attach += (&statement == draft.attach.data() ? "" : ";\n") + statement;
-	}
+	// First what attaches it: an owner who has revoked TRIGGER of himself could not have triggers cloned afterwards.
+	const std::string attach = partition::join(draft.attach) + postpone_statistics(side.relation, owner) + later;
 	side.attach = attach;
 	call(mark, side.relation, job.wish.target);
 	add_member(side.relation);
