@@ -45,10 +45,10 @@ $publisher->safe_psql('postgres', q{
 		WHILE NOT EXISTS (SELECT FROM stop) LOOP
 			round := round + 1;
 			EXECUTE format(CASE round % 5
-				WHEN 4 THEN 'UPDATE %I SET v = v + 1, body = repeat(''outside'' || $1, 1000) WHERE id = 50000 + $1 % 20'
-				WHEN 0 THEN 'INSERT INTO %I VALUES (100000 + $1, timestamptz ''2024-01-01'' + ($1 % 40000) * interval ''2 minutes'', $1, ''new'')'
-				WHEN 1 THEN 'DELETE FROM %I WHERE id = ($1 * 7919) % 40000 + 1'
-				ELSE 'UPDATE %I SET v = v + 1 WHERE id IN (($1 * 31) % 40000, ($1 * 17) % 40000)' END, target) USING round;
+				WHEN 4 THEN 'UPDATE %I SET v = v + 1, body = repeat(''outside'' || $1, 1000) WHERE id = 50000 + $1 %% 20'
+				WHEN 0 THEN 'INSERT INTO %I VALUES (100000 + $1, timestamptz ''2024-01-01'' + ($1 %% 40000) * interval ''2 minutes'', $1, ''new'')'
+				WHEN 1 THEN 'DELETE FROM %I WHERE id = ($1 * 7919) %% 40000 + 1'
+				ELSE 'UPDATE %I SET v = v + 1 WHERE id IN (($1 * 31) %% 40000, ($1 * 17) %% 40000)' END, target) USING round;
 			GET DIAGNOSTICS n = ROW_COUNT;
 			INSERT INTO journal (target, changes) VALUES (target, n);
 			COMMIT;
@@ -96,7 +96,7 @@ for my $table (@tables)
 		$publisher->wait_for_catchup($name);
 		is($subscribers{$name}->safe_psql('postgres', $content->($table)), $expected, "$table: subscriber $name has the same rows");
 	}
-	$publisher->wait_for_replay_catchup($standby);
+	$publisher->wait_for_catchup('standby', 'replay', $publisher->lsn('flush'));
 	is($standby->safe_psql('postgres', $content->($table)), $expected, "$table: the standby has the same rows");
 }
 
@@ -113,6 +113,8 @@ for my $name (sort keys %subscribers)
 {
 	unlike(slurp_file($subscribers{$name}->logfile), qr/ERROR/, "$name: nothing failed");
 }
+
+is($publisher->safe_psql('postgres', 'SELECT count(*) FROM pg_class WHERE relrewrite <> 0'), 0, 'what is stored from now on is decoded, TOAST too');
 
 # On a standby a job is not touched.
 like(($standby->psql('postgres', q{CALL warden.partition_revert('converted')}))[2], qr/recovery|read-only/, 'a standby refuses a job');
