@@ -110,8 +110,8 @@ CREATE FUNCTION drained.looks(part regclass) RETURNS SETOF text LANGUAGE sql AS 
     SELECT replace(looks, relnamespace::regnamespace || '.', '') FROM pg_class c, LATERAL (
         SELECT indexdef FROM pg_indexes WHERE schemaname = relnamespace::regnamespace::text AND tablename = relname
         UNION ALL SELECT conname || ' ' || pg_get_constraintdef(oid) FROM pg_constraint WHERE conrelid = c.oid AND contype <> 'n'
-        UNION ALL SELECT tgname || ' ' || tgtype || tgenabled FROM pg_trigger WHERE tgrelid = c.oid AND NOT tgisinternal
-        UNION ALL SELECT 'column ' || attname || ' ' || attnotnull || attgenerated FROM pg_attribute WHERE attrelid = c.oid AND attnum > 0 AND NOT attisdropped
+        UNION ALL SELECT concat(tgname, ' ', tgtype, tgenabled) FROM pg_trigger WHERE tgrelid = c.oid AND NOT tgisinternal
+        UNION ALL SELECT concat('column ', attname, ' ', attnotnull, attgenerated) FROM pg_attribute WHERE attrelid = c.oid AND attnum > 0 AND NOT attisdropped
     ) d (looks) WHERE c.oid = part $$;
 SELECT * FROM drained.looks('job.ev_p20840117') looks ORDER BY looks COLLATE "C";
 SELECT * FROM drained.looks('job.ev_rest') looks ORDER BY looks COLLATE "C";

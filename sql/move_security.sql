@@ -15,9 +15,13 @@ SET search_path = secure;
 CREATE FUNCTION note(what text) RETURNS void LANGUAGE plpgsql AS $$
 DECLARE became text;
 BEGIN
+    IF current_setting('secure.off', true) = 'on' THEN RETURN; END IF;
     BEGIN
-        EXECUTE 'RESET ROLE'; became := 'became ' || current_user;
-    EXCEPTION WHEN insufficient_privilege THEN became := sqlstate;
+        EXECUTE 'RESET ROLE';
+        RAISE SQLSTATE 'ZZ001' USING MESSAGE = current_user; -- and it is taken back
+    EXCEPTION
+        WHEN insufficient_privilege THEN became := sqlstate;
+        WHEN SQLSTATE 'ZZ001' THEN became := 'became ' || sqlerrm;
     END;
     INSERT INTO secure.seen VALUES (what, current_user, became, current_setting('search_path'));
 END $$;
@@ -34,7 +38,7 @@ CREATE FUNCTION make(name text) RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
     EXECUTE format('CREATE TABLE secure.%1$I (id int, at timestamptz NOT NULL, n int DEFAULT secure.noted(1, ''default'') CHECK (secure.noted(n, ''check'') > 0),
         d secure.checked, g int GENERATED ALWAYS AS (secure.noted(n, ''generated'') + 1) STORED, PRIMARY KEY (id, at))', name);
-    EXECUTE format('INSERT INTO secure.%I (id, at, n, d) SELECT g, timestamptz ''2020-01-01 UTC'' + g %% 5 * interval ''1 day'', g, g FROM generate_series(1, 50) g', name);
+    EXECUTE format('INSERT INTO secure.%I (id, at, n, d) SELECT g, timestamptz ''2020-01-01 UTC'' + g %% 5 * interval ''1 month'', g, g FROM generate_series(1, 50) g', name);
     EXECUTE format('CREATE INDEX ON secure.%I (secure.noted(n, ''index'')) WHERE secure.noted(n, ''predicate'') > 3', name);
     EXECUTE format('CREATE STATISTICS secure.%I ON secure.noted(n, ''statistics''), (g + 1) FROM secure.%I', name || '_s', name);
     EXECUTE format('ALTER TABLE secure.%I ENABLE ROW LEVEL SECURITY', name);
@@ -82,13 +86,15 @@ SELECT 1 = 1;
 SELECT pg_catalog.count(*) FROM evil.called;
 TRUNCATE evil.called; TRUNCATE secure.seen;
 
-CALL warden.partition_convert('secure.full', 'at', '1 day', timezone => 'UTC', ahead => '1 day', dry_run => true);
-CALL warden.partition_convert('secure.full', 'at', '1 day', timezone => 'UTC', ahead => '1 day');
-CALL warden.partition_convert('secure.plain', 'at', '1 day', timezone => 'UTC', ahead => '1 day', metadata_only => true);
+SELECT pg_catalog.bool_or(true) FROM warden.partition_convert_plan('secure.full', 'at', '1 month', timezone => 'UTC', ahead => '1 day');
+CALL warden.partition_convert('secure.full', 'at', '1 month', timezone => 'UTC', ahead => '1 day');
+CALL warden.partition_convert('secure.plain', 'at', '1 month', timezone => 'UTC', ahead => '1 day', metadata_only => true);
 RESET search_path;
 SET session_replication_role = replica;
-INSERT INTO secure.full (id, at, n, d) SELECT g, timestamptz '2019-12-01 UTC' + g % 3 * interval '1 day', g, g FROM generate_series(101, 130) g;
+SET secure.off = on;
+INSERT INTO secure.full (id, at, n, d) SELECT g, timestamptz '2019-09-01 UTC' + g % 3 * interval '1 month', g, g FROM generate_series(101, 130) g;
 RESET session_replication_role;
+RESET secure.off;
 SET search_path = evil, pg_catalog, secure;
 CALL warden.partition_drain('secure.full');
 CALL warden.partition_revert('secure.full');
@@ -97,7 +103,7 @@ SELECT warden.partition_pause('secure.plain');
 CALL warden.partition_cancel('secure.plain');
 CALL warden.maintain();
 SELECT warden.partition_drain_plan('secure.plain');
-SELECT pg_catalog.count(*) FROM warden.partition_moves;
+SELECT kind, state, target_name FROM warden.partition_moves WHERE target_name OPERATOR(pg_catalog.~) '^secure' ORDER BY id USING OPERATOR(pg_catalog.<);
 RESET search_path;
 SELECT * FROM evil.called GROUP BY 1, 2 ORDER BY 1, 2;
 SELECT who, became, path, string_agg(DISTINCT what, ' ') FROM secure.seen WHERE who <> 'regress_warden_owner' OR became <> '42501' GROUP BY 1, 2, 3;
@@ -122,12 +128,12 @@ EXCEPTION WHEN insufficient_privilege THEN
     RETURN n;
 END $$;
 CREATE TABLE sets (id int, at timestamptz NOT NULL, n int);
-INSERT INTO sets SELECT g, timestamptz '2020-01-01 UTC' + g % 5 * interval '1 day', g FROM generate_series(1, 50) g;
+INSERT INTO sets SELECT g, timestamptz '2020-01-01 UTC' + g % 5 * interval '1 month', g FROM generate_series(1, 50) g;
 CREATE INDEX ON sets (set_all(n));
 RESET ROLE;
 RESET search_path;
 SET timezone = 'UTC';
-CALL warden.partition_convert('secure.sets', 'at', '1 day', timezone => 'UTC', ahead => '1 day');
+CALL warden.partition_convert('secure.sets', 'at', '1 month', timezone => 'UTC', ahead => '1 day');
 SELECT current_setting('search_path'), current_setting('timezone'), current_setting('row_security'), current_setting('lock_timeout'), current_setting('session_replication_role');
 CALL warden.partition_revert('secure.sets');
 SELECT current_setting('search_path'), current_setting('timezone'), current_setting('row_security'), current_setting('lock_timeout'), current_setting('session_replication_role');

@@ -5,7 +5,9 @@
 
 #include "pg/call.hpp"
 #include "pg/lock.hpp"
+#include "pg/names.hpp"
 #include "pg/security.hpp"
+#include "pg/spi.hpp"
 
 extern "C" {
 #include "storage/bufmgr.h"
@@ -27,6 +29,23 @@ struct Conversion {
 	Study study;
 };
 
+/// The set is declared at the end, as the caller, when it is too late to find that he may not.
+void check_may_declare(bool is_number) {
+	const std::string function = is_number ? "partition_by_number" : "partition_by_time";
+	const PinnedSettings settings;
+	Spi spi;
+	const auto denied = spi.query_latest<std::string_view>(
+		"SELECT quote_ident(current_user) FROM pg_proc WHERE pronamespace = 'warden'::regnamespace AND proname = $1 "
+		"AND NOT has_function_privilege(oid, 'EXECUTE')",
+		function);
+	if (!denied.empty()) {
+		throw Error(ERRCODE_INSUFFICIENT_PRIVILEGE, "permission denied for function warden." + function)
+			.with_detail("It declares the partitions in the end.")
+			.with_hint("Have GRANT EXECUTE ON FUNCTION warden." + function + " TO " +
+		               std::string(std::get<0>(denied.front())) + " done.");
+	}
+}
+
 Conversion examine_conversion(FunctionCallInfo fcinfo, Oid target) {
 	const Request request = request_of(fcinfo);
 	{
@@ -36,6 +55,7 @@ Conversion examine_conversion(FunctionCallInfo fcinfo, Oid target) {
 	std::vector<NarrowIndex> narrow = find_narrow(target, request.key);
 	check_convertible(request, target, narrow);
 	const partition::Policy policy = policy_for(request, target, key_for(request, target));
+	check_may_declare(policy.is_of_numbers());
 	return {std::move(narrow), study(complete(request, policy), target)};
 }
 
@@ -86,7 +106,7 @@ PG_FUNCTION(partition_convert) {
 	const Limits limits = limits_of(fcinfo, limits_argument);
 	if (dry_run) {
 		const Conversion conversion = examine_conversion(fcinfo, target);
-		tell_steps(convert_steps(conversion.study, conversion.narrow));
+		tell_steps(convert_steps(conversion.study, conversion.narrow, limits));
 		PG_RETURN_VOID();
 	}
 	call(PreventCommandIfReadOnly, "warden.partition_convert()");
@@ -104,7 +124,7 @@ PG_FUNCTION(partition_convert_plan) {
 	check_owner(target);
 	PlanRows rows(fcinfo);
 	const Conversion conversion = examine_conversion(fcinfo, target);
-	add_steps(rows, convert_steps(conversion.study, conversion.narrow));
+	add_steps(rows, convert_steps(conversion.study, conversion.narrow, {}));
 	PG_RETURN_NULL();
 }
 

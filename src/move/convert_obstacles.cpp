@@ -25,7 +25,7 @@ struct Obstacle {
 // $1 the table, $2 the key.  What is around the table and what is on it: a sentence, what would help, and whether that
 // is something to do first (else it cannot be).
 constinit Statement select_surroundings{R"(
-SELECT format('%s inherits from it', string_agg(inhrelid::regclass::text, ', ' ORDER BY inhrelid::regclass::text)),
+SELECT format('it is inherited by %s', string_agg(inhrelid::regclass::text, ', ' ORDER BY inhrelid::regclass::text)),
        'Use ALTER TABLE ... NO INHERIT first.', true
 FROM pg_inherits WHERE inhparent = $1 HAVING count(*) > 0
 UNION ALL
@@ -203,6 +203,7 @@ void check_convertible(const Request &request, Oid table, const std::vector<Narr
 	const PinnedSettings settings;
 	check_kind(table);
 	check_source(table);
+	check_can_create(table);
 	std::vector<Obstacle> obstacles;
 	add_obstacles(obstacles, select_surroundings, table);
 	add_obstacles(obstacles, select_constraints, table, request.key);

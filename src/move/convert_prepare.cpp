@@ -11,6 +11,7 @@
 #include "pg/names.hpp"
 #include "pg/security.hpp"
 #include "pg/spi.hpp"
+#include "pg/transaction.hpp"
 
 extern "C" {
 #include "catalog/pg_constraint.h"
@@ -73,27 +74,33 @@ void alter(Oid table, const std::string &action) {
 	Spi().execute(("ALTER TABLE " + qualified_name(table) + action).c_str());
 }
 
-/// In the transaction that adds the constraint: what the table is now is what the job began with, and that.
-void change_table(const Job &job, const std::string &action) {
+/// Of what the job began with: the constraint itself, by its name, is not in a fingerprint.
+void check_unaltered(const Job &job) {
 	if (fingerprint_of(job) != read_job(job.id).fingerprint) {
 		throw Error(errcode_begin_anew, format("%s was altered", qualified_name(job.wish.target).c_str()));
 	}
-	alter(job.wish.target, action);
-	set_fingerprint(job.id, fingerprint_of(job));
 }
 
-/// From here on no row can come that does not belong into the first partition; and there is none.
+/// From here on no row can come that does not belong into the first partition; and there is none.  It is the last thing
+/// before the swap, because such rows are refused meanwhile; and because a partition that is made LIKE the table would
+/// have the constraint as well.
 void prove_rows(const Procedure &procedure, const Job &job, const Study &study) {
 	procedure.commit();
 	if (!lock_patiently(procedure, job.wish.target, AccessExclusiveLock)) {
 		throw Error(errcode_begin_anew, "the table was dropped");
 	}
-	change_table(job, check_of(study));
+	check_unaltered(job);
+	alter(job.wish.target, check_of(study));
 	procedure.commit();
 	if (!lock_patiently(procedure, job.wish.target, ShareUpdateExclusiveLock)) {
 		throw Error(errcode_begin_anew, "the table was dropped");
 	}
-	change_table(job, std::string(" VALIDATE CONSTRAINT ") + bound_check);
+	check_unaltered(job);
+	const auto error =
+		attempt([&] { alter(job.wish.target, std::string(" VALIDATE CONSTRAINT ") + bound_check); });
+	if (error) { // a row that came after the rows were looked at moves the bound
+		throw error->sqlstate == ERRCODE_CHECK_VIOLATION ? Error(errcode_begin_anew, error->message) : Error(*error);
+	}
 	procedure.commit();
 }
 
@@ -138,9 +145,6 @@ void prepare_convert(const Procedure &procedure, const Job &job) {
 	check_convertible(request, table, narrow);
 	const Study found = study(request, table);
 	const std::vector<IndexDefinition> definitions = index_definitions(table);
-	if (found.first) {
-		prove_rows(procedure, job, found);
-	}
 	std::size_t made = 0;
 	const auto add = [&](const Placement &placement, const std::string &condition, Side side) {
 		check_for_interrupts();
@@ -164,25 +168,25 @@ void prepare_convert(const Procedure &procedure, const Job &job) {
 	if (request.default_partition) {
 		add(default_placement(), "", {.number = 0, .relation = InvalidOid, .takes_rest = true});
 	}
-	if (!found.first) {
+	if (found.first) {
+		prove_rows(procedure, job, found);
+	} else {
 		std::ignore = add_source(job.id, table);
 	}
 }
 
-void undo_convert(const Job &job) {
+void undo_convert(const Procedure &procedure, const Job &job) {
 	const Oid table = job.wish.target;
-	if (!job.wish.metadata_only || !relation_exists(table)) {
-		return;
-	}
-	const PinnedSettings settings;
 	const auto has_check = [&] {
-		return OidIsValid(call(get_relation_constraint_oid, table, static_cast<const char *>(bound_check), true));
+		return relation_exists(table) &&
+		       OidIsValid(call(get_relation_constraint_oid, table, static_cast<const char *>(bound_check), true));
 	};
-	if (!has_check()) {
+	if (!job.wish.metadata_only || !has_check()) {
 		return;
 	}
-	lock(table, AccessExclusiveLock);
-	if (has_check()) {
+	procedure.commit();
+	if (lock_patiently(procedure, table, AccessExclusiveLock) && has_check()) {
+		const PinnedSettings settings;
 		alter(table, std::string(" DROP CONSTRAINT ") + bound_check);
 	}
 }

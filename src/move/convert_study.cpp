@@ -129,7 +129,7 @@ void check_count(const Study &study, std::size_t count) {
 		return show_bound(moment, partition::Side::Lower, set.bounds.key, set.zone);
 	};
 	Error error =
-		partition::invalid(format("%zu partitions would be made, more than %zu", count, most_converted))
+		partition::invalid(format("more than %zu partitions would be made", most_converted))
 			.with_hint("Use a longer \"every\", or a shorter \"ahead\"; or metadata_only => true, which leaves "
 	                   "all rows in one partition.");
 	if (study.survey.least <= study.survey.greatest) {

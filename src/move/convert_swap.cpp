@@ -10,6 +10,7 @@
 #include "move/side.hpp"
 #include "move/storage_exchange.hpp"
 #include "partition/declaration.hpp"
+#include "partition/policy.hpp"
 #include "partition/references.hpp"
 #include "partition/steps.hpp"
 #include "partition/tree.hpp"
@@ -141,7 +142,9 @@ void attach_all(const Job &job, const std::vector<Side> &sides, Oid owner) {
 	for (const Side &side : sides) {
 		std::vector<std::string> statements = replica_identities(blueprint, qualified_name(side.relation));
 		run_as_owner(owner, statements);
-		drop_bound_check(side);
+		if (!side.takes_rest) { // which has none
+			drop_bound_check(side);
+		}
 	}
 }
 
@@ -216,6 +219,8 @@ void swap_convert(const Job &job, const std::vector<Source> & /* sources */, con
 	                      .access_method = std::nullopt,
 	                      .statements = removed.statements,
 	                      .keys = origins_of(narrow)});
+	partition::log_step(target, name, "convert",
+	                    declaration_of(request, name, key_for(request, target).notation == partition::Notation::Number));
 }
 
 void finish_convert(const Procedure & /* procedure */, const Job &job) {

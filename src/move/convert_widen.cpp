@@ -15,9 +15,7 @@ namespace {
 // $1 the table, $2 the key.  Unique indexes that do not contain it, and what keeps them from being widened.
 constinit Statement select_narrow{R"(
 SELECT i.indexrelid, coalesce(n.oid, 0), c.relname::text, n.oid IS NOT NULL, i.indisprimary,
-       coalesce((SELECT string_agg(quote_ident(a.attname), ', ' ORDER BY k.place)
-                 FROM unnest((i.indkey::int2[])[0:i.indnkeyatts - 1]) WITH ORDINALITY k (number, place)
-                 JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.number), 'an expression'),
+       (SELECT string_agg(pg_get_indexdef(i.indexrelid, k, false), ', ' ORDER BY k) FROM generate_series(1, i.indnkeyatts) k),
        CASE
            WHEN f.names IS NOT NULL THEN 'foreign keys refer to it: ' || f.names
            WHEN o.names IS NOT NULL THEN 'it is needed by ' || o.names

@@ -134,7 +134,7 @@ PG_FUNCTION(partition_drain) {
 		PG_RETURN_VOID();
 	}
 	call(PreventCommandIfReadOnly, "warden.partition_drain()");
-	const Procedure procedure(fcinfo, "SELECT * FROM warden.partition_drain_plan() only looks.");
+	const Procedure procedure(fcinfo, "SELECT * FROM warden.partition_drain_plan()");
 	check_no_job(parent);
 	const DrainSurvey survey = look(parent, max_partitions);
 	procedure.commit();

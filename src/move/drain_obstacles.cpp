@@ -64,6 +64,7 @@ void check_drain(const partition::Policy &policy, const partition::Set &set) {
 			.with_hint("CALL warden.maintain() finishes it.");
 	}
 	check_source(default_partition);
+	check_can_create(policy.parent);
 	check_constraints(policy.parent, default_partition);
 }
 

@@ -82,7 +82,7 @@ PG_FUNCTION(partition_pause) {
 }
 
 PG_FUNCTION(partition_resume) {
-	const Procedure procedure(fcinfo, "CALL warden.partition_resume() outside of it");
+	const Procedure procedure(fcinfo, nullptr);
 	const Job job = own_job(fcinfo);
 	claim(job.id);
 	run_job(procedure, job.id);
@@ -90,7 +90,7 @@ PG_FUNCTION(partition_resume) {
 }
 
 PG_FUNCTION(partition_cancel) {
-	const Procedure procedure(fcinfo, "CALL warden.partition_cancel() outside of it");
+	const Procedure procedure(fcinfo, nullptr);
 	const Job job = own_job(fcinfo);
 	want(job.id, Wanted::Cancel);
 	procedure.commit();

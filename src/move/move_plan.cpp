@@ -21,6 +21,12 @@ using namespace pg;
 
 namespace {
 
+// $1 a table: where its owner may not create any.
+constinit Statement select_closed_schema{R"(
+SELECT quote_ident(n.nspname), c.relowner::regrole::text
+FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+WHERE c.oid = $1 AND NOT has_schema_privilege(c.relowner, n.oid, 'CREATE'))"};
+
 // What a disk does beside an application that goes on.  Measured on two cores, with all in memory, it was several times
 // as fast.
 constexpr double copied_per_second = 50e6;  // bytes: read, and written with WAL
@@ -83,7 +89,6 @@ std::string text_of(const PlanStep &step) {
 		}
 	};
 	add(" ", step.relation);
-	add("; ", step.detail);
 	add("; locks: ", step.lock);
 	if (step.seconds) {
 		text += format("; about %.*f s", *step.seconds < 1 ? 2 : 0, *step.seconds);
@@ -91,6 +96,7 @@ std::string text_of(const PlanStep &step) {
 	if (step.bytes) {
 		text += format("; about %lld bytes", static_cast<long long>(*step.bytes));
 	}
+	add("; ", step.detail);
 	add("\n", step.command);
 	return text;
 }
@@ -141,7 +147,8 @@ void tell_steps(const std::vector<PlanStep> &steps) {
 }
 
 std::vector<PlanStep> common_steps(const Wish &wish, const std::vector<Oid> &sources, std::size_t sides) {
-	const Size size = size_of(sources);
+	Size size = size_of(sources);
+	size.rows = std::max(size.rows, wish.rows_total); // counted, perhaps, where the server has no estimate yet
 	const std::string names = names_of(sources);
 	const std::int64_t needed = size.heap + size.indexes + size.rows * bytes_of_map;
 	std::vector<PlanStep> steps;
@@ -205,6 +212,17 @@ void check_source(Oid oid) {
 	}
 	if (nature.method != HEAP_TABLE_AM_OID) {
 		refuse("of an access method that is not heap", "Copy it to a table USING heap first.");
+	}
+}
+
+void check_can_create(Oid table) {
+	const PinnedSettings settings;
+	Spi spi;
+	for (const auto &[schema, owner] : spi.query_latest<std::string_view, std::string_view>(select_closed_schema, table)) {
+		const std::string name(schema);
+		throw Error(ERRCODE_INSUFFICIENT_PRIVILEGE, format("permission denied for schema %s", name.c_str()))
+			.with_detail(format("Partitions of %s are made there by its owner.", qualified_name(table).c_str()))
+			.with_hint(format("Use GRANT CREATE ON SCHEMA %s TO %s.", name.c_str(), std::string(owner).c_str()));
 	}
 }
 

@@ -1,6 +1,5 @@
 #include "move/mover.hpp"
 
-#include "move/fingerprint.hpp"
 #include "move/mover_run.hpp"
 #include "move/row_capture.hpp"
 #include "move/side.hpp"
@@ -55,6 +54,10 @@ Stop perform(const Run &run, Phase phase) {
 
 /// All that is left of the phases.
 Stop perform_all(const Run &run) {
+	const Job job = read_job(run.id);
+	if (job.phase != Phase::Prepare && job.phase != Phase::Finish) {
+		check_unaltered(job); // while nobody worked on it
+	}
 	for (;;) {
 		if (const Stop stop = look_around(run); stop != Stop::No) {
 			return stop;
@@ -77,6 +80,15 @@ void begin_anew(const Run &run, const Error &reason) {
 	run.procedure.commit();
 }
 
+/// A conversion without a copy keeps rows beyond a bound out of the table until its swap.  So what is paused or has
+/// failed is taken back at once: there is nothing in it but empty tables.
+void open_up(const Run &run) {
+	const Job job = read_job(run.id);
+	if (job.wish.metadata_only && job.phase != Phase::Finish && relation_exists(job.wish.target)) {
+		take_back(run.procedure, run.operations, run.id);
+	}
+}
+
 void end(const Run &run, const Job &job, Stop stop) {
 	const char *const word = word_of(job.wish.kind);
 	switch (stop) {
@@ -87,6 +99,7 @@ void end(const Run &run, const Job &job, Stop stop) {
 		run.procedure.commit();
 		return;
 	case Stop::Pause:
+		open_up(run);
 		leave(run.id, Ending::Paused);
 		run.procedure.commit();
 		report(NOTICE,
@@ -107,6 +120,7 @@ void end(const Run &run, const Job &job, Stop stop) {
 	// That a limit for waits was reached is no fault of the job.
 	const Ending ending =
 		error.sqlstate == ERRCODE_LOCK_NOT_AVAILABLE && job.phase == Phase::Wait ? Ending::Paused : Ending::Failed;
+	std::ignore = run.procedure.attempt([&] { open_up(run); });
 	std::ignore = run.procedure.attempt([&] {
 		leave(run.id, ending, error);
 		run.procedure.commit();

@@ -18,7 +18,7 @@ struct Operations {
 	/// After the swap: what need not be in its transaction.  Commits; may be called again.
 	void (*finish)(const pg::Procedure &, const Job &);
 	/// Takes away what prepare() did beside sides and sources, before the swap.
-	void (*undo)(const Job &);
+	void (*undo)(const pg::Procedure &, const Job &);
 };
 
 const Operations &drain_operations();

@@ -126,17 +126,20 @@ Stop copy(const Run &run) {
 Stop index(const Run &run) {
 	const Job job = read_job(run.id);
 	const auto is_built = [](const SideIndex &index) { return OidIsValid(index.index); };
-	if (OidIsValid(job.log) && std::ranges::none_of(read_indexes(run.id), is_built)) {
-		if (const Stop stop = replay_roughly(run, job); stop != Stop::No) {
-			return stop;
+	if (OidIsValid(job.log)) {
+		if (std::ranges::none_of(read_indexes(run.id), is_built)) {
+			if (const Stop stop = replay_roughly(run, job); stop != Stop::No) {
+				return stop;
+			}
 		}
 		// A row that was updated while it was copied may have been copied twice, until all is replayed: only then can
-		// an index be unique.  Until the last one is built nothing else is replayed.
+		// an index be unique.  Also when an index failed because rows collided, which somebody has mended since.
 		std::ignore = replay_once(run);
 	}
 	for (bool is_more = true; is_more;) {
 		{
 			const ScratchMemory memory;
+			check_unaltered(job); // statements were written for what it was
 			is_more = build_next_index(job);
 		}
 		run.procedure.commit();

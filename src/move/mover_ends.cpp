@@ -101,9 +101,7 @@ void prepare(const Run &run) {
 		capture(run, source);
 	}
 	const Job job = read_job(run.id);
-	if (fingerprint_of(job) != job.fingerprint) {
-		throw Error(errcode_begin_anew, format("%s was altered", qualified_name(target).c_str()));
-	}
+	check_unaltered(job);
 	set_phase(run.id, Phase::Copy);
 	run.procedure.commit();
 }
@@ -125,6 +123,12 @@ void finish(const Run &run) {
 	run.procedure.commit();
 }
 
+void check_unaltered(const Job &job) {
+	if (fingerprint_of(job) != job.fingerprint) {
+		throw Error(errcode_begin_anew, format("%s was altered", qualified_name(job.wish.target).c_str()));
+	}
+}
+
 void take_back(const Procedure &procedure, const Operations &operations, std::int64_t id) {
 	set_phase(id, Phase::Prepare); // nothing of it may be used any more, whenever this is cut short
 	procedure.commit();
@@ -136,7 +140,7 @@ void take_back(const Procedure &procedure, const Operations &operations, std::in
 		procedure.commit();
 	}
 	drop_sides(procedure, read_sides(id));
-	operations.undo(job);
+	operations.undo(procedure, job);
 	forget(job);
 	procedure.commit();
 }

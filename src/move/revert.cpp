@@ -29,6 +29,9 @@ constexpr double swap_seconds = 0.05; // that a tree of some dozen partitions ta
 
 /// Looks at all, before anything is done and again whenever it begins anew.
 Tree checked_tree(Oid parent) {
+	if (!relation_exists(parent)) {
+		throw Error(ERRCODE_UNDEFINED_TABLE, format("relation with OID %u does not exist", parent));
+	}
 	check_owner(parent);
 	Tree tree = read_tree(parent);
 	check_tree(tree);
@@ -61,7 +64,7 @@ void finish(const Procedure &procedure, const Job &) {
 	procedure.commit();
 }
 
-void undo(const Job &) {}
+void undo(const Procedure &, const Job &) {}
 
 constexpr Operations operations{
 	.prepare = prepare, .lock = lock_to_revert, .swap = swap_to_plain, .finish = finish, .undo = undo};

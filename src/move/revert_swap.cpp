@@ -248,7 +248,7 @@ void swap_to_plain(const Job &job, const std::vector<Source> &sources, const std
 	const std::vector<std::string> statements = origin_statements(parent, origin);
 	const std::vector<Narrowed> narrowed = find_narrowed(parent, origin);
 	drop_partitions(tree);
-	release_side(side); // its TOAST table goes to the parent
+	release_side(job, side); // its TOAST table goes to the parent
 	if (narrowed.empty()) {
 		make_plain(job, side);
 	} else {
@@ -256,8 +256,12 @@ void swap_to_plain(const Job &job, const std::vector<Source> &sources, const std
 	}
 	drop_side(side);
 	run_as_owner(parent, statements);
+	partition::log_step(parent, qualified_name(parent), "revert",
+	                    "CALL warden.partition_revert(" + quoted_literal(qualified_name(parent)) + ")");
 	partition::delete_policy(parent);
 	delete_origin(parent);
+	const std::string name = qualified_name(parent);
+	partition::log_step(parent, name, "revert", "CALL warden.partition_revert(" + quoted_literal(name) + ")");
 }
 
 } // namespace warden::move

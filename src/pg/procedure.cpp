@@ -48,7 +48,8 @@ Procedure::Procedure(FunctionCallInfo fcinfo, const char *instead) {
 			ereport(ERROR, errcode(ERRCODE_INVALID_TRANSACTION_TERMINATION),
 			        errmsg("%s() commits after each step and cannot run inside a transaction block",
 			               get_func_name(fcinfo->flinfo->fn_oid)),
-			        errhint("CALL it outside of a transaction block, or use %s here.", instead));
+			        instead == nullptr ? errhint("CALL it outside of a transaction block.")
+			                       : errhint("CALL it outside of a transaction block, or use %s here.", instead));
 		}
 		SPI_connect_ext(SPI_OPT_NONATOMIC);
 	});

@@ -19,7 +19,7 @@ Error take(ErrorData *data);
 /// scope of PinnedSettings, RunAs or Spi is open at a commit().
 class Procedure : Scoped {
 public:
-	/// Error 2D000 if the caller's transaction cannot be committed by us.
+	/// Error 2D000 if the caller's transaction cannot be committed by us; its hint says what to use instead (or null).
 	explicit Procedure(FunctionCallInfo fcinfo, const char *instead);
 	~Procedure() {
 		release([] { SPI_finish(); });

@@ -54,7 +54,7 @@ sub rich_table
 			toast_tuple_target = 256);
 		ALTER TABLE $t DROP gone;
 		INSERT INTO $t (at, kind, n, pair, doc, span, name, "Odd ""col"" ü", large)
-			SELECT timestamptz '2020-01-01 UTC' + (g % 40) * interval '1 day', g % 10, g, ROW(g, 'b' || g)::$schema.pair, jsonb_build_object('g', g),
+			SELECT timestamptz '2020-01-01 UTC' + (g % 40) * interval '60 days', g % 10, g, ROW(g, 'b' || g)::$schema.pair, jsonb_build_object('g', g),
 				tstzrange('2020-01-01', '2020-01-02'), 'name ' || g, CASE WHEN g % 3 > 0 THEN 'ü' || g END,
 				CASE WHEN g % 50 = 0 THEN (SELECT string_agg(md5((g + i)::text), '') FROM generate_series(1, 300) i) END
 			FROM generate_series(1, $rows) g;
