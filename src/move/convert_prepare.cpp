@@ -96,8 +96,7 @@ void prove_rows(const Procedure &procedure, const Job &job, const Study &study) 
 		throw Error(errcode_begin_anew, "the table was dropped");
 	}
 	check_unaltered(job);
-	const auto error =
-		attempt([&] { alter(job.wish.target, std::string(" VALIDATE CONSTRAINT ") + bound_check); });
+	const auto error = attempt([&] { alter(job.wish.target, std::string(" VALIDATE CONSTRAINT ") + bound_check); });
 	if (error) { // a row that came after the rows were looked at moves the bound
 		throw error->sqlstate == ERRCODE_CHECK_VIOLATION ? Error(errcode_begin_anew, error->message) : Error(*error);
 	}
