@@ -74,13 +74,6 @@ void alter(Oid table, const std::string &action) {
 	Spi().execute(("ALTER TABLE " + qualified_name(table) + action).c_str());
 }
 
-/// Of what the job began with: the constraint itself, by its name, is not in a fingerprint.
-void check_unaltered(const Job &job) {
-	if (fingerprint_of(job) != read_job(job.id).fingerprint) {
-		throw Error(errcode_begin_anew, format("%s was altered", qualified_name(job.wish.target).c_str()));
-	}
-}
-
 /// From here on no row can come that does not belong into the first partition; and there is none.  It is the last thing
 /// before the swap, because such rows are refused meanwhile; and because a partition that is made LIKE the table would
 /// have the constraint as well.
@@ -89,13 +82,13 @@ void prove_rows(const Procedure &procedure, const Job &job, const Study &study) 
 	if (!lock_patiently(procedure, job.wish.target, AccessExclusiveLock)) {
 		throw Error(errcode_begin_anew, "the table was dropped");
 	}
-	check_unaltered(job);
+	check_unaltered(read_job(job.id)); // the constraint itself, by its name, is not in a fingerprint
 	alter(job.wish.target, check_of(study));
 	procedure.commit();
 	if (!lock_patiently(procedure, job.wish.target, ShareUpdateExclusiveLock)) {
 		throw Error(errcode_begin_anew, "the table was dropped");
 	}
-	check_unaltered(job);
+	check_unaltered(read_job(job.id)); // the constraint itself, by its name, is not in a fingerprint
 	const auto error = attempt([&] { alter(job.wish.target, std::string(" VALIDATE CONSTRAINT ") + bound_check); });
 	if (error) { // a row that came after the rows were looked at moves the bound
 		throw error->sqlstate == ERRCODE_CHECK_VIOLATION ? Error(errcode_begin_anew, error->message) : Error(*error);
