@@ -54,11 +54,13 @@ SELECT * FROM jobs;
 SELECT max_rows_per_second, max_bytes_per_second, max_lag_bytes, max_sessions, updated >= started AS ok FROM warden.partition_moves WHERE target = 'failing'::regclass;
 \x off
 -- what is written meanwhile is logged, and readers see each row once
+SET control.meets = '';
 UPDATE failing SET n = n + 1000 WHERE n <= 10;
 DELETE FROM failing WHERE n BETWEEN 11 AND 20;
 INSERT INTO failing VALUES ('2084-01-01 12:00', 5000), ('2084-01-04', 6000), ('2084-01-02', 7000);
 UPDATE failing SET at = at + interval '1 day' WHERE n = 7000;
 SELECT * FROM contents('failing');
+SET control.meets = 'failure';
 CALL warden.partition_drain('failing');
 CALL warden.partition_revert('failing');
 CALL warden.maintain();
@@ -83,6 +85,7 @@ SET control.target = 'control.pausing';
 CALL warden.partition_drain('pausing');
 SET control.meets = '';
 SELECT state, phase, idle, ended, last_error FROM jobs WHERE target_name = 'control.pausing';
+SELECT colliding FROM warden.partition_sets WHERE parent = 'pausing'::regclass;
 SELECT warden.partition_pause('pausing');
 CALL warden.maintain();
 UPDATE pausing SET n = -n;
@@ -90,6 +93,7 @@ SELECT * FROM contents('pausing');
 CALL warden.partition_resume('pausing');
 SELECT * FROM contents('pausing');
 SELECT state, phase, idle, ended, last_error FROM jobs WHERE target_name = 'control.pausing';
+SELECT colliding FROM warden.partition_sets WHERE parent = 'pausing'::regclass;
 
 \echo --- one that is canceled: the table is as it was
 CREATE TEMPORARY TABLE before AS SELECT c.oid, relname, relfilenode, relnatts, relchecks, relhastriggers FROM pg_class c WHERE relname LIKE 'canceled%';

@@ -97,7 +97,8 @@ void drain_in_steps(const Procedure &procedure, const DrainSurvey &survey) {
 	tell_end(survey, rows, partitions.size());
 }
 
-void drain_by_job(const Procedure &procedure, const DrainSurvey &survey, std::size_t max_partitions,
+/// Returns whether it was done: somebody may have paused it.
+bool drain_by_job(const Procedure &procedure, const DrainSurvey &survey, std::size_t max_partitions,
                   const Limits &limits) {
 	Wish wish{.target = survey.policy.parent, .kind = Kind::Drain, .limits = limits};
 	wish.every = format("%zu", max_partitions);
@@ -106,7 +107,11 @@ void drain_by_job(const Procedure &procedure, const DrainSurvey &survey, std::si
 	const Job job = begin_job(wish);
 	procedure.commit();
 	run_job(procedure, job.id);
+	if (find_job(job.wish.target)) {
+		return false;
+	}
 	record_drain(survey.policy, survey.beyond);
+	return true;
 }
 
 void check_no_job(Oid parent) {
@@ -143,8 +148,7 @@ PG_FUNCTION(partition_drain) {
 		tell_end(survey, 0, 0);
 	} else if (is_small(survey)) {
 		drain_in_steps(procedure, survey);
-	} else {
-		drain_by_job(procedure, survey, max_partitions, limits);
+	} else if (drain_by_job(procedure, survey, max_partitions, limits)) {
 		tell_end(survey, survey.rows, survey.places.size());
 	}
 	PG_RETURN_VOID();

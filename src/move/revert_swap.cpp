@@ -256,8 +256,6 @@ void swap_to_plain(const Job &job, const std::vector<Source> &sources, const std
 	}
 	drop_side(side);
 	run_as_owner(parent, statements);
-	partition::log_step(parent, qualified_name(parent), "revert",
-	                    "CALL warden.partition_revert(" + quoted_literal(qualified_name(parent)) + ")");
 	partition::delete_policy(parent);
 	delete_origin(parent);
 	const std::string name = qualified_name(parent);

@@ -7,7 +7,7 @@ namespace warden::move {
 namespace {
 
 constexpr double aim = 0.1; // seconds that a batch should take
-constexpr std::int64_t most_blocks = 4096;
+constexpr double most_blocks = 4096;
 
 // How many seconds a batch should take at least, by one limit.
 double seconds_needed(std::int64_t amount, const std::optional<std::int64_t> &per_second) {
@@ -33,7 +33,7 @@ std::int64_t next_batch(std::int64_t blocks, const Batch &batch, const Rates &ra
 	if (share > 0) {
 		next = std::min(next, size / share);
 	}
-	return std::clamp<std::int64_t>(static_cast<std::int64_t>(next), 1, most_blocks);
+	return static_cast<std::int64_t>(std::clamp(next, 1.0, most_blocks)); // before it may not fit
 }
 
 } // namespace warden::move
