@@ -166,4 +166,10 @@ SELECT kind, state, restarts FROM warden.partition_moves WHERE target = 'beyond'
 -- dry_run tells the same.
 CALL warden.partition_convert('without_rows', 'k', '1000000', ahead => '1000000', default_partition => false, dry_run => true);
 SELECT * FROM leftovers;
+-- What a table was is of no use when it is dropped.
+DROP TABLE of_day;
+CALL warden.maintain();
+SELECT parent::oid::regclass, storage_parameters, statements, keys FROM warden.partition_origins ORDER BY parent::oid::regclass::text;
 DROP SCHEMA conv CASCADE;
+CALL warden.maintain();
+SELECT count(*) FROM warden.partition_origins;
