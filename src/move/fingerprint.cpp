@@ -1,5 +1,6 @@
 #include "move/fingerprint.hpp"
 
+#include "partition/value.hpp"
 #include "pg/security.hpp"
 #include "pg/spi.hpp"
 
@@ -22,9 +23,9 @@ WITH RECURSIVE tables (oid) AS (
 )
 SELECT coalesce(md5(string_agg(line, E'\n' ORDER BY line COLLATE "C")), '')
 FROM (
-    SELECT format('table %s %s %s %s %s %s %s %s %s', t.oid, c.relname, c.relnamespace, c.relowner, c.relkind,
+    SELECT format('table %s %s %s %s %s %s %s %s %s %s', t.oid, c.relname, n.oid, n.nspname, c.relowner, c.relkind,
                   c.relpersistence, c.relam, c.relhasrules, pg_get_expr(c.relpartbound, c.oid)) AS line
-    FROM tables t JOIN pg_class c ON c.oid = t.oid
+    FROM tables t JOIN pg_class c ON c.oid = t.oid JOIN pg_namespace n ON n.oid = c.relnamespace
     UNION ALL
     SELECT format('column %s %s %s %s %s %s %s %s %s %s %s', t.oid, a.attnum, a.attname, a.atttypid, a.atttypmod,
                   a.attcollation, a.attnotnull, a.attidentity, a.attgenerated, a.attisdropped,
@@ -56,6 +57,7 @@ FROM (
 
 std::string fingerprint_of(const Job &job) {
 	const AsExtension owner;
+	partition::pin_notation(); // who resumes a job may read moments in another zone
 	Spi spi;
 	return std::string(std::get<0>(
 		spi.query_latest<std::string_view>(select_digest, job.wish.target, job.wish.kind == Kind::Drain).front()));

@@ -1,6 +1,5 @@
 #include "move/mover.hpp"
 
-#include "move/fingerprint.hpp"
 #include "move/mover_run.hpp"
 #include "move/row_capture.hpp"
 #include "move/side.hpp"
@@ -55,6 +54,10 @@ Stop perform(const Run &run, Phase phase) {
 
 /// All that is left of the phases.
 Stop perform_all(const Run &run) {
+	const Job job = read_job(run.id);
+	if (job.phase != Phase::Prepare && job.phase != Phase::Finish) {
+		check_unaltered(job); // while nobody worked on it
+	}
 	for (;;) {
 		if (const Stop stop = look_around(run); stop != Stop::No) {
 			return stop;

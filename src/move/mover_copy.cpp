@@ -139,6 +139,7 @@ Stop index(const Run &run) {
 	for (bool is_more = true; is_more;) {
 		{
 			const ScratchMemory memory;
+			check_unaltered(job); // statements were written for what it was
 			is_more = build_next_index(job);
 		}
 		run.procedure.commit();

@@ -101,9 +101,7 @@ void prepare(const Run &run) {
 		capture(run, source);
 	}
 	const Job job = read_job(run.id);
-	if (fingerprint_of(job) != job.fingerprint) {
-		throw Error(errcode_begin_anew, format("%s was altered", qualified_name(target).c_str()));
-	}
+	check_unaltered(job);
 	set_phase(run.id, Phase::Copy);
 	run.procedure.commit();
 }
@@ -123,6 +121,12 @@ void finish(const Run &run) {
 	}
 	leave(run.id, Ending::Done);
 	run.procedure.commit();
+}
+
+void check_unaltered(const Job &job) {
+	if (fingerprint_of(job) != job.fingerprint) {
+		throw Error(errcode_begin_anew, format("%s was altered", qualified_name(job.wish.target).c_str()));
+	}
 }
 
 void take_back(const Procedure &procedure, const Operations &operations, std::int64_t id) {

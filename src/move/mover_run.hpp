@@ -51,6 +51,9 @@ Stop wait(const Run &run);
 Stop swap(const Run &run);
 void finish(const Run &run);
 
+/// errcode_begin_anew if the target is not what it was when the job was prepared.
+void check_unaltered(const Job &job);
+
 /// Takes away what was made before the swap, and the registration of it.
 void take_back(const pg::Procedure &procedure, const Operations &operations, std::int64_t id);
 

@@ -5,7 +5,6 @@
 #include "move/change_log.hpp"
 #include "move/mover_run.hpp"
 
-#include "move/fingerprint.hpp"
 #include "move/replay.hpp"
 #include "move/row_capture.hpp"
 #include "move/side.hpp"
@@ -77,9 +76,7 @@ Stop come_close(const Run &run) {
 
 /// Under the locks: what the copy was made of is still what is there.
 void check_unchanged(const Job &job, const std::vector<Source> &sources) {
-	if (fingerprint_of(job) != job.fingerprint) {
-		throw Error(errcode_begin_anew, format("%s was altered", qualified_name(job.wish.target).c_str()));
-	}
+	check_unaltered(job);
 	for (const Source &source : sources) {
 		const OpenRelation table(source.relation, NoLock);
 		if (table->rd_rel->relfilenode != source.filenode || !is_captured(source)) {
@@ -143,7 +140,7 @@ std::optional<Refusal> swap_once(const Run &run) {
 	std::ranges::for_each(sources, drop_capture);
 	for (const Side &side : sides) {
 		if (side.attach) {
-			release_side(side);
+			release_side(job, side);
 		}
 	}
 	watch.lap("released");

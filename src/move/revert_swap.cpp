@@ -248,7 +248,7 @@ void swap_to_plain(const Job &job, const std::vector<Source> &sources, const std
 	const std::vector<std::string> statements = origin_statements(parent, origin);
 	const std::vector<Narrowed> narrowed = find_narrowed(parent, origin);
 	drop_partitions(tree);
-	release_side(side); // its TOAST table goes to the parent
+	release_side(job, side); // its TOAST table goes to the parent
 	if (narrowed.empty()) {
 		make_plain(job, side);
 	} else {

@@ -14,7 +14,10 @@ extern "C" {
 #include "access/tableam.h"
 #include "catalog/dependency.h"
 #include "catalog/pg_class.h"
+#include "catalog/pg_constraint.h"
+#include "catalog/namespace.h"
 #include "catalog/pg_extension.h"
+#include "catalog/pg_type.h"
 #include "catalog/toasting.h"
 #include "commands/cluster.h"
 #include "commands/defrem.h"
@@ -73,7 +76,77 @@ Oid make_storage(Oid stands_for, Oid like) {
 	return heap;
 }
 
+/// A table with its indexes, constraints and row type.  No right is asked for: it is ours.
+void move_to_schema(Oid table, Oid schema) {
+	const Relation relation = table_open(table, AccessExclusiveLock);
+	ObjectAddresses *const moved = new_object_addresses();
+	AlterTableNamespaceInternal(relation, RelationGetNamespace(relation), schema, moved);
+	free_object_addresses(moved);
+	table_close(relation, NoLock);
+	CommandCounterIncrement();
+}
+
+void rename_relation(Oid relation, const char *name, bool is_index) {
+	RenameRelationInternal(relation, name, true, is_index);
+	CommandCounterIncrement();
+}
+
+Oid own_schema() {
+	return get_namespace_oid("warden", false);
+}
+
+/// The type of arrays of its rows, or InvalidOid.
+Oid array_type_of(Oid table) {
+	const Oid type = get_rel_type_id(table);
+	return OidIsValid(type) ? get_array_type(type) : InvalidOid;
+}
+
+char *type_name(Oid type) {
+	const HeapTuple row = SearchSysCache1(TYPEOID, ObjectIdGetDatum(type));
+	if (!HeapTupleIsValid(row)) {
+		elog(ERROR, "cache lookup failed for type %u", type);
+	}
+	char *const name = pstrdup(NameStr(reinterpret_cast<Form_pg_type>(GETSTRUCT(row))->typname));
+	ReleaseSysCache(row);
+	return name;
+}
+
 // From here on it is C++ code.
+
+std::string name_of_relation(Oid relation) {
+	return call([&] { return static_cast<const char *>(get_rel_name(relation)); });
+}
+
+// What the server has chosen a name for gives way to what has that name in the other schema: long names, cut, are
+// alike.
+void make_way(Oid table, Oid from, Oid to) {
+	const OidSet indexes = call(indexes_of, table);
+	for (int i = 0; i < indexes.count; ++i) {
+		const std::string name = name_of_relation(indexes.oids[i]);
+		if (partition::is_name_taken(name, to)) {
+			const std::string other = partition::free_name(name, "", {from, to});
+			call(rename_relation, indexes.oids[i], other.c_str(), true);
+		}
+	}
+	if (const Oid type = call(array_type_of, table); OidIsValid(type)) {
+		const std::string name = call(type_name, type);
+		if (partition::is_name_taken(name, to)) {
+			const std::string other = partition::free_name(name, "", {from, to});
+			call([&] {
+				RenameTypeInternal(type, other.c_str(), from);
+				CommandCounterIncrement();
+			});
+		}
+	}
+}
+
+void bring(Oid table, Oid schema) {
+	const Oid from = call(get_rel_namespace, table);
+	if (from != schema) {
+		make_way(table, from, schema);
+		call(move_to_schema, table, schema);
+	}
+}
 
 // In a scope of its own: what runs in it, runs as the owner.
 void run_as_owner(Oid owner, const std::vector<std::string> &statements) {
@@ -132,27 +205,57 @@ Side create_partition_side(const Job &job, const partition::Draft &draft, const 
 	side.attach = attach;
 	call(mark, side.relation, job.wish.target);
 	add_member(side.relation);
+	park_side(side);
 	return add_side(job.id, std::move(side));
 }
 
 Side create_storage_side(const Job &job, Oid stands_for, Oid like, Side side) {
 	side.relation = call(make_storage, stands_for, like);
 	side.stands_for = stands_for;
-	const std::string base = call([&] { return static_cast<const char *>(get_rel_name(stands_for)); });
-	const std::string name = partition::free_name(base, "_side", {call(get_rel_namespace, stands_for)});
-	call([&] {
-		RenameRelationInternal(side.relation, name.c_str(), true, false);
-		CommandCounterIncrement();
-	});
+	const std::string base = name_of_relation(stands_for);
+	const std::string name =
+		partition::free_name(base, "_side", {home_of(job), call(get_rel_namespace, stands_for), call(own_schema)});
+	call(rename_relation, side.relation, name.c_str(), false);
 	call(mark, side.relation, job.wish.target);
 	add_member(side.relation);
+	park_side(side);
 	return add_side(job.id, std::move(side));
 }
 
-void release_side(const Side &side) {
+Oid home_of(const Job &job) {
+	const Oid schema = call(get_rel_namespace, job.wish.target);
+	if (!OidIsValid(schema)) {
+		throw Error(errcode_begin_anew, "the table was dropped");
+	}
+	return schema;
+}
+
+void unpark_side(const Job &job, const Side &side) {
+	const Oid schema = home_of(job);
+	const std::string name = name_of_relation(side.relation);
+	if (call(get_rel_namespace, side.relation) != schema && partition::is_name_taken(name, schema)) {
+		const std::string schema_name = call([&] { return static_cast<const char *>(get_namespace_name(schema)); });
+		const std::string full = qualified_name(schema_name, name);
+		const std::string target = qualified_name(job.wish.target);
+		throw Error(ERRCODE_DUPLICATE_TABLE, full + " already exists")
+			.with_detail("A table into which rows of " + target + " were copied is to have this name.")
+			.with_hint("Rename or drop it; CALL warden.partition_resume(" + quoted_literal(target) +
+		               ") goes on then, CALL warden.partition_cancel(" + quoted_literal(target) + ") takes all back.");
+	}
+	bring(side.relation, schema);
+}
+
+void park_side(const Side &side) {
+	bring(side.relation, call(own_schema));
+}
+
+void release_side(const Job &job, const Side &side) {
 	lock_with_toast(side.relation);
 	call(mark, side.relation, InvalidOid);
 	remove_member(side.relation);
+	if (!OidIsValid(side.stands_for)) {
+		unpark_side(job, side);
+	}
 }
 
 // A partition that was a side once is the user's, whatever became of the job; storage never is.
@@ -168,8 +271,10 @@ void drop_tables(const Job &job) {
 }
 
 void drop_bound_check(const Side &side) {
-	run_as_owner(owner_of(side.relation),
-	             {"ALTER TABLE ONLY " + qualified_name(side.relation) + " DROP CONSTRAINT IF EXISTS " + bound_check});
+	if (OidIsValid(call(get_relation_constraint_oid, side.relation, static_cast<const char *>(bound_check), true))) {
+		run_as_owner(owner_of(side.relation),
+		             {"ALTER TABLE ONLY " + qualified_name(side.relation) + " DROP CONSTRAINT " + bound_check});
+	}
 }
 
 // As ALTER EXTENSION ADD does: with its privileges noted, as pg_dump writes those of a member that have changed.

@@ -1,6 +1,7 @@
 #include "move/side_index.hpp"
 
 #include "move/catalog_rows.hpp"
+#include "move/side.hpp"
 #include "move/storage_exchange.hpp"
 #include "pg/names.hpp"
 #include "pg/security.hpp"
@@ -95,8 +96,12 @@ std::string constraint_text(Oid constraint) {
 	return after(named, " ");
 }
 
-std::string statement_for(const Side &side, const IndexDefinition &definition) {
-	const std::string table = qualified_name(side.relation);
+// It is for when the side is at home: its owner has no right to make anything in the schema warden.
+std::string statement_for(const Job &job, const Side &side, const IndexDefinition &definition) {
+	const std::string table = call([&] {
+		return quote_qualified_identifier(get_namespace_name(get_rel_namespace(job.wish.target)),
+		                                  get_rel_name(side.relation));
+	});
 	// Storage has to be that of an index; what it is for, its owner knows.
 	if (OidIsValid(side.stands_for) && OidIsValid(definition.index)) {
 		return (definition.is_unique ? "CREATE UNIQUE INDEX ON " : "CREATE INDEX ON ") + table + " " +
@@ -197,12 +202,14 @@ std::vector<IndexDefinition> index_definitions(Oid table) {
 
 void register_indexes(const Job &job, const Side &side, const std::vector<IndexDefinition> &definitions,
                       const std::function<bool(IndexDefinition &)> &change) {
+	const PinnedSettings settings; // names in what is written must mean the same to whoever builds
+	partition::pin_notation();
 	for (IndexDefinition definition : definitions) {
 		if (!change || change(definition)) {
 			std::ignore = add_index(job.id, {.number = 0,
 			                                 .side = side.number,
 			                                 .target_index = definition.index,
-			                                 .definition = statement_for(side, definition),
+			                                 .definition = statement_for(job, side, definition),
 			                                 .index = InvalidOid});
 		}
 	}
@@ -220,7 +227,11 @@ bool build_next_index(const Job &job) {
 		throw Error(ERRCODE_INTERNAL_ERROR, format("index %d of a job is of no side", next->number));
 	}
 	SideIndex built = *next;
+	const PinnedSettings settings;
+	lock(side->relation, AccessExclusiveLock);
+	unpark_side(job, *side);
 	built.index = build(*side, *next);
+	park_side(*side);
 	set_built(job.id, built);
 	return true;
 }

@@ -8,6 +8,7 @@
 #include <ranges>
 
 extern "C" {
+#include "catalog/namespace.h"
 #include "catalog/pg_inherits.h"
 #include "mb/pg_wchar.h"
 #include "utils/lsyscache.h"
@@ -104,7 +105,9 @@ Draft draft(Drafting &drafting, const std::string &parent, const Placement &plac
 	const Blueprint &blueprint = drafting.blueprint;
 	const bool is_leaf = placement.partition_by.empty();
 	Draft draft;
-	draft.name = free_name(parent, placement.suffix, {blueprint.schema}, drafting.names);
+	// Those in our schema are to be partitions by that name: they only wait there while rows are moved into them.
+	draft.name = free_name(parent, placement.suffix, {blueprint.schema, call(get_namespace_oid, "warden", false)},
+	                       drafting.names);
 	drafting.names.push_back(draft.name);
 	draft.qualified_name = qualified_name(blueprint.schema_name, draft.name);
 	// What is partitioned has no storage, but what those below it will have.

@@ -22,7 +22,7 @@ $node->safe_psql('postgres', q{
 	INSERT INTO drained SELECT * FROM converted;
 	INSERT INTO reverted SELECT * FROM converted;
 	SELECT count(*) FROM warden.partition_by_time('drained', '1 month', ahead => '1 month');
-	SELECT count(*) FROM warden.audit_enable(t::regclass) FROM unnest(ARRAY['drained', 'converted', 'reverted']) t;
+	SELECT count(*) FROM unnest(ARRAY['drained', 'converted', 'reverted']) t, warden.audit_enable(t::regclass);
 	CREATE TABLE journal (target text, changes int);
 	CREATE TABLE stop (id int PRIMARY KEY);
 	CREATE PROCEDURE work(target text) LANGUAGE plpgsql AS $$
@@ -31,7 +31,7 @@ $node->safe_psql('postgres', q{
 	BEGIN
 		WHILE NOT EXISTS (SELECT FROM stop) LOOP
 			round := round + 1;
-			EXECUTE format('UPDATE %I SET v = v + 1 WHERE id IN (5, ($1 * 31) % 40000, ($1 * 17) % 40000)', target) USING round;
+			EXECUTE format('UPDATE %I SET v = v + 1 WHERE id IN (5, ($1 * 31) %% 40000, ($1 * 17) %% 40000)', target) USING round;
 			GET DIAGNOSTICS n = ROW_COUNT;
 			INSERT INTO journal VALUES (target, n);
 			COMMIT;

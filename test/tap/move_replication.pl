@@ -45,10 +45,10 @@ $publisher->safe_psql('postgres', q{
 		WHILE NOT EXISTS (SELECT FROM stop) LOOP
 			round := round + 1;
 			EXECUTE format(CASE round % 5
-				WHEN 4 THEN 'UPDATE %I SET v = v + 1, body = repeat(''outside'' || $1, 1000) WHERE id = 50000 + $1 % 20'
-				WHEN 0 THEN 'INSERT INTO %I VALUES (100000 + $1, timestamptz ''2024-01-01'' + ($1 % 40000) * interval ''2 minutes'', $1, ''new'')'
-				WHEN 1 THEN 'DELETE FROM %I WHERE id = ($1 * 7919) % 40000 + 1'
-				ELSE 'UPDATE %I SET v = v + 1 WHERE id IN (($1 * 31) % 40000, ($1 * 17) % 40000)' END, target) USING round;
+				WHEN 4 THEN 'UPDATE %I SET v = v + 1, body = repeat(''outside'' || $1, 1000) WHERE id = 50000 + $1 %% 20'
+				WHEN 0 THEN 'INSERT INTO %I VALUES (100000 + $1, timestamptz ''2024-01-01'' + ($1 %% 40000) * interval ''2 minutes'', $1, ''new'')'
+				WHEN 1 THEN 'DELETE FROM %I WHERE id = ($1 * 7919) %% 40000 + 1'
+				ELSE 'UPDATE %I SET v = v + 1 WHERE id IN (($1 * 31) %% 40000, ($1 * 17) %% 40000)' END, target) USING round;
 			GET DIAGNOSTICS n = ROW_COUNT;
 			INSERT INTO journal (target, changes) VALUES (target, n);
 			COMMIT;
