@@ -169,7 +169,7 @@ SELECT * FROM leftovers;
 -- What a table was is of no use when it is dropped.
 DROP TABLE of_day;
 CALL warden.maintain();
-SELECT parent::oid::regclass, storage_parameters, statements, keys FROM warden.partition_origins ORDER BY parent::oid::regclass::text;
+SELECT parent::oid::regclass FROM warden.partition_origins WHERE parent::oid::regclass::text ~ '^[a-z_]+$' ORDER BY 1;
 DROP SCHEMA conv CASCADE;
 CALL warden.maintain();
 SELECT count(*) FROM warden.partition_origins;

@@ -73,13 +73,6 @@ void alter(Oid table, const std::string &action) {
 	Spi().execute(("ALTER TABLE " + qualified_name(table) + action).c_str());
 }
 
-/// Of what the job began with: the constraint itself, by its name, is not in a fingerprint.
-void check_unaltered(const Job &job) {
-	if (fingerprint_of(job) != read_job(job.id).fingerprint) {
-		throw Error(errcode_begin_anew, format("%s was altered", qualified_name(job.wish.target).c_str()));
-	}
-}
-
 /// From here on no row can come that does not belong into the first partition; and there is none.  It is the last thing
 /// before the swap, because such rows are refused meanwhile; and because a partition that is made LIKE the table would
 /// have the constraint as well.
