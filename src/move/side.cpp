@@ -33,6 +33,17 @@ using namespace pg;
 
 namespace {
 
+// $1 a table: its extended statistics, each as what makes it again, and as what drops it.
+constinit Statement statistics_query{R"(
+SELECT concat(pg_get_statisticsobjdef(s.oid),
+              format(E';\nALTER STATISTICS %s SET STATISTICS ', name) || nullif(s.stxstattarget, -1),
+              format(E';\nCOMMENT ON STATISTICS %s IS ', name) || quote_literal(obj_description(s.oid, 'pg_statistic_ext'))),
+       'DROP STATISTICS ' || name
+FROM pg_statistic_ext s JOIN pg_namespace n ON n.oid = s.stxnamespace,
+     LATERAL format('%I.%I', n.nspname, s.stxname) name
+WHERE s.stxrelid = $1
+ORDER BY s.oid)"};
+
 // What follows is server code.
 
 /// Marks a table and its TOAST table as a temporary heap of another one, or not.
@@ -165,6 +176,24 @@ bool is_for_later(std::string_view statement) {
 	       (statement.starts_with("REVOKE ") && !statement.starts_with("REVOKE ALL ON "));
 }
 
+/// Takes extended statistics off a side; returns what makes them again.  They are no part of a table: a dump has them,
+/// though it has not the table; and what is a member of the extension, as the table is, must not depend on columns.
+std::string postpone_statistics(Oid side, Oid owner) {
+	std::string again;
+	std::vector<std::string> drop;
+	{
+		const AsExtension scope;
+		Spi spi;
+		for (const auto &[make, drop_it] :
+		     spi.query_latest<std::string_view, std::string_view>(statistics_query, side)) {
+			again += ";\n" + std::string(make);
+			drop.emplace_back(drop_it);
+		}
+	}
+	run_as_owner(owner, drop);
+	return again;
+}
+
 bool is_member(Oid relation) {
 	return OidIsValid(call(getExtensionOfObject, RelationRelationId, relation));
 }
@@ -198,10 +227,11 @@ Side create_partition_side(const Job &job, const partition::Draft &draft, const 
 		build.push_back("ALTER TABLE " + draft.qualified_name + " ADD CONSTRAINT " + bound_check + " CHECK (" +
 		                condition + ")");
 	}
-	// First what attaches it: an owner who has revoked TRIGGER of himself could not have triggers cloned afterwards.
-	const std::string attach = partition::join(draft.attach) + later;
-	run_as_owner(owner_of(job.wish.target), build);
+	const Oid owner = owner_of(job.wish.target);
+	run_as_owner(owner, build);
 	side.relation = call([&] { return get_relname_relid(draft.name.c_str(), get_rel_namespace(job.wish.target)); });
+	// First what attaches it: an owner who has revoked TRIGGER of himself could not have triggers cloned afterwards.
+	const std::string attach = partition::join(draft.attach) + postpone_statistics(side.relation, owner) + later;
 	side.attach = attach;
 	call(mark, side.relation, job.wish.target);
 	add_member(side.relation);

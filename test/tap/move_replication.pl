@@ -96,7 +96,7 @@ for my $table (@tables)
 		$publisher->wait_for_catchup($name);
 		is($subscribers{$name}->safe_psql('postgres', $content->($table)), $expected, "$table: subscriber $name has the same rows");
 	}
-	$publisher->wait_for_replay_catchup($standby);
+	$publisher->wait_for_catchup('standby', 'replay', $publisher->lsn('flush'));
 	is($standby->safe_psql('postgres', $content->($table)), $expected, "$table: the standby has the same rows");
 }
 
@@ -113,6 +113,8 @@ for my $name (sort keys %subscribers)
 {
 	unlike(slurp_file($subscribers{$name}->logfile), qr/ERROR/, "$name: nothing failed");
 }
+
+is($publisher->safe_psql('postgres', 'SELECT count(*) FROM pg_class WHERE relrewrite <> 0'), 0, 'what is stored from now on is decoded, TOAST too');
 
 # On a standby a job is not touched.
 like(($standby->psql('postgres', q{CALL warden.partition_revert('converted')}))[2], qr/recovery|read-only/, 'a standby refuses a job');

@@ -36,4 +36,55 @@ is($node->safe_psql('restored', q{SELECT relkind, c.reloptions, (SELECT reloptio
 	FROM pg_class c WHERE oid = 'events'::regclass}), 'r|{fillfactor=55,parallel_workers=3}||100', 'and is what it was');
 is($node->safe_psql('restored', 'SELECT count(*) FROM warden.partition_origins'), 0, 'which is forgotten then');
 
+# A dump while the tables of jobs are there, whatever is on them: it has neither these nor anything of theirs.
+$node->safe_psql('postgres', q{
+	DELETE FROM warden.partition_move_jobs;
+	CREATE ROLE move_dump_reader;
+	CREATE TABLE switch (is_on boolean);
+	INSERT INTO switch VALUES (false);
+	CREATE FUNCTION fragile(v int) RETURNS int LANGUAGE plpgsql IMMUTABLE AS $$
+		BEGIN IF current_database() = 'postgres' AND (SELECT is_on FROM public.switch) THEN RAISE 'not now'; END IF; RETURN v; END $$;
+	CREATE TABLE converted (id serial, at timestamptz NOT NULL, v int CHECK (v > 0), w int);
+	ALTER TABLE converted ENABLE ROW LEVEL SECURITY;
+	CREATE POLICY few ON converted USING (v > 3);
+	GRANT SELECT ON converted TO move_dump_reader;
+	GRANT UPDATE (v) ON converted TO move_dump_reader;
+	CREATE STATISTICS converted_stat ON v, w FROM converted;
+	COMMENT ON STATISTICS converted_stat IS 'of both';
+	COMMENT ON COLUMN converted.v IS 'a column';
+	CREATE TABLE drained (LIKE converted INCLUDING ALL) PARTITION BY RANGE (at);
+	CREATE TABLE drained_rest PARTITION OF drained DEFAULT;
+	CREATE INDEX ON converted (fragile(w));
+	CREATE INDEX ON drained (fragile(w));
+	CREATE TRIGGER own AFTER INSERT ON converted FOR EACH ROW EXECUTE FUNCTION suppress_redundant_updates_trigger();
+	ALTER TABLE converted DISABLE TRIGGER own;
+	INSERT INTO converted (at, v, w) SELECT timestamptz '2024-01-01' + i * interval '5 minutes', i, i FROM generate_series(1, 12000) i;
+	INSERT INTO drained SELECT * FROM converted;
+	SELECT count(*) FROM warden.partition_by_time('drained', '1 month', ahead => '1 month');
+	UPDATE switch SET is_on = true;});
+my %calls = (converted => q{CALL warden.partition_convert('converted', 'at', '1 month', ahead => '1 month')}, drained => q{CALL warden.partition_drain('drained')});
+for my $table (sort keys %calls)
+{
+	like(($node->psql('postgres', $calls{$table}))[2], qr/not now/, "$table: a job stops in the middle");
+}
+is($node->safe_psql('postgres', q{SELECT count(*) > 6, bool_and(relnamespace = 'warden'::regnamespace) FROM warden.partition_move_sides JOIN pg_class c ON c.oid = relation}),
+	't|t', 'its tables are there');
+my $middle = $node->basedir . '/middle.sql';
+$node->command_ok([ 'pg_dump', '-f', $middle, '-d', $node->connstr('postgres') ], 'dump in the middle');
+unlike(slurp_file($middle), qr/_p2024|_side\b|move_log_|move_map_/, 'it has nothing of the jobs');
+$node->safe_psql('postgres', 'CREATE DATABASE again');
+$node->command_ok([ 'psql', '-Xq', '-v', 'ON_ERROR_STOP=1', '-f', $middle, '-d', $node->connstr('again') ], 'restore of it');
+is($node->safe_psql('again', 'SELECT (SELECT count(*) FROM converted), (SELECT count(*) FROM drained)'), '12000|12000', 'with all rows');
+$node->safe_psql('postgres', 'UPDATE switch SET is_on = false');
+for my $table (sort keys %calls)
+{
+	$node->safe_psql('postgres', "CALL warden.partition_resume('$table')");
+	is($node->safe_psql('postgres', qq{
+		SELECT count(*) FROM pg_inherits JOIN pg_class c ON c.oid = inhrelid
+		WHERE inhparent = '$table'::regclass AND relname ~ '2024' AND EXISTS (
+			SELECT FROM pg_statistic_ext s WHERE stxrelid = c.oid AND obj_description(s.oid, 'pg_statistic_ext') = 'of both')}),
+		$table eq 'drained' ? 2 : 12, "$table: each partition has the statistics that the table has");
+}
+is($node->safe_psql('postgres', 'SELECT count(*) FROM pg_class WHERE relrewrite <> 0'), 0, 'nothing is marked as a heap to be');
+
 finish(undef, $node);
