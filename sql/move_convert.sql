@@ -54,7 +54,7 @@ SELECT count(*), sum(rows) FROM of_n;
 SELECT * FROM leftovers;
 SELECT kind, state, phase, rows_copied, rows_total, restarts, pause_ms > 0 AS pause FROM warden.partition_moves WHERE target = 'n'::regclass ORDER BY id;
 SELECT parent, partition, action, command FROM warden.partition_log WHERE parent = 'n'::regclass;
-SELECT every, ahead, keep FROM warden.partition_sets WHERE parent = 'n'::regclass;
+SELECT every_number, ahead_number, keep_number FROM warden.partition_sets WHERE parent = 'n'::regclass;
 SELECT indexrelid::regclass, relkind, indisvalid FROM pg_index JOIN pg_class c ON c.oid = indexrelid WHERE indrelid = 'n'::regclass ORDER BY 1;
 INSERT INTO n (id, k) VALUES (1, 150), (2, 1149), (3, 77777), (4, NULL) RETURNING tableoid::regclass, twice;
 UPDATE n SET k = 10 WHERE k = 1020 RETURNING tableoid::regclass, length(v);
@@ -70,7 +70,7 @@ SELECT 'n'::regclass::oid = :n AS is_the_same, relkind FROM pg_class WHERE oid =
 SELECT action, command FROM warden.partition_log WHERE parent = 'n'::regclass AND partition = 'conv.n' ORDER BY at;
 SELECT * FROM leftovers;
 SELECT count(*) FROM warden.partition_sets WHERE parent = :n;
-SELECT count(*) FROM warden.partition_origins;
+SELECT count(*) FROM warden.partition_origins WHERE parent = :n;
 -- And again.
 CALL warden.partition_convert('n', 'k', '100', ahead => '100');
 CALL warden.partition_revert('n');
@@ -166,4 +166,10 @@ SELECT kind, state, restarts FROM warden.partition_moves WHERE target = 'beyond'
 -- dry_run tells the same.
 CALL warden.partition_convert('without_rows', 'k', '1000000', ahead => '1000000', default_partition => false, dry_run => true);
 SELECT * FROM leftovers;
+-- What a table was is of no use when it is dropped.
+DROP TABLE of_day;
+CALL warden.maintain();
+SELECT parent::oid::regclass FROM warden.partition_origins WHERE parent::oid::regclass::text ~ '^[a-z_]+$' ORDER BY 1;
 DROP SCHEMA conv CASCADE;
+CALL warden.maintain();
+SELECT count(*) FROM warden.partition_origins;

@@ -86,7 +86,7 @@ CALL give('move_schema_owner');
 CALL warden.partition_convert('app.converted', 'at', '1 month', ahead => '1 month');
 CALL warden.partition_drain('app.drained');
 CALL warden.partition_revert('app.reverted');
-SELECT target_name, state, phase, last_error FROM warden.partition_moves ORDER BY 1;
+SELECT target_name, state, phase, last_error FROM warden.partition_moves WHERE target_name LIKE 'app.%' ORDER BY 1;
 SELECT schema, owner, count(*) > 1 AS several, sum(indexes) > 1 AS have_indexes, max(elsewhere) AS elsewhere, bool_and(with_type) AS with_type
 FROM waiting GROUP BY 1, 2;
 SELECT warden.partition_pause('app.drained');

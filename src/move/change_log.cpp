@@ -137,7 +137,7 @@ std::int64_t count_changes(Oid log, std::int64_t limit) {
 	const ScratchMemory memory;
 	const SnapshotScope snapshot(GetLatestSnapshot);
 	const OpenRelation relation(log, AccessShareLock);
-	const LogScan scan(relation.get(), GetActiveSnapshot());
+	const LogScan scan(relation.get(), call(GetActiveSnapshot));
 	return call([&] {
 		std::int64_t count = 0;
 		while (count < limit && table_scan_getnextslot(scan.get(), ForwardScanDirection, scan.row())) {

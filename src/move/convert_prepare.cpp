@@ -89,8 +89,7 @@ void prove_rows(const Procedure &procedure, const Job &job, const Study &study) 
 		throw Error(errcode_begin_anew, "the table was dropped");
 	}
 	check_unaltered(read_job(job.id)); // the constraint itself, by its name, is not in a fingerprint
-	const auto error =
-		attempt([&] { alter(job.wish.target, std::string(" VALIDATE CONSTRAINT ") + bound_check); });
+	const auto error = attempt([&] { alter(job.wish.target, std::string(" VALIDATE CONSTRAINT ") + bound_check); });
 	if (error) { // a row that came after the rows were looked at moves the bound
 		throw error->sqlstate == ERRCODE_CHECK_VIOLATION ? Error(errcode_begin_anew, error->message) : Error(*error);
 	}

@@ -219,8 +219,9 @@ void swap_convert(const Job &job, const std::vector<Source> & /* sources */, con
 	                      .access_method = std::nullopt,
 	                      .statements = removed.statements,
 	                      .keys = origins_of(narrow)});
-	partition::log_step(target, name, "convert",
-	                    declaration_of(request, name, key_for(request, target).notation == partition::Notation::Number));
+	partition::log_step(
+		target, name, "convert",
+		declaration_of(request, name, key_for(request, target).notation == partition::Notation::Number));
 }
 
 void finish_convert(const Procedure & /* procedure */, const Job &job) {

@@ -121,8 +121,11 @@ std::string condition_of_rest(const DrainSurvey &survey) {
 	partition::pin_notation();
 	if (survey.policy.kind.method == partition::Method::Range) {
 		std::vector<Range> ranges;
+		ranges.reserve(survey.places.size());
 		for (const DrainPlace &place : survey.places) {
-			ranges.push_back(std::get<Range>(place.place));
+			if (const auto *const range = std::get_if<Range>(&place.place)) {
+				ranges.push_back(*range);
+			}
 		}
 		const OpenRelation parent(survey.policy.parent, AccessShareLock);
 		return partition::KeySql(parent, survey.set.bounds.key, survey.set.calendar.zone()).is_outside(ranges);

@@ -4,6 +4,7 @@
 #include "move/drain_direct.hpp"
 #include "move/mover.hpp"
 #include "move/mover_run.hpp"
+#include "move/origins.hpp"
 
 #include "pg/names.hpp"
 #include "pg/security.hpp"
@@ -121,6 +122,7 @@ void maintain(const Procedure &procedure) {
 	const auto interrupted = interrupted_jobs();
 	const auto orphans = orphaned_jobs();
 	delete_old_jobs();
+	delete_old_origins();
 	procedure.commit();
 	for (const std::int64_t id : orphans) {
 		if (const auto error = procedure.attempt([&] { clean_up(procedure, id); })) {

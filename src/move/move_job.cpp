@@ -170,7 +170,7 @@ const char *name_of(Phase phase) {
 
 Job begin_job(const Wish &wish) {
 	const std::string name = qualified_name(wish.target);
-	const std::string role = role_name(GetUserId());
+	const std::string role = role_name(call(GetUserId));
 	const Limits &limits = wish.limits;
 	std::optional<std::int64_t> id;
 	{

@@ -34,6 +34,10 @@ WHERE parent = $1 ORDER BY i)"};
 
 constinit Statement delete_row{"DELETE FROM warden.partition_origins WHERE parent = $1"};
 
+constinit Statement delete_rows{R"(
+DELETE FROM warden.partition_origins o
+WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_class c WHERE c.oid OPERATOR(pg_catalog.=) o.parent::pg_catalog.oid))"};
+
 std::optional<std::string> own(std::optional<std::string_view> text) {
 	return text ? std::optional<std::string>(*text) : std::nullopt;
 }
@@ -79,6 +83,10 @@ std::optional<Origin> read_origin(Oid parent) {
 
 void delete_origin(Oid parent) {
 	OwnTables().spi.execute(delete_row, parent);
+}
+
+void delete_old_origins() {
+	OwnTables().spi.execute(delete_rows);
 }
 
 } // namespace warden::move

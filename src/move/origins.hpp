@@ -33,4 +33,7 @@ void write_origin(Oid parent, const Origin &origin);
 std::optional<Origin> read_origin(Oid parent);
 void delete_origin(Oid parent);
 
+/// Those of tables that were dropped: another table may get the OID.
+void delete_old_origins();
+
 } // namespace warden::move

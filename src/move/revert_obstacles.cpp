@@ -192,7 +192,7 @@ void check_locks(const Tree &tree) {
 	std::size_t locks = 0;
 	for (const Oid partition : tree.partitions) {
 		const OpenRelation table(partition, AccessShareLock);
-		locks += 3 + static_cast<std::size_t>(list_length(call(RelationGetIndexList, table.get())));
+		locks += 3 + call([&] { return static_cast<std::size_t>(list_length(RelationGetIndexList(table.get()))); });
 	}
 	if (locks > partition::locks_of_the_server() / 2) {
 		throw cannot_revert(tree.parent, ERRCODE_CONFIGURATION_LIMIT_EXCEEDED,

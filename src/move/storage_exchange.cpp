@@ -124,9 +124,9 @@ void set_missing(Relation attributes, HeapTuple row, bool has_missing, NullableD
 void exchange_missing(Oid one, Oid other) {
 	const int columns = class_form(class_row(one))->relnatts;
 	const Relation attributes = table_open(AttributeRelationId, RowExclusiveLock);
-	for (AttrNumber number = 1; number <= columns; ++number) {
-		const HeapTuple row = attribute_row(one, number);
-		const HeapTuple its = attribute_row(other, number);
+	for (int number = 1; number <= columns; ++number) {
+		const HeapTuple row = attribute_row(one, static_cast<AttrNumber>(number));
+		const HeapTuple its = attribute_row(other, static_cast<AttrNumber>(number));
 		const bool has_missing = reinterpret_cast<Form_pg_attribute>(GETSTRUCT(row))->atthasmissing;
 		const bool its_missing = reinterpret_cast<Form_pg_attribute>(GETSTRUCT(its))->atthasmissing;
 		if (has_missing || its_missing) {

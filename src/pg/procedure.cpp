@@ -49,7 +49,7 @@ Procedure::Procedure(FunctionCallInfo fcinfo, const char *instead) {
 			        errmsg("%s() commits after each step and cannot run inside a transaction block",
 			               get_func_name(fcinfo->flinfo->fn_oid)),
 			        instead == nullptr ? errhint("CALL it outside of a transaction block.")
-			                       : errhint("CALL it outside of a transaction block, or use %s here.", instead));
+			                           : errhint("CALL it outside of a transaction block, or use %s here.", instead));
 		}
 		SPI_connect_ext(SPI_OPT_NONATOMIC);
 	});
