@@ -34,6 +34,7 @@ constexpr double replay_every_s = 1;         // meanwhile
 constexpr double short_wait_s = 2;           // for those of the last replay, before a new one is worth more
 constexpr int most_rounds = 5;               // of replay and such a wait
 constexpr std::int64_t most_places = 10'000; // left for the swap
+constexpr int most_patient_tries = 5;         // then who keeps a snapshot is waited for no more
 constexpr double most_pause_s = 15;          // between two tries
 constexpr int poll_held_ms = 4;              // for old snapshots, while writers wait
 // That wait until nobody has an old snapshot.  After them the end matters more: who has read anything in REPEATABLE

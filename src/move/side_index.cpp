@@ -98,8 +98,6 @@ std::string constraint_text(Oid constraint) {
 
 // It is for when the side is at home: its owner has no right to make anything in the schema warden.
 std::string statement_for(const Job &job, const Side &side, const IndexDefinition &definition) {
-	const PinnedSettings settings; // names that the caller's search path has are qualified as well
-	partition::pin_notation();
 	const std::string table = call([&] {
 		return quote_qualified_identifier(get_namespace_name(get_rel_namespace(job.wish.target)),
 		                                  get_rel_name(side.relation));
