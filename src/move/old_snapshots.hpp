@@ -20,12 +20,11 @@ struct Mark {
 
 /// Who, in this database, may still look through a snapshot that does not see what the mark and those before have done;
 /// and so would miss copied rows after the swap.  std::nullopt: nobody.  Prepared transactions cannot look any more,
-/// vacuum does not look at rows by a snapshot, a replica is not asked; this process does not count, nor who waits for a
-/// lock of it.
+/// vacuum does not look at rows by a snapshot, a replica is not asked; this process does not count.
 std::optional<std::string> find_old_snapshot(const Mark &mark);
 
-/// The same, with those who wait for a lock of this process in a transaction that has had a statement before: they may
-/// be in REPEATABLE READ, and see later by the snapshot that they have.
+/// The same, but only of transactions that are idle between two of their statements and keep their snapshot: those of
+/// REPEATABLE READ, and open cursors.
 std::optional<std::string> find_kept_snapshot(const Mark &mark);
 
 } // namespace warden::move
