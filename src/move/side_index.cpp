@@ -12,7 +12,16 @@
 #include <string_view>
 
 extern "C" {
+#include "access/genam.h"
+#include "access/stratnum.h"
+#include "access/table.h"
+#include "catalog/dependency.h"
+#include "catalog/indexing.h"
+#include "catalog/pg_class.h"
 #include "catalog/pg_constraint.h"
+#include "catalog/pg_trigger.h"
+#include "utils/fmgroids.h"
+#include "utils/inval.h"
 #include "utils/lsyscache.h"
 #include "utils/ruleutils.h"
 }
@@ -174,6 +183,28 @@ void execute_as(const std::string &statement, Args... args) {
 	spi.execute(statement.c_str());
 }
 
+// Server code.  What a new foreign key puts on the table that it refers to, a partition does not need, as those of the
+// parent reach it.  ATTACH would drop it, with ACCESS EXCLUSIVE on that table: who has read it, and comes to read ours,
+// would wait for us, and we for him.  For a table without partitions, which is all that is concerned.
+void drop_action_triggers(Oid constraint, Oid side) {
+	const Relation triggers = table_open(TriggerRelationId, RowExclusiveLock);
+	ScanKeyData key;
+	ScanKeyInit(&key, Anum_pg_trigger_tgconstraint, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(constraint));
+	const SysScanDesc scan = systable_beginscan(triggers, TriggerConstraintIndexId, true, nullptr, 1, &key);
+	for (HeapTuple row = systable_getnext(scan); HeapTupleIsValid(row); row = systable_getnext(scan)) {
+		const auto *const form = reinterpret_cast<Form_pg_trigger>(GETSTRUCT(row));
+		if (form->tgisinternal && form->tgconstrrelid == side && form->tgrelid != side &&
+		    get_rel_relkind(form->tgrelid) == RELKIND_RELATION) {
+			deleteDependencyRecordsFor(TriggerRelationId, form->oid, false);
+			CacheInvalidateRelcacheByRelid(form->tgrelid);
+			CatalogTupleDelete(triggers, &row->t_self);
+		}
+	}
+	systable_endscan(scan);
+	table_close(triggers, RowExclusiveLock);
+	CommandCounterIncrement();
+}
+
 } // namespace
 
 std::vector<IndexDefinition> index_definitions(Oid table) {
@@ -246,7 +277,9 @@ void add_foreign_keys(const Side &side, Oid target) {
 			}
 			execute_as<AsExtension>(key.statement);
 		}
-		trust_constraint(call(get_relation_constraint_oid, side.relation, key.name.c_str(), false));
+		const Oid constraint = call(get_relation_constraint_oid, side.relation, key.name.c_str(), false);
+		trust_constraint(constraint);
+		call(drop_action_triggers, constraint, side.relation);
 	}
 }
 
