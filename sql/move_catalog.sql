@@ -194,7 +194,7 @@ ANALYZE converted.t;
 
 -- What was made for a partition, or by it.
 CREATE FUNCTION described.is_of_partition(text) RETURNS boolean LANGUAGE sql AS
-    $$SELECT $1 ~ '[[:<:]]s\.t_(?!(pkey|note_k_key|id_seq)[[:>:]])|_fkey\d+[[:>:]]|^toast table|^index pg_toast'$$;
+    $$SELECT $1 ~ '[[:<:]]s\.t_(?!(pkey|note_k_key|id_seq)[[:>:]])|_fkey\d+[[:>:]]|constraint (to_t|to_itself)_\d+[[:>:]]|^toast table|^index pg_toast'$$;
 CREATE TABLE described.before AS SELECT * FROM described.rows('converted');
 CREATE TABLE described.content AS SELECT sum(hashtextextended(t::text, 0)) FROM converted.t;
 
@@ -243,7 +243,8 @@ CREATE TABLE described.content_now AS SELECT sum(hashtextextended(t::text, 0)) F
 CALL warden.partition_revert('converted.t');
 SELECT sum(hashtextextended(t::text, 0)) = (SELECT sum FROM described.content_now) AS same_content FROM converted.t;
 ANALYZE converted.t;
-SELECT which, catalogue, name, "is"
+SELECT which, catalogue, name, "is"::jsonb -> 'atthasmissing' AS has_missing,
+       count(*) OVER (PARTITION BY "is"::jsonb - 'atthasmissing' - 'attmissingval') AS alike_otherwise
 FROM (SELECT 'before' AS which, * FROM (SELECT * FROM described.before EXCEPT SELECT * FROM described.rows('converted')) a
       UNION ALL
       SELECT 'after', * FROM (SELECT * FROM described.rows('converted') EXCEPT SELECT * FROM described.before) b) difference

@@ -25,7 +25,7 @@ CREATE VIEW leftovers AS
     WHERE refclassid = 'pg_class'::regclass AND refobjid >= 16384 AND NOT EXISTS (SELECT FROM pg_class WHERE oid = refobjid);
 CREATE FUNCTION parts(of_table regclass) RETURNS TABLE (part text, definition text) LANGUAGE sql AS $$
     SELECT 'table', concat_ws(' ', relkind, relpersistence, relispartition, relhassubclass, relreplident, relrowsecurity, am.amname, reloptions::text,
-                              CASE WHEN relfilenode <> 0 THEN 'with storage' END, relacl::text)
+                              CASE WHEN relfilenode <> 0 THEN 'with storage' END, replace(relacl::text, 'Dxtm', 'Dxt'))
     FROM pg_class c LEFT JOIN pg_am am ON am.oid = relam WHERE c.oid = of_table
     UNION ALL
     SELECT 'index', concat_ws(' ', c.relkind, pg_get_indexdef(c.oid), CASE WHEN NOT indisvalid THEN 'invalid' END,
@@ -99,7 +99,9 @@ GRANT UPDATE (n) ON events TO back_reader;
 ALTER TABLE events ENABLE ROW LEVEL SECURITY;
 CREATE POLICY some ON events FOR SELECT TO back_reader USING (kind = 'a');
 CREATE VIEW recent AS SELECT id, n FROM events WHERE at > '2024-03-01';
+SET client_min_messages = error; -- of wal_level
 CREATE PUBLICATION back_publication FOR TABLE events WITH (publish = 'insert');
+SET client_min_messages = warning;
 CREATE TABLE kept AS SELECT * FROM events;
 TRUNCATE log;
 SELECT oid AS events FROM pg_class WHERE oid = 'events'::regclass \gset
