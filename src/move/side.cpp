@@ -33,14 +33,17 @@ using namespace pg;
 
 namespace {
 
-// $1 a table: its extended statistics, each as what makes it again, and as what drops it.
+// $1 a table: its extended statistics, each as what makes it again, and as what drops it.  A name that was cut is that
+// of another side's as well, by the time when both are made again.
 constinit Statement statistics_query{R"(
-SELECT concat(pg_get_statisticsobjdef(s.oid),
+SELECT concat('CREATE STATISTICS ', name, substr(pg_get_statisticsobjdef(s.oid), length('CREATE STATISTICS ' || old_name) + 1),
               format(E';\nALTER STATISTICS %s SET STATISTICS ', name) || nullif(s.stxstattarget, -1),
               format(E';\nCOMMENT ON STATISTICS %s IS ', name) || quote_literal(obj_description(s.oid, 'pg_statistic_ext'))),
-       'DROP STATISTICS ' || name
+       'DROP STATISTICS ' || old_name
 FROM pg_statistic_ext s JOIN pg_namespace n ON n.oid = s.stxnamespace,
-     LATERAL format('%I.%I', n.nspname, s.stxname) name
+     LATERAL format('%I.%I', n.nspname, s.stxname) old_name,
+     LATERAL format('%I.%I', n.nspname, CASE WHEN octet_length(s.stxname::text) > 55
+                                             THEN concat(left(s.stxname::text, 10), '_', s.oid, '_stat') ELSE s.stxname END) name
 WHERE s.stxrelid = $1
 ORDER BY s.oid)"};
 

@@ -106,7 +106,7 @@ my $plain = new_database();
 quiet('psql', @psql, '-f', "$folder/plain.sql", $plain);
 quiet('pg_dump of what was restored', 'pg_dump', '-f', "$folder/again.sql", $plain);
 is_deeply(copies("$folder/again.sql"), copies("$folder/plain.sql"), 'dumped again, the policies are the same');
-is(scalar @{ copies("$folder/plain.sql") }, 4, 'only policies, holds, notes of constraints and jobs are dumped, not states and log');
+is(scalar @{ copies("$folder/plain.sql") }, 5, 'only policies, holds, notes of constraints, what tables were and jobs are dumped, not states and log');
 is($node->safe_psql($plain, q{SELECT parent FROM warden.partitions WHERE held = 'kept'}), 'app.metrics', 'a hold goes with its partition');
 check_works($plain, 'plain', $expected);
 
