@@ -91,7 +91,7 @@ void add_proof(std::vector<PlanStep> &steps, const Study &study) {
 		static_cast<std::int64_t>(call([&] { return RelationGetNumberOfBlocks(relation.get()); })) * BLCKSZ;
 	steps.push_back({.action = "prepare",
 	                 .command = "ALTER TABLE " + table + " ADD CONSTRAINT " + bound_check + " CHECK (" +
-	                            condition_for(study, *study.first) + ") NOT VALID",
+	                            condition_for(study, study.first.value_or(Range{})) + ") NOT VALID",
 	                 .lock = "ACCESS EXCLUSIVE on " + table + ", for 1 ms",
 	                 .relation = table,
 	                 .detail = "until the swap rows beyond that bound are refused"});

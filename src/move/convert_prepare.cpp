@@ -64,8 +64,8 @@ std::function<bool(IndexDefinition &)> widening(const std::vector<NarrowIndex> &
 }
 
 std::string check_of(const Study &study) {
-	return " ADD CONSTRAINT " + std::string(bound_check) + " CHECK (" + condition_for(study, *study.first) +
-	       ") NOT VALID";
+	return " ADD CONSTRAINT " + std::string(bound_check) + " CHECK (" +
+	       condition_for(study, study.first.value_or(Range{})) + ") NOT VALID";
 }
 
 void alter(Oid table, const std::string &action) {

@@ -170,7 +170,7 @@ Study study(const Request &request, Oid table) {
 		study.with_rows = ranges_of(study.survey, study.set.calendar, key);
 	}
 	check_rows(study, table);
-	Bounds bounds{key, study.with_rows, {}, InvalidOid, {}};
+	const Bounds bounds{key, study.with_rows, {}, InvalidOid, {}};
 	study.ranges = study.with_rows;
 	study.set = examine(policy, bounds, position);
 	check_count(study, study.ranges.size());

@@ -74,8 +74,8 @@ std::string rest_condition(const std::vector<Side> &sides, const std::string &ke
 			++last;
 		}
 		condition += (condition.empty() ? "(" : " AND (") + column + " IS NULL";
-		condition += side->lower ? " OR " + column + " < " + bound(*side->lower) : "";
-		condition += last->upper ? " OR " + column + " >= " + bound(*last->upper) : "";
+		condition += side->lower ? " OR " + column + " < " + bound(side->lower.value_or("")) : "";
+		condition += last->upper ? " OR " + column + " >= " + bound(last->upper.value_or("")) : "";
 		condition += ")";
 		side = last;
 	}
@@ -102,7 +102,7 @@ void check_name(const Job &job, const Side &side) {
 }
 
 void attach(const Job &job, const Side &side, Oid owner) {
-	run_as_owner(owner, {*side.attach});
+	run_as_owner(owner, {side.attach.value_or("")});
 	const Oid target = job.wish.target;
 	const Oid parent = call(
 		[&] { return get_rel_relispartition(side.relation) ? get_partition_parent(side.relation, true) : InvalidOid; });
@@ -140,7 +140,7 @@ void attach_all(const Job &job, const std::vector<Side> &sides, Oid owner) {
 	partition::Blueprint blueprint{};
 	blueprint.identified = is_identified_by_index(target) ? target : InvalidOid;
 	for (const Side &side : sides) {
-		std::vector<std::string> statements = replica_identities(blueprint, qualified_name(side.relation));
+		const std::vector<std::string> statements = replica_identities(blueprint, qualified_name(side.relation));
 		run_as_owner(owner, statements);
 		if (!side.takes_rest) { // which has none
 			drop_bound_check(side);

@@ -98,6 +98,7 @@ std::vector<NarrowIndex> find_narrow(Oid table, const std::string &key) {
 
 std::vector<std::string> drop_narrow(const std::string &table, const std::vector<NarrowIndex> &indexes) {
 	std::vector<std::string> statements;
+	statements.reserve(indexes.size());
 	for (const NarrowIndex &index : indexes) {
 		statements.push_back(index.is_constraint ? "ALTER TABLE " + table + " DROP CONSTRAINT " + quoted(index.name)
 		                                         : "DROP INDEX " + qualified_name(index.index));

@@ -73,7 +73,6 @@ void drain_in_steps(const Procedure &procedure, const DrainSurvey &survey) {
 	for (int tries = 0; left > 0;) {
 		DirectStep step;
 		std::optional<Refusal> refusal;
-		std::vector<Oid> made;
 		const auto error = attempt([&] { step = drain_directly(policy, std::min(left, most_direct), refusal); });
 		procedure.commit();
 		if (error) {

@@ -173,7 +173,7 @@ DirectStep drain_directly(const Policy &policy, std::size_t limit, std::optional
 		if (!is_in_place(table, policy.parent)) {
 			throw partition::renamed_meanwhile(policy.parent);
 		}
-		Done done{table.draft.qualified_name, partition::join(table.statements)};
+		const Done done{table.draft.qualified_name, partition::join(table.statements)};
 		partition::log_step(policy.parent, done.partition, "drain", done.command);
 		step.partitions.push_back(table.side.relation);
 	}

@@ -159,11 +159,11 @@ private:
 
 void attach_side(const Policy &policy, const Blueprint &blueprint, const Side &side, Oid owner) {
 	const std::string name = qualified_name(side.relation);
-	std::vector<std::string> statements{*side.attach};
+	std::vector<std::string> statements{side.attach.value_or("")};
 	{
 		const AsOwner scope(owner);
 		Spi spi;
-		spi.execute(side.attach->c_str());
+		spi.execute(statements.front().c_str());
 		for (const std::string &identity : replica_identities(blueprint, name)) {
 			spi.execute(identity.c_str());
 			statements.push_back(identity);

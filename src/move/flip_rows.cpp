@@ -227,7 +227,7 @@ void store_key(Oid table, AttrNumber number) {
 		        errmsg("data type of column \"%s\" has no default operator class for access method \"btree\"",
 		               NameStr(column->attname)));
 	}
-	StorePartitionKey(relation, static_cast<char>('r'), 1, columns, NIL, classes, collations);
+	StorePartitionKey(relation, 'r', 1, columns, NIL, classes, collations);
 	table_close(relation, NoLock);
 	CommandCounterIncrement();
 }

@@ -131,8 +131,7 @@ Nature nature_of(Relation relation) {
 void add_steps(PlanRows &rows, const std::vector<PlanStep> &steps) {
 	int32 number = 0;
 	for (const PlanStep &step : steps) {
-		const std::optional<int64> bytes = step.bytes ? std::optional<int64>(*step.bytes) : std::nullopt;
-		rows.add(++number, step.action, step.command, step.lock, step.relation, bytes, step.seconds, step.detail);
+		rows.add(++number, step.action, step.command, step.lock, step.relation, step.bytes, step.seconds, step.detail);
 	}
 }
 
@@ -229,15 +228,9 @@ void check_can_create(Oid table) {
 
 Limits limits_of(FunctionCallInfo fcinfo, int n) {
 	Limits limits;
-	if (const auto rows = positive<int64>(fcinfo, n, "max_rows_per_second")) {
-		limits.rows_per_second = *rows;
-	}
-	if (const auto bytes = positive<int64>(fcinfo, n + 1, "max_bytes_per_second")) {
-		limits.bytes_per_second = *bytes;
-	}
-	if (const auto lag = positive<int64>(fcinfo, n + 2, "max_lag_bytes")) {
-		limits.lag_bytes = *lag;
-	}
+	limits.rows_per_second = positive<int64>(fcinfo, n, "max_rows_per_second");
+	limits.bytes_per_second = positive<int64>(fcinfo, n + 1, "max_bytes_per_second");
+	limits.lag_bytes = positive<int64>(fcinfo, n + 2, "max_lag_bytes");
 	limits.sessions = positive<int32>(fcinfo, n + 3, "max_sessions");
 	return limits;
 }

@@ -179,7 +179,7 @@ std::optional<std::string> try_swap(const Run &run, bool is_patient) {
 		return std::nullopt;
 	}
 	const auto obstacle = error ? find_obstacle(*error) : find_obstacle(*refusal);
-	if (!obstacle) {
+	if (error && !obstacle) {
 		throw Error(*error);
 	}
 	if (!error) {

@@ -12,6 +12,7 @@
 #include "pg/transaction.hpp"
 
 #include <algorithm>
+#include <ranges>
 
 extern "C" {
 #include "access/relation.h"
@@ -67,8 +68,8 @@ const Side &storage_of(const std::vector<Side> &sides, Oid parent) {
 /// Nothing depends on them that would go: DROP without CASCADE says so if that has changed.
 void drop_partitions(const Tree &tree) {
 	if (partition::is_referred_to(tree.parent)) {
-		for (auto partition = tree.partitions.rbegin(); partition != tree.partitions.rend(); ++partition) {
-			drop_reference_clones(*partition);
+		for (const Oid partition : tree.partitions | std::views::reverse) {
+			drop_reference_clones(partition);
 		}
 	}
 	for (const Oid child : tree.children) {
