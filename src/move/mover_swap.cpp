@@ -8,6 +8,7 @@
 #include "move/replay.hpp"
 #include "move/row_capture.hpp"
 #include "move/side.hpp"
+#include "move/swap_locks.hpp"
 
 #include "pg/names.hpp"
 #include "pg/security.hpp"
@@ -30,7 +31,6 @@ constexpr double short_wait_s = 2;           // for those of the last replay, be
 constexpr int most_rounds = 5;               // of replay and such a wait
 constexpr std::int64_t most_places = 10'000; // left for the swap
 constexpr int most_patient_tries = 5;        // then who keeps a snapshot is waited for no more
-constexpr double most_pause_s = 15;          // between two tries
 
 /// Waits for the snapshots that a mark is not in; false if that takes too long.
 bool outwait(const Run &run, const Mark &mark, double seconds, bool replays, Stop &stop) {
@@ -126,13 +126,14 @@ private:
 };
 
 /// The swap, or who is in the way of its locks.  Commits if it succeeds.
-std::optional<Refusal> swap_once(const Run &run, bool is_patient) {
+std::optional<Refusal> swap_once(const Run &run, int tries) {
+	const bool is_patient = tries < most_patient_tries;
 	const ScratchMemory memory;
 	const Job job = read_job(run.id);
 	const auto sources = read_sources(run.id);
 	const auto sides = read_sides(run.id);
 	Stopwatch watch(run.id);
-	if (auto refusal = run.operations.lock(job)) {
+	if (auto refusal = run.operations.lock(job, swap_patience_ms(tries))) {
 		return refusal;
 	}
 	watch.lap("locked");
@@ -172,9 +173,9 @@ std::optional<std::string> find_obstacle(const Error &error) {
 }
 
 /// Tries once; who was in the way of it, or std::nullopt if it is done.
-std::optional<std::string> try_swap(const Run &run, bool is_patient) {
+std::optional<std::string> try_swap(const Run &run, int tries) {
 	std::optional<Refusal> refusal;
-	const auto error = run.procedure.attempt([&] { refusal = swap_once(run, is_patient); });
+	const auto error = run.procedure.attempt([&] { refusal = swap_once(run, tries); });
 	if (!error && !refusal) {
 		return std::nullopt;
 	}
@@ -211,20 +212,18 @@ Stop wait(const Run &run) {
 }
 
 Stop swap(const Run &run) {
-	double pause = 0.1;
 	for (int tries = 1;; ++tries) {
 		if (const Stop stop = come_close(run); stop != Stop::No) {
 			return stop;
 		}
-		const auto obstacle = try_swap(run, tries < most_patient_tries);
+		const auto obstacle = try_swap(run, tries);
 		if (!obstacle) {
 			return Stop::No;
 		}
 		tell_waiting(run, obstacle);
-		if (const Stop stop = rest(run, pause); stop != Stop::No) {
+		if (const Stop stop = rest(run, swap_pause_s(tries)); stop != Stop::No) {
 			return stop;
 		}
-		pause = std::min(pause * 1.5, most_pause_s);
 	}
 }
 
