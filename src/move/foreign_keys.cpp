@@ -28,6 +28,8 @@ bool is_part(HeapTuple key, const std::vector<HeapTuple> &of) {
 std::vector<HeapTuple> wholes(const std::vector<HeapTuple> &keys) {
 	std::vector<HeapTuple> wholes;
 	std::ranges::copy_if(keys, std::back_inserter(wholes), [&](HeapTuple key) { return !is_part(key, keys); });
+	// Triggers fire by name, which has a number that grows: in the same order for a partition as for the table.
+	std::ranges::sort(wholes, {}, [](HeapTuple key) { return form_of(key)->oid; });
 	return wholes;
 }
 
@@ -58,8 +60,9 @@ void ForeignKeysAside::put_back(const std::vector<Side> &partitions) const {
 		}
 	}
 	for (const HeapTuple key : wholes(keys_by(rows_, &FormData_pg_constraint::confrelid, table_))) {
+		int number = 0;
 		for (const Side &side : partitions) {
-			call(clone_referenced, key, side.relation);
+			call(clone_referenced, key, side.relation, &number);
 		}
 	}
 }

@@ -90,6 +90,7 @@ struct Clone {
 	bool is_referring;    ///< at the end that refers; or at the other
 	const AttrMap *columns;
 	Oid index;            ///< by which rows that are referred to are found
+	int *number;          ///< for its name: none below is free
 };
 
 AttrNumber column_of(const Clone &clone, int column) {
@@ -112,9 +113,8 @@ Datum mapped_columns(const Clone &clone, Datum list) {
 const char *name_for(const Clone &clone, Oid of_table) {
 	const char *const name = NameStr(form_of(clone.key)->conname);
 	const char *free = name;
-	// An OID of the partition's is not taken twice; and counting would take the longer the more partitions there are.
-	for (Oid number = clone.partition; ConstraintNameIsUsed(CONSTRAINT_RELATION, of_table, free); ++number) {
-		free = makeObjectName(name, nullptr, psprintf("%u", number));
+	while (ConstraintNameIsUsed(CONSTRAINT_RELATION, of_table, free)) {
+		free = makeObjectName(name, nullptr, psprintf("%d", ++*clone.number));
 	}
 	return free;
 }
@@ -246,7 +246,7 @@ void insert_triggers(const Clone &clone) {
 	}
 }
 
-void make_clone(HeapTuple key, Oid parent, Oid partition, bool is_referring) {
+void make_clone(HeapTuple key, Oid parent, Oid partition, bool is_referring, int *number) {
 	const Relation relation = table_open(partition, NoLock);
 	const Relation whole = table_open(parent, NoLock);
 	const Relation constraints = table_open(ConstraintRelationId, RowExclusiveLock);
@@ -258,6 +258,7 @@ void make_clone(HeapTuple key, Oid parent, Oid partition, bool is_referring) {
 		.is_referring = is_referring,
 		.columns = map_columns_by_name(RelationGetDescr(relation), RelationGetDescr(whole)),
 		.index = is_referring ? form_of(key)->conindid : index_get_partition(relation, form_of(key)->conindid),
+		.number = number,
 	};
 	table_close(constraints, NoLock);
 	table_close(whole, NoLock);
@@ -332,11 +333,12 @@ void insert_key(HeapTuple key) {
 }
 
 void clone_referring(HeapTuple key, Oid partition) {
-	make_clone(key, form_of(key)->conrelid, partition, true);
+	int number = 0; // constraints of a partition have other names, as a rule
+	make_clone(key, form_of(key)->conrelid, partition, true, &number);
 }
 
-void clone_referenced(HeapTuple key, Oid partition) {
-	make_clone(key, form_of(key)->confrelid, partition, false);
+void clone_referenced(HeapTuple key, Oid partition, int *number) {
+	make_clone(key, form_of(key)->confrelid, partition, false, number);
 }
 
 void delete_referenced_clones(Oid partition) {

@@ -40,7 +40,8 @@ sub move_under_load
 	  or die 'the application does not work';
 	my $begin = time;
 	local $ENV{PGAPPNAME} = 'mover';
-	my ($status, $out, $err) = result(launch($node, 'postgres', job_of($kind)));
+	my ($status, $out, $err) = result(launch($node, 'postgres', $ENV{PG_WARDEN_MOVE_DEBUG} ? 'SET client_min_messages = debug1' : (), job_of($kind)));
+	diag(join "\n", $err =~ /DEBUG:.*?(move \d+: .*)/g) if $ENV{PG_WARDEN_MOVE_DEBUG};
 	my $seconds = time - $begin;
 	$node->poll_query_until('postgres', "SELECT count(*) >= $increments FROM load.ledger WHERE rows = 0 AND n = 1")
 	  or die 'the application does not work any more';
