@@ -220,10 +220,7 @@ void insert_trigger(const Clone &clone, Relation triggers, HeapTuple model) {
 	set(Anum_pg_trigger_tgconstraint, ObjectIdGetDatum(clone.oid));
 	set(Anum_pg_trigger_tgconstrindid, ObjectIdGetDatum(clone.index));
 	CatalogTupleInsert(triggers, heap_modify_tuple(model, RelationGetDescr(triggers), values, nulls, replaced));
-	const ObjectAddress self = address_of(TriggerRelationId, oid);
-	depend(self, address_of(ConstraintRelationId, clone.oid), DEPENDENCY_INTERNAL);
-	depend(self, address_of(TriggerRelationId, parent), DEPENDENCY_PARTITION_PRI);
-	depend(self, address_of(RelationRelationId, clone.partition), DEPENDENCY_PARTITION_SEC);
+	depend(address_of(TriggerRelationId, oid), address_of(ConstraintRelationId, clone.oid), DEPENDENCY_INTERNAL);
 }
 
 void insert_triggers(const Clone &clone) {
