@@ -41,7 +41,7 @@ void look_at_peers(Oid table) {
 
 int swap_patience_ms(int tries) {
 	const double all = lock_timeout_ms();
-	return static_cast<int>(std::ceil(std::min(all, all / 4 * std::pow(1.25, tries - 1))));
+	return static_cast<int>(std::ceil(std::min(all, all / 6 * std::pow(1.15, tries - 1))));
 }
 
 double swap_pause_s(int tries) {
