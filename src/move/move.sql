@@ -28,6 +28,8 @@ CREATE TABLE warden.partition_move_jobs (
     restarts integer NOT NULL DEFAULT 0,
     swap_tries integer NOT NULL DEFAULT 0,
     pause_ms double precision,                -- how long the swap held its locks
+    mark xid, marked timestamptz,             -- the first replay that snapshots must not be older than at the swap, once there is one
+    is_dated boolean NOT NULL DEFAULT false,  -- and so is what was replayed since; false while somebody works on it
     waiting_for text,
     last_error text,
     started timestamptz NOT NULL DEFAULT clock_timestamp(),

@@ -52,6 +52,14 @@ WHERE id = $1 AND waiting_for IS DISTINCT FROM $2)"};
 constinit Statement update_swap{R"(
 UPDATE warden.partition_move_jobs SET (swap_tries, pause_ms, updated) = (swap_tries + 1, $2, clock_timestamp())
 WHERE id = $1)"};
+constinit Statement take_dated{R"(
+UPDATE warden.partition_move_jobs SET is_dated = false WHERE id = $1 AND is_dated RETURNING mark::text, marked)"};
+
+constinit Statement update_mark{R"(
+UPDATE warden.partition_move_jobs SET (mark, marked, is_dated) = ($2::xid, $3, false) WHERE id = $1)"};
+
+constinit Statement update_dated{"UPDATE warden.partition_move_jobs SET is_dated = mark IS NOT NULL WHERE id = $1"};
+
 constinit Statement update_restart{R"(
 UPDATE warden.partition_move_jobs
 SET (restarts, phase, log, map, fingerprint, rows_copied, bytes_copied, changes_replayed, waiting_for, updated)
@@ -262,6 +270,23 @@ void note_waiting(std::int64_t job, const std::optional<std::string> &what) {
 
 void note_swap(std::int64_t job, std::optional<double> pause_ms) {
 	OwnTables().spi.execute_latest(update_swap, int64{job}, pause_ms);
+}
+
+std::optional<Mark> take_mark(std::int64_t job) {
+	const auto rows = OwnTables().spi.change_latest<std::string_view, Timestamptz>(take_dated, int64{job});
+	if (rows.empty()) {
+		return std::nullopt;
+	}
+	const auto &[xid, at] = rows.front();
+	return Mark{.xid = static_cast<TransactionId>(std::strtoul(std::string(xid).c_str(), nullptr, 10)), .at = at.value};
+}
+
+void set_mark(std::int64_t job, const Mark &mark) {
+	OwnTables().spi.execute_latest(update_mark, int64{job}, format("%u", mark.xid), Timestamptz{mark.at});
+}
+
+void keep_mark(std::int64_t job) {
+	OwnTables().spi.execute_latest(update_dated, int64{job});
 }
 
 void note_restart(std::int64_t job) {

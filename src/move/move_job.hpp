@@ -13,6 +13,10 @@
 #include <string>
 #include <vector>
 
+extern "C" {
+#include "datatype/timestamp.h"
+}
+
 namespace warden::move {
 
 /// SQLSTATE of our own, which never leaves the mover: what was copied is of no use any more, for the table was
@@ -120,6 +124,18 @@ void note_copied(std::int64_t job, const Source &source, std::int64_t rows, std:
 void note_replayed(std::int64_t job, std::int64_t changes);
 void note_waiting(std::int64_t job, const std::optional<std::string> &what);
 void note_swap(std::int64_t job, std::optional<double> pause_ms); ///< one more try; how long, if it succeeded
+
+/// What was done in a transaction: its id, and a moment after its commit.  Transactions that begin later see it.
+struct Mark {
+	TransactionId xid = InvalidTransactionId;
+	TimestampTz at = 0;
+};
+
+/// The replay that snapshots must not be older than at the swap, since when all is dated (dating.hpp).  Only the
+/// process that replays knows whether it is, so it is taken out, and put back by one that ends in order.
+std::optional<Mark> take_mark(std::int64_t job);
+void set_mark(std::int64_t job, const Mark &mark);
+void keep_mark(std::int64_t job);
 
 /// Forgets sources, sides and indexes, for a job that begins anew or has ended.
 void forget_parts(std::int64_t job);

@@ -13,6 +13,7 @@
 #include "pg/spi.hpp"
 
 #include <algorithm>
+#include <tuple>
 
 extern "C" {
 #include "storage/bufmgr.h"
@@ -131,6 +132,7 @@ void check_unaltered(const Job &job) {
 
 void take_back(const Procedure &procedure, const Operations &operations, std::int64_t id) {
 	set_phase(id, Phase::Prepare); // nothing of it may be used any more, whenever this is cut short
+	std::ignore = take_mark(id);
 	procedure.commit();
 	const Job job = read_job(id);
 	for (const Source &source : read_sources(id)) {

@@ -203,17 +203,27 @@ std::optional<std::string> try_swap(const Run &run) {
 } // namespace
 
 Stop wait(const Run &run) {
-	const int limit = longest_wait_s();
-	Stop stop = Stop::No;
-	const Round round = replay_once(run);
-	if (OidIsValid(read_job(run.id).log) && !outwait(run, round.mark, limit > 0 ? limit : 1e9, stop)) {
-		if (stop != Stop::No) {
-			return stop;
+	if (OidIsValid(read_job(run.id).log)) {
+		auto mark = take_mark(run.id);
+		run.procedure.commit();
+		if (!mark) {
+			mark = replay_once(run).mark;
+			set_mark(run.id, *mark);
+			run.procedure.commit();
 		}
-		throw Error(ERRCODE_LOCK_NOT_AVAILABLE,
-		            format("transactions that began before the copy have not ended within %d s", limit))
-			.with_detail("There are " + find_old_snapshot(round.mark).value_or("none any more") + ".")
-			.with_hint("End them, or raise warden.partition_move_wait; CALL warden.partition_resume() goes on.");
+		Stop stop = Stop::No;
+		const int limit = longest_wait_s();
+		if (!outwait(run, *mark, limit > 0 ? limit : 1e9, stop)) {
+			keep_mark(run.id);
+			run.procedure.commit();
+			if (stop != Stop::No) {
+				return stop;
+			}
+			throw Error(ERRCODE_LOCK_NOT_AVAILABLE,
+			            format("transactions that began before the copy have not ended within %d s", limit))
+				.with_detail("There are " + find_old_snapshot(*mark).value_or("none any more") + ".")
+				.with_hint("End them, or raise warden.partition_move_wait; CALL warden.partition_resume() goes on.");
+		}
 	}
 	set_phase(run.id, Phase::Swap);
 	run.procedure.commit();
@@ -222,20 +232,22 @@ Stop wait(const Run &run) {
 
 Stop swap(const Run &run) {
 	double pause = 0.1;
-	for (;;) {
-		if (const Stop stop = come_close(run); stop != Stop::No) {
-			return stop;
-		}
+	Stop stop = Stop::No;
+	while ((stop = come_close(run)) == Stop::No) {
 		const auto obstacle = try_swap(run);
 		if (!obstacle) {
 			return Stop::No;
 		}
 		tell_waiting(run, obstacle);
-		if (const Stop stop = rest_replaying(run, pause); stop != Stop::No) {
-			return stop;
+		stop = rest_replaying(run, pause);
+		if (stop != Stop::No) {
+			break;
 		}
 		pause = std::min(pause * 1.5, most_pause_s);
 	}
+	keep_mark(run.id);
+	run.procedure.commit();
+	return stop;
 }
 
 } // namespace warden::move

@@ -1,22 +1,12 @@
 // old_snapshots.hpp - Waiting, without a lock, for the snapshots that are older than what was copied.
 #pragma once
 
-#include "pg/server.hpp"
+#include "move/move_job.hpp"
 
 #include <optional>
 #include <string>
 
-extern "C" {
-#include "datatype/timestamp.h"
-}
-
 namespace warden::move {
-
-/// What was done in a transaction: its id, and a moment after its commit.  Transactions that begin later see it.
-struct Mark {
-	TransactionId xid = InvalidTransactionId;
-	TimestampTz at = 0;
-};
 
 /// Who, in this database, may still look through a snapshot that does not see what the mark and those before have done;
 /// and so would miss copied rows after the swap.  std::nullopt: nobody.  Prepared transactions cannot look any more,

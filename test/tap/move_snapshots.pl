@@ -157,5 +157,39 @@ sub move
 	return;
 }
 
+# Maintenance goes on with a job that was interrupted, a slice at a time: it does not begin to wait for others each time.
+sub move_in_slices
+{
+	my ($altered) = @_;
+	make('convert');
+	my $old = keep_snapshot();
+	my $client = launch($node, 'postgres', $statements{convert});
+	$node->poll_query_until('postgres', q{SELECT count(*) = 1 FROM warden.partition_moves WHERE phase = 'wait' AND waiting_for IS NOT NULL})
+	  or die 'nobody waits';
+	$node->safe_psql('postgres', q{SELECT pg_terminate_backend(pid, 60000) FROM warden.partition_moves WHERE ended IS NULL});
+	isnt((result($client))[0], 0, 'slices: the job is interrupted');
+	my $maintain = q{SET client_min_messages = error; SET warden.partition_move_slice = '1s'; CALL warden.maintain()};
+	$node->safe_psql('postgres', $maintain);
+	is($node->safe_psql('postgres', 'SELECT state, phase FROM warden.partition_moves WHERE ended IS NULL'), 'interrupted|wait', 'slices: it still waits');
+	my $young = keep_snapshot();
+	$node->safe_psql('postgres', 'UPDATE t SET n = n + 1');
+	ask($old->{session}, 'COMMIT;');
+	if ($altered)
+	{
+		# Everything is copied anew, after the one who is young now.
+		$node->safe_psql('postgres', "ALTER TABLE t ADD more int; $maintain");
+		is($node->safe_psql('postgres', 'SELECT state, phase, restarts FROM warden.partition_moves WHERE ended IS NULL'), 'interrupted|wait|1', 'slices: it waits anew');
+		is(ask($young->{session}, "$sequential;"), $young->{sees}, 'slices: who sees what he saw');
+		ask($young->{session}, 'COMMIT;');
+	}
+	$node->safe_psql('postgres', $maintain);
+	is($node->safe_psql('postgres', q{SELECT relkind FROM pg_class WHERE oid = 't'::regclass}), 'p', 'slices: not for who came after the first one');
+	is(ask($young->{session}, "$sequential;"), $young->{sees}, 'slices: who sees what he saw') if !$altered;
+	close_session($_->{session}) for $old, $young;
+	$node->safe_psql('postgres', 'DROP TABLE t; CALL warden.maintain()');
+	return;
+}
+
 move($_) for qw(convert drain revert);
+move_in_slices($_) for 0, 1;
 finish(undef, $node);
