@@ -9,6 +9,7 @@ use warnings;
 use FindBin;
 use lib "$FindBin::RealBin/../lib";
 use IPC::Run;
+use Kill;
 use List::Util qw(shuffle);
 use Moves;
 use PostgreSQL::Test::Cluster;
@@ -40,55 +41,17 @@ sub dump_of
 	return join "\n", grep { !/^(--|\\)/ && $_ ne '' } split /\n/, $out;
 }
 
-sub read_line
-{
-	my ($file) = @_;
-	open(my $handle, '<', $file) or return undef;
-	my $line = <$handle>;
-	close $handle;
-	return $line;
-}
-
-# Whether a process is alive and stopped.  One that is ending can be sent a signal, and goes on to end by itself.
-sub stopped
-{
-	my ($pid) = @_;
-	return 0 if $pid eq '' || !kill('STOP', $pid);
-	while (my ($state) = (read_line("/proc/$pid/stat") // '') =~ /\) (\w) /)
-	{
-		return 1 if $state eq 'T';
-		return 0 if $state =~ /[ZX]/;
-		usleep(1000);
-	}
-	return 0;
-}
-
 # Kills, and waits until the server is back.  Returns whether there was anything to kill.
 sub kill_it
 {
 	my ($how, $pid) = @_;
-	my $offset = -s $node->logfile;
 	if ($how eq 'server')
 	{
-		$node->kill9;
-		# Its processes end by themselves when they notice; until then their memory is in use.
-		my $tries = 0;
-		until ($node->start(fail_ok => 1)) { die 'the server does not start' if ++$tries > 100; usleep(200_000); }
+		kill_server($node);
 		return 1;
 	}
-	if ($how eq 'terminated')
-	{
-		return $node->safe_psql('postgres', "SELECT pg_terminate_backend($pid, 60000)") eq 't';
-	}
-	if (!stopped($pid))
-	{
-		kill('CONT', $pid);
-		return 0;
-	}
-	kill(9, $pid);
-	$node->wait_for_log(qr/all server processes terminated; reinitializing/, $offset);
-	await_server($node);
-	return 1;
+	return $node->safe_psql('postgres', "SELECT pg_terminate_backend($pid, 60000)") eq 't' if $how eq 'terminated';
+	return kill_process($node, $pid);
 }
 
 # A client that tells the phase of the job every few milliseconds.
