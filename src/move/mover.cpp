@@ -46,6 +46,10 @@ Stop perform_all(const Run &run) {
 	if (job.phase != Phase::Prepare && job.phase != Phase::Finish) {
 		check_unaltered(job); // while nobody worked on it
 	}
+	if (job.phase == Phase::Swap) {
+		set_phase(run.id, Phase::Wait); // a run that was cut short may have left copies undated
+		run.procedure.commit();
+	}
 	for (;;) {
 		if (const Stop stop = look_around(run); stop != Stop::No) {
 			return stop;

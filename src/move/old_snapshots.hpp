@@ -23,8 +23,4 @@ struct Mark {
 /// vacuum does not look at rows by a snapshot, a replica is not asked; this process does not count.
 std::optional<std::string> find_old_snapshot(const Mark &mark);
 
-/// The same, but only of transactions that are idle between two of their statements and keep their snapshot: those of
-/// REPEATABLE READ, and open cursors.
-std::optional<std::string> find_kept_snapshot(const Mark &mark);
-
 } // namespace warden::move
