@@ -82,7 +82,7 @@ std::int64_t replay_and_date(const Run &run) {
 	const auto sides = read_sides(run.id);
 	for_each_side(dating, [&](std::int16_t number, const Dated *copies, std::size_t count) {
 		const Oid relation = side_of(sides, number).relation;
-		if (lock_patiently(run.procedure, relation, ShareUpdateExclusiveLock)) {
+		if (lock_patiently(run.procedure, run.id, relation, ShareUpdateExclusiveLock)) {
 			call(date_copies, relation, dating.written_by, copies, count);
 		}
 		run.procedure.commit();

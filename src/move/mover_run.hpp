@@ -31,8 +31,8 @@ Stop rest(const Run &run, double seconds);
 void tell_waiting(const Run &run, const std::optional<std::string> &what);
 
 /// Takes a lock of a table of the application's, in the current transaction, which is fresh; again after pauses, as
-/// often as warden.lock_retries says.  False if the table does not exist any more.
-bool lock_patiently(const pg::Procedure &procedure, Oid relation, LOCKMODE mode);
+/// often as warden.lock_retries says.  Who is in the way shows in the job.  False if the table does not exist any more.
+bool lock_patiently(const pg::Procedure &procedure, std::int64_t job, Oid relation, LOCKMODE mode);
 
 /// A replay, committed.
 struct Round {
