@@ -117,6 +117,13 @@ SELECT * FROM as_each($$UPDATE warden.partition_move_jobs SET wanted = 'cancel'$
 SELECT * FROM as_each($$INSERT INTO warden.partition_move_sides (job, number, relation) VALUES (1, 1, 1)$$);
 SELECT * FROM as_each($$DELETE FROM warden.partition_origins$$);
 SELECT * FROM as_each($$TRUNCATE warden.partition_move_indexes$$);
+-- indexes of a plain table are made by its owner as well
+REVOKE CREATE ON SCHEMA moving FROM regress_warden_owner;
+SET ROLE regress_warden_member;
+CALL warden.partition_revert('plain');
+RESET ROLE;
+SELECT count(*) FROM warden.partition_move_jobs WHERE ended IS NULL AND target_name ~ '^moving';
+GRANT CREATE ON SCHEMA moving TO regress_warden_owner;
 SET ROLE regress_warden_member;
 CALL warden.partition_revert('plain');
 CALL warden.partition_convert('plain', 'at', '1 month', timezone => 'UTC', metadata_only => true, ahead => '1 day');

@@ -13,6 +13,7 @@ extern "C" {
 #include "access/htup_details.h"
 #include "access/table.h"
 #include "access/tableam.h"
+#include "access/transam.h"
 #include "executor/tuptable.h"
 }
 
@@ -29,21 +30,41 @@ constexpr std::size_t rows_at_once = 1000;
 constexpr std::size_t few = std::size_t{1} << 20;
 
 // By source, block and offset.
-std::uint64_t order_of(const Place &place) {
-	return static_cast<std::uint64_t>(static_cast<std::uint16_t>(place.source)) << 48U |
-	       static_cast<std::uint64_t>(ItemPointerGetBlockNumberNoCheck(&place.tid)) << 16U |
-	       ItemPointerGetOffsetNumberNoCheck(&place.tid);
+std::uint64_t order_of(const Change &change) {
+	return static_cast<std::uint64_t>(static_cast<std::uint16_t>(change.source)) << 48U |
+	       static_cast<std::uint64_t>(ItemPointerGetBlockNumberNoCheck(&change.tid)) << 16U |
+	       ItemPointerGetOffsetNumberNoCheck(&change.tid);
 }
 
-void make_distinct(std::vector<Place> &places) {
-	std::ranges::sort(places, {}, order_of);
-	const auto same = std::ranges::unique(places, {}, order_of);
-	places.erase(same.begin(), same.end());
+// The row that was there first is what a copy may be of.  Its place is used again only when everybody sees that it is
+// gone: by a transaction that is younger than the one that has ended it.
+TransactionId older_of(TransactionId one, TransactionId other) {
+	if (!TransactionIdIsValid(one) || !TransactionIdIsValid(other)) {
+		return TransactionIdIsValid(one) ? one : other;
+	}
+	return TransactionIdPrecedes(other, one) ? other : one;
+}
+
+void make_distinct(std::vector<Change> &changes) {
+	std::ranges::sort(changes, {}, order_of);
+	auto last = changes.begin();
+	for (auto change = last; change != changes.end(); ++change) {
+		if (change == last) {
+			continue;
+		}
+		if (order_of(*change) == order_of(*last)) {
+			last->ended_by = older_of(last->ended_by, change->ended_by);
+			last->has_begun = last->has_begun || change->has_begun;
+		} else {
+			*++last = *change;
+		}
+	}
+	changes.erase(last == changes.end() ? last : last + 1, changes.end());
 }
 
 // What one call to the server has brought.
 struct Taken {
-	std::array<Place, 2 * rows_at_once> places;
+	std::array<Change, 2 * rows_at_once> changes;
 	std::size_t count;
 	std::size_t rows;
 	bool has_ended; ///< to ask a scan that has ended for more would begin it anew
@@ -58,11 +79,14 @@ void take(TableScanDesc scan, TupleTableSlot *row, std::size_t limit, Taken &tak
 			return;
 		}
 		slot_getallattrs(row);
+		// Who has logged it has done it.
+		const TransactionId by = HeapTupleHeaderGetRawXmin(ExecFetchSlotHeapTuple(row, false, nullptr)->t_data);
 		for (const Column column : {Before, After}) {
 			if (!row->tts_isnull[column - 1]) {
-				taken.places[taken.count++] = {
+				taken.changes[taken.count++] = {
 					DatumGetInt16(row->tts_values[SourceNumber - 1]),
-					*reinterpret_cast<ItemPointer>(DatumGetPointer(row->tts_values[column - 1]))};
+					*reinterpret_cast<ItemPointer>(DatumGetPointer(row->tts_values[column - 1])),
+					column == Before ? by : InvalidTransactionId, column == After};
 			}
 		}
 		simple_heap_delete(scan->rs_rd, &row->tts_tid);
@@ -112,25 +136,25 @@ void append_change(Relation log, std::int16_t source, const ItemPointerData *bef
 	heap_freetuple(tuple);
 }
 
-std::vector<Place> take_changes(Oid log, Snapshot snapshot, std::size_t limit) {
+std::vector<Change> take_changes(Oid log, Snapshot snapshot, std::size_t limit) {
 	const ScratchMemory memory;
 	const OpenRelation relation(log, RowExclusiveLock);
 	const LogScan scan(relation.get(), snapshot);
-	std::vector<Place> places;
+	std::vector<Change> changes;
 	// A row that changes often is there often: memory is for places, not for changes.
 	std::size_t enough = few;
 	Taken taken = {};
 	while (limit > 0 && !taken.has_ended) {
 		call(take, scan.get(), scan.row(), limit, taken);
 		limit -= taken.rows;
-		places.insert(places.end(), taken.places.begin(), taken.places.begin() + taken.count);
-		if (places.size() > enough) {
-			make_distinct(places);
-			enough = std::max(few, 2 * places.size());
+		changes.insert(changes.end(), taken.changes.begin(), taken.changes.begin() + taken.count);
+		if (changes.size() > enough) {
+			make_distinct(changes);
+			enough = std::max(few, 2 * changes.size());
 		}
 	}
-	make_distinct(places);
-	return places;
+	make_distinct(changes);
+	return changes;
 }
 
 std::int64_t count_changes(Oid log, std::int64_t limit) {

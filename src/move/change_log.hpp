@@ -9,10 +9,12 @@ extern "C" {
 
 namespace warden::move {
 
-/// A place of a source where something was or is.
-struct Place {
+/// A place of a source where rows have changed.
+struct Change {
 	std::int16_t source;
 	ItemPointerData tid;
+	TransactionId ended_by; ///< the oldest that has deleted or updated a row there; InvalidTransactionId: none has
+	bool has_begun;         ///< a row was written there
 };
 
 /// Makes the table warden.partition_move_log_<job>, a member of the extension.
@@ -25,7 +27,7 @@ bool is_log(Relation relation);
 void append_change(Relation log, std::int16_t source, const ItemPointerData *before, const ItemPointerData *after);
 
 /// Takes what the snapshot sees out of the log, at most so many rows of it: their places, each once, in order.
-std::vector<Place> take_changes(Oid log, Snapshot snapshot, std::size_t limit);
+std::vector<Change> take_changes(Oid log, Snapshot snapshot, std::size_t limit);
 
 /// How many rows the log has, up to a limit.
 std::int64_t count_changes(Oid log, std::int64_t limit);

@@ -2,6 +2,7 @@
 // whole before anything starts.
 #include "move/convert_obstacles.hpp"
 #include "move/convert_parts.hpp"
+#include "move/move_again.hpp"
 
 #include "pg/call.hpp"
 #include "pg/lock.hpp"
@@ -83,6 +84,28 @@ Wish wish_of(const Study &study, Limits limits) {
 	        .bytes_total = request.metadata_only ? 0 : bytes_of(study.policy.parent)};
 }
 
+/// What was said must be what the job was begun with; what was not said is taken from there if it depends on the
+/// session.
+void check_same_request(FunctionCallInfo fcinfo, const Job &job) {
+	const Request own = read_request(job.wish.declaration.value_or("{}"));
+	Request given = request_of(fcinfo);
+	check_same(job, "key", given.key, own.key);
+	if (!given.timezone) {
+		given.timezone = own.timezone;
+	}
+	given = complete(given, policy_for(given, job.wish.target, key_for(given, job.wish.target)));
+	const auto text = [](bool value) { return value ? "true" : "false"; };
+	check_same(job, "every", given.every, own.every);
+	check_same(job, "ahead", given.ahead, own.ahead);
+	check_same(job, "keep", given.keep, own.keep);
+	check_same(job, "timezone", given.timezone, own.timezone);
+	check_same(job, "anchor", given.anchor, own.anchor);
+	check_same(job, "key_format", given.key_format, own.key_format);
+	check_same(job, "metadata_only", text(given.metadata_only), text(own.metadata_only));
+	check_same(job, "default_partition", text(given.default_partition), text(own.default_partition));
+	check_same(job, "widen_key", text(given.widen_key), text(own.widen_key));
+}
+
 } // namespace
 
 const Operations &convert_operations() {
@@ -111,6 +134,11 @@ PG_FUNCTION(partition_convert) {
 	}
 	call(PreventCommandIfReadOnly, "warden.partition_convert()");
 	const Procedure procedure(fcinfo, "SELECT * FROM warden.partition_convert_plan()");
+	if (const auto unfinished = find_unfinished(procedure, target, Kind::Convert)) {
+		check_same_request(fcinfo, *unfinished);
+		go_on(procedure, *unfinished, limits);
+		PG_RETURN_VOID();
+	}
 	const Conversion conversion = examine_conversion(fcinfo, target);
 	run_job(procedure, begin_job(wish_of(conversion.study, limits)).id);
 	PG_RETURN_VOID();

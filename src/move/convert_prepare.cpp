@@ -79,13 +79,13 @@ void alter(Oid table, const std::string &action) {
 /// have the constraint as well.
 void prove_rows(const Procedure &procedure, const Job &job, const Study &study) {
 	procedure.commit();
-	if (!lock_patiently(procedure, job.wish.target, AccessExclusiveLock)) {
+	if (!lock_patiently(procedure, job.id, job.wish.target, AccessExclusiveLock)) {
 		throw Error(errcode_begin_anew, "the table was dropped");
 	}
 	check_unaltered(read_job(job.id)); // the constraint itself, by its name, is not in a fingerprint
 	alter(job.wish.target, check_of(study));
 	procedure.commit();
-	if (!lock_patiently(procedure, job.wish.target, ShareUpdateExclusiveLock)) {
+	if (!lock_patiently(procedure, job.id, job.wish.target, ShareUpdateExclusiveLock)) {
 		throw Error(errcode_begin_anew, "the table was dropped");
 	}
 	check_unaltered(read_job(job.id)); // the constraint itself, by its name, is not in a fingerprint
@@ -177,7 +177,7 @@ void undo_convert(const Procedure &procedure, const Job &job) {
 		return;
 	}
 	procedure.commit();
-	if (lock_patiently(procedure, table, AccessExclusiveLock) && has_check()) {
+	if (lock_patiently(procedure, job.id, table, AccessExclusiveLock) && has_check()) {
 		const PinnedSettings settings;
 		alter(table, std::string(" DROP CONSTRAINT ") + bound_check);
 	}

@@ -3,6 +3,7 @@
 #include "move/drain_obstacles.hpp"
 #include "move/drain_plan.hpp"
 #include "move/drain_swap.hpp"
+#include "move/move_again.hpp"
 #include "move/move_plan.hpp"
 #include "move/mover.hpp"
 #include "partition/tree.hpp"
@@ -113,17 +114,6 @@ bool drain_by_job(const Procedure &procedure, const DrainSurvey &survey, std::si
 	return true;
 }
 
-void check_no_job(Oid parent) {
-	if (!find_job(parent)) {
-		return;
-	}
-	const std::string table = qualified_name(parent);
-	throw Error(ERRCODE_OBJECT_IN_USE, "rows of table " + table + " are being moved already")
-		.with_detail("See the view warden.partition_moves.")
-		.with_hint("Use CALL warden.partition_resume(" + quoted_literal(table) + ") or CALL warden.partition_cancel(" +
-	               quoted_literal(table) + ").");
-}
-
 } // namespace
 
 /// partition_drain(parent regclass, max_partitions integer, max_rows_per_second bigint, max_bytes_per_second bigint,
@@ -139,7 +129,11 @@ PG_FUNCTION(partition_drain) {
 	}
 	call(PreventCommandIfReadOnly, "warden.partition_drain()");
 	const Procedure procedure(fcinfo, "SELECT * FROM warden.partition_drain_plan()");
-	check_no_job(parent);
+	if (const auto unfinished = find_unfinished(procedure, parent, Kind::Drain)) {
+		check_same(*unfinished, "max_partitions", format("%zu", max_partitions), unfinished->wish.every);
+		go_on(procedure, *unfinished, limits);
+		PG_RETURN_VOID();
+	}
 	const DrainSurvey survey = look(parent, max_partitions);
 	procedure.commit();
 	if (survey.places.empty()) {

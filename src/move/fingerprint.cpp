@@ -60,7 +60,8 @@ FROM (
 
 std::string fingerprint_of(const Job &job) {
 	const AsExtension owner;
-	partition::pin_notation(); // who resumes a job may read moments in another zone
+	partition::pin_notation();
+	PinnedSettings::set("timezone", "UTC"); // who resumes a job may read moments in another zone
 	Spi spi;
 	return std::string(std::get<0>(
 		spi.query_latest<std::string_view>(select_digest, job.wish.target, job.wish.kind == Kind::Drain).front()));

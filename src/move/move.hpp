@@ -8,15 +8,15 @@
 // replays the last few changes and makes the sides partitions, or gives their storage to the table that they stand for.
 //
 // The invariants:
-// - Whoever asks sees each row exactly once: the sources are complete and untouched until the swap, which is one
-//   transaction.
+// - Whoever asks sees each row exactly once, however old his snapshot is: the sources are complete and untouched until
+//   the swap, which is one transaction; and after it the sides show each snapshot what the sources did.
 // - A table keeps its identity.  What changes is where its rows are: a plain table that is converted is the same
 //   pg_class row afterwards, so that views, grants, policies, publications, sequences and foreign keys need not be
 //   carried over.
 // - A crash at any moment leaves a job that can be resumed or cancelled, and tables that look as before or as after.
 //
 // Reading order: row_places, throttle (plain logic), move_job (the tables of move.sql), row_capture, change_log,
-// place_map, router, transfer, replay (the way of a row), side, side_index, storage_exchange, partition_flip (tables),
+// place_map, router, transfer, replay, dating (the way of a row), side, side_index, storage_exchange, partition_flip (tables),
 // fingerprint, old_snapshots, mover (the sequence), move_plan, drain..., convert..., revert..., move_control (SQL).
 #pragma once
 

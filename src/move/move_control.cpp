@@ -61,6 +61,10 @@ void clean_up(const Procedure &procedure, std::int64_t id) {
 
 void resume(const Procedure &procedure, const Job &job) {
 	claim(job.id);
+	if (wanted(job.id) == Wanted::Cancel) { // which was cut short
+		cancel_job(procedure, job.id);
+		return;
+	}
 	run_job(procedure, job.id, slice_s > 0 ? std::optional<double>(slice_s) : std::nullopt);
 }
 

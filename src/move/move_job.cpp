@@ -37,6 +37,10 @@ SELECT id, target, kind, phase, coalesce(log, 0::oid), coalesce(map, 0::oid), co
        max_partitions
 FROM warden.partition_move_jobs WHERE id = $1)"};
 
+constinit Statement select_beginning{R"(
+SELECT 'It was begun at ' || to_char(started, 'YYYY-MM-DD HH24:MI:SSOF') || ' by ' || quote_ident(role) || '.'
+FROM warden.partition_move_jobs WHERE id = $1)"};
+
 constinit Statement select_open{"SELECT id FROM warden.partition_move_jobs WHERE target = $1 AND ended IS NULL"};
 
 constinit Statement update_phase{
@@ -49,9 +53,23 @@ WHERE id = $1)"};
 constinit Statement update_waiting{R"(
 UPDATE warden.partition_move_jobs SET (waiting_for, updated) = ($2, clock_timestamp())
 WHERE id = $1 AND waiting_for IS DISTINCT FROM $2)"};
+constinit Statement update_limits{R"(
+UPDATE warden.partition_move_jobs
+SET (max_rows_per_second, max_bytes_per_second, max_lag_bytes, max_sessions, updated)
+    = (coalesce($2, max_rows_per_second), coalesce($3, max_bytes_per_second), coalesce($4, max_lag_bytes),
+       coalesce($5, max_sessions), clock_timestamp())
+WHERE id = $1)"};
 constinit Statement update_swap{R"(
 UPDATE warden.partition_move_jobs SET (swap_tries, pause_ms, updated) = (swap_tries + 1, $2, clock_timestamp())
 WHERE id = $1)"};
+constinit Statement take_dated{R"(
+UPDATE warden.partition_move_jobs SET is_dated = false WHERE id = $1 AND is_dated RETURNING mark::text, marked)"};
+
+constinit Statement update_mark{R"(
+UPDATE warden.partition_move_jobs SET (mark, marked, is_dated) = ($2::xid, $3, false) WHERE id = $1)"};
+
+constinit Statement update_dated{"UPDATE warden.partition_move_jobs SET is_dated = mark IS NOT NULL WHERE id = $1"};
+
 constinit Statement update_restart{R"(
 UPDATE warden.partition_move_jobs
 SET (restarts, phase, log, map, fingerprint, rows_copied, bytes_copied, changes_replayed, waiting_for, updated)
@@ -164,6 +182,18 @@ const char *name_of(Kind kind) {
 	return find_name(kinds, kind);
 }
 
+const char *noun_of(Kind kind) {
+	switch (kind) {
+	case Kind::Drain:
+		return "drain";
+	case Kind::Convert:
+		return "conversion";
+	case Kind::Revert:
+		return "reversion";
+	}
+	return "move";
+}
+
 const char *name_of(Phase phase) {
 	return find_name(phases, phase);
 }
@@ -185,11 +215,17 @@ Job begin_job(const Wish &wish) {
 		}
 	}
 	if (!id) {
-		throw Error(ERRCODE_OBJECT_IN_USE, format("rows of %s are being moved already", name.c_str()))
-			.with_hint(
-				"Look at warden.partition_moves; partition_resume() goes on with it, partition_cancel() ends it.");
+		throw moved_already(wish.target);
 	}
 	return read_job(*id);
+}
+
+Error moved_already(Oid target) {
+	const std::string name = qualified_name(target);
+	return Error(ERRCODE_OBJECT_IN_USE, "rows of table " + name + " are being moved already")
+	    .with_detail("See the view warden.partition_moves.")
+	    .with_hint("Use CALL warden.partition_resume(" + quoted_literal(name) + ") or CALL warden.partition_cancel(" +
+	               quoted_literal(name) + ").");
 }
 
 std::optional<Job> find_job(Oid target) {
@@ -244,6 +280,19 @@ void set_phase(std::int64_t job, Phase phase) {
 	OwnTables().spi.execute_latest(update_phase, int64{job}, std::string_view(name_of(phase)));
 }
 
+void set_limits(std::int64_t job, const Limits &limits) {
+	OwnTables().spi.execute_latest(update_limits, int64{job}, limits.rows_per_second, limits.bytes_per_second,
+	                               limits.lag_bytes, limits.sessions);
+}
+
+std::string beginning_of(std::int64_t job) {
+	OwnTables tables;
+	for (const auto &[text] : tables.spi.query_latest<std::string_view>(select_beginning, int64{job})) {
+		return std::string(text);
+	}
+	throw not_found(job);
+}
+
 void set_tables(std::int64_t job, Oid log, Oid map) {
 	OwnTables().spi.execute_latest(update_tables, int64{job}, log, map);
 }
@@ -262,6 +311,23 @@ void note_waiting(std::int64_t job, const std::optional<std::string> &what) {
 
 void note_swap(std::int64_t job, std::optional<double> pause_ms) {
 	OwnTables().spi.execute_latest(update_swap, int64{job}, pause_ms);
+}
+
+std::optional<Mark> take_mark(std::int64_t job) {
+	const auto rows = OwnTables().spi.change_latest<std::string_view, Timestamptz>(take_dated, int64{job});
+	if (rows.empty()) {
+		return std::nullopt;
+	}
+	const auto &[xid, at] = rows.front();
+	return Mark{.xid = static_cast<TransactionId>(std::strtoul(std::string(xid).c_str(), nullptr, 10)), .at = at.value};
+}
+
+void set_mark(std::int64_t job, const Mark &mark) {
+	OwnTables().spi.execute_latest(update_mark, int64{job}, format("%u", mark.xid), Timestamptz{mark.at});
+}
+
+void keep_mark(std::int64_t job) {
+	OwnTables().spi.execute_latest(update_dated, int64{job});
 }
 
 void note_restart(std::int64_t job) {

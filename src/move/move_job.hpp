@@ -13,6 +13,10 @@
 #include <string>
 #include <vector>
 
+extern "C" {
+#include "datatype/timestamp.h"
+}
+
 namespace warden::move {
 
 /// SQLSTATE of our own, which never leaves the mover: what was copied is of no use any more, for the table was
@@ -25,6 +29,7 @@ enum class Kind { Drain, Convert, Revert };
 enum class Phase { Prepare, Copy, Index, Replay, Wait, Swap, Finish };
 
 const char *name_of(Kind kind);
+const char *noun_of(Kind kind); ///< for a message: the conversion of a table
 const char *name_of(Phase phase);
 
 /// How much the application is to be spared.
@@ -101,6 +106,9 @@ Job begin_job(const Wish &wish);
 
 /// The job of a table that has not ended; std::nullopt if there is none.
 std::optional<Job> find_job(Oid target);
+
+/// What begin_job() says of a job that is in the way.
+[[nodiscard]] Error moved_already(Oid target);
 Job read_job(std::int64_t id);
 std::vector<Source> read_sources(std::int64_t job);
 std::vector<Side> read_sides(std::int64_t job);
@@ -121,9 +129,27 @@ void note_replayed(std::int64_t job, std::int64_t changes);
 void note_waiting(std::int64_t job, const std::optional<std::string> &what);
 void note_swap(std::int64_t job, std::optional<double> pause_ms); ///< one more try; how long, if it succeeded
 
+/// What was done in a transaction: its id, and a moment after its commit.  Transactions that begin later see it.
+struct Mark {
+	TransactionId xid = InvalidTransactionId;
+	TimestampTz at = 0;
+};
+
+/// The replay that snapshots must not be older than at the swap, since when all is dated (dating.hpp).  Only the
+/// process that replays knows whether it is, so it is taken out, and put back by one that ends in order.
+std::optional<Mark> take_mark(std::int64_t job);
+void set_mark(std::int64_t job, const Mark &mark);
+void keep_mark(std::int64_t job);
+
 /// Forgets sources, sides and indexes, for a job that begins anew or has ended.
 void forget_parts(std::int64_t job);
 void note_restart(std::int64_t job);
+
+/// Those that are said replace those of the job.
+void set_limits(std::int64_t job, const Limits &limits);
+
+/// When it was begun and by whom, as a sentence.
+std::string beginning_of(std::int64_t job);
 
 /// This process works on it from now on.  Error 55006 if another one does, that still runs.
 void claim(std::int64_t job);

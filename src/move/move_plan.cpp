@@ -214,14 +214,14 @@ void check_source(Oid oid) {
 	}
 }
 
-void check_can_create(Oid table) {
+void check_can_create(Oid table, const char *what) {
 	const PinnedSettings settings;
 	Spi spi;
 	for (const auto &[schema, owner] :
 	     spi.query_latest<std::string_view, std::string_view>(select_closed_schema, table)) {
 		const std::string name(schema);
 		throw Error(ERRCODE_INSUFFICIENT_PRIVILEGE, format("permission denied for schema %s", name.c_str()))
-			.with_detail(format("Partitions of %s are made there by its owner.", qualified_name(table).c_str()))
+			.with_detail(format("%s of %s are made there by its owner.", what, qualified_name(table).c_str()))
 			.with_hint(format("Use GRANT CREATE ON SCHEMA %s TO %s.", name.c_str(), std::string(owner).c_str()));
 	}
 }

@@ -32,8 +32,9 @@ std::vector<PlanStep> common_steps(const Wish &wish, const std::vector<Oid> &sou
 /// table, another access method than heap, a table of the extension's or of the system's, disk space.
 void check_source(Oid relation);
 
-/// Refuses what would fail when it makes partitions: error 42501 unless the owner may create tables beside the table.
-void check_can_create(Oid table);
+/// Refuses what would fail when it makes partitions, or indexes: error 42501 unless the owner may create them beside
+/// the table.
+void check_can_create(Oid table, const char *what = "Partitions");
 
 /// The limits of a procedure's arguments from n on: rows, bytes, lag, sessions.  Error 22023 unless they are positive.
 Limits limits_of(FunctionCallInfo fcinfo, int n);

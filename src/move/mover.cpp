@@ -17,18 +17,6 @@ namespace {
 
 constexpr int most_restarts = 5;
 
-const char *word_of(Kind kind) {
-	switch (kind) {
-	case Kind::Drain:
-		return "drain";
-	case Kind::Convert:
-		return "conversion";
-	case Kind::Revert:
-		return "reversion";
-	}
-	return "move";
-}
-
 /// One phase, and what comes after it.
 Stop perform(const Run &run, Phase phase) {
 	switch (phase) {
@@ -57,6 +45,10 @@ Stop perform_all(const Run &run) {
 	const Job job = read_job(run.id);
 	if (job.phase != Phase::Prepare && job.phase != Phase::Finish) {
 		check_unaltered(job); // while nobody worked on it
+	}
+	if (job.phase == Phase::Swap) {
+		set_phase(run.id, Phase::Wait); // a run that was cut short may have left copies undated
+		run.procedure.commit();
 	}
 	for (;;) {
 		if (const Stop stop = look_around(run); stop != Stop::No) {
@@ -90,7 +82,7 @@ void open_up(const Run &run) {
 }
 
 void end(const Run &run, const Job &job, Stop stop) {
-	const char *const word = word_of(job.wish.kind);
+	const char *const word = noun_of(job.wish.kind);
 	switch (stop) {
 	case Stop::No:
 		return;
@@ -107,11 +99,16 @@ void end(const Run &run, const Job &job, Stop stop) {
 		              qualified_name(job.wish.target).c_str(), name_of(read_job(run.id).phase),
 		              quoted_literal(qualified_name(job.wish.target)).c_str()));
 		return;
-	case Stop::Cancel:
+	case Stop::Cancel: {
+		const bool is_swapped = read_job(run.id).phase == Phase::Finish;
 		cancel_job(run.procedure, run.id);
+		if (is_swapped) {
+			return; // finished instead
+		}
 		throw Error(ERRCODE_QUERY_CANCELED,
 		            format("%s of %s was canceled", word, qualified_name(job.wish.target).c_str()))
 			.with_detail("Somebody has called partition_cancel().");
+	}
 	}
 }
 
@@ -183,7 +180,7 @@ void run_job(const Procedure &procedure, std::int64_t id, std::optional<double> 
 		if (now.restarts >= most_restarts) {
 			fail(run, now,
 			     Error(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
-			           format("%s of %s has begun anew %d times", word_of(job.wish.kind),
+			           format("%s of %s has begun anew %d times", noun_of(job.wish.kind),
 			                  qualified_name(job.wish.target).c_str(), most_restarts))
 			         .with_detail("The last reason was: " + error->message + "."));
 		}

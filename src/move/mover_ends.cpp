@@ -13,6 +13,7 @@
 #include "pg/spi.hpp"
 
 #include <algorithm>
+#include <tuple>
 
 extern "C" {
 #include "storage/bufmgr.h"
@@ -26,7 +27,7 @@ namespace {
 
 /// Writers are kept away for as long as it takes: from then on each change of theirs is logged.
 void capture(const Run &run, Source source) {
-	if (!lock_patiently(run.procedure, source.relation, ShareRowExclusiveLock)) {
+	if (!lock_patiently(run.procedure, run.id, source.relation, ShareRowExclusiveLock)) {
 		throw Error(errcode_begin_anew, format("table with OID %u was dropped", source.relation));
 	}
 	source.trigger = create_capture(read_job(run.id), source);
@@ -131,10 +132,11 @@ void check_unaltered(const Job &job) {
 
 void take_back(const Procedure &procedure, const Operations &operations, std::int64_t id) {
 	set_phase(id, Phase::Prepare); // nothing of it may be used any more, whenever this is cut short
+	std::ignore = take_mark(id);
 	procedure.commit();
 	const Job job = read_job(id);
 	for (const Source &source : read_sources(id)) {
-		if (OidIsValid(source.trigger) && lock_patiently(procedure, source.relation, ShareRowExclusiveLock)) {
+		if (OidIsValid(source.trigger) && lock_patiently(procedure, id, source.relation, ShareRowExclusiveLock)) {
 			drop_capture(source);
 		}
 		procedure.commit();

@@ -57,7 +57,7 @@ void tell_waiting(const Run &run, const std::optional<std::string> &what) {
 	run.procedure.commit();
 }
 
-bool lock_patiently(const Procedure &procedure, Oid relation, LOCKMODE mode) {
+bool lock_patiently(const Procedure &procedure, std::int64_t job, Oid relation, LOCKMODE mode) {
 	for (int tries = 0;; ++tries) {
 		std::optional<Refusal> refusal;
 		{
@@ -68,8 +68,13 @@ bool lock_patiently(const Procedure &procedure, Oid relation, LOCKMODE mode) {
 			refusal = take_lock(relation, mode);
 		}
 		if (!refusal) {
+			if (tries > 0) {
+				note_waiting(job, std::nullopt);
+			}
 			return relation_exists(relation);
 		}
+		note_waiting(job, refusal->error.detail.empty() ? refusal->error.message
+		                                                : refusal->error.message + ": " + refusal->error.detail);
 		procedure.commit();
 		if (tries >= lock_retries()) {
 			throw Error(refusal->error);

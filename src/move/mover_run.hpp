@@ -4,6 +4,7 @@
 // run goes on with the step that was not committed.
 #pragma once
 
+#include "move/dating.hpp"
 #include "move/mover.hpp"
 #include "move/old_snapshots.hpp"
 
@@ -30,8 +31,8 @@ Stop rest(const Run &run, double seconds);
 void tell_waiting(const Run &run, const std::optional<std::string> &what);
 
 /// Takes a lock of a table of the application's, in the current transaction, which is fresh; again after pauses, as
-/// often as warden.lock_retries says.  False if the table does not exist any more.
-bool lock_patiently(const pg::Procedure &procedure, Oid relation, LOCKMODE mode);
+/// often as warden.lock_retries says.  Who is in the way shows in the job.  False if the table does not exist any more.
+bool lock_patiently(const pg::Procedure &procedure, std::int64_t job, Oid relation, LOCKMODE mode);
 
 /// A replay, committed.
 struct Round {
@@ -40,6 +41,24 @@ struct Round {
 	Mark mark = {};
 };
 Round replay_once(const Run &run);
+
+/// After a replay of all: another one, dated, and both committed; how many places were looked at.
+std::int64_t replay_and_date(const Run &run);
+
+/// What is to be dated in one side, which is another table's storage after the swap.
+struct DatedPart {
+	const Side *side;
+	Oid file;
+	Oid relation = InvalidOid; ///< whose storage it is after the swap
+	const Dated *copies;
+	std::size_t count;
+};
+
+/// Before the swap.
+std::vector<DatedPart> find_parts(const Dating &dating, const std::vector<Side> &sides);
+
+/// Commits the swap, and dates its replay before anybody else gets at the target.
+void commit_swap(Oid target, std::vector<DatedPart> parts, const Dating &dating);
 
 /// The phases.  Each begins with what the one before has committed, or with what a run of its own has that was cut
 /// short.

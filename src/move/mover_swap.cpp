@@ -1,7 +1,9 @@
 // mover_swap.cpp - The moment that the application notices, and the wait for it.
 //
-// Whoever has a snapshot that is older than what was copied would miss rows after the swap.  So nobody must have one,
-// and that is waited for without any lock.  What is left to replay in the swap itself is of the last milliseconds.
+// Whoever has a snapshot that is older than what was copied would miss rows after the swap.  So once all is copied and
+// replayed, the swap waits, without any lock, until nobody has an older snapshot than that.  What is replayed from then
+// on is dated (dating.hpp), so that it need not be waited for: who has a snapshot that is younger sees after the swap
+// what he has seen before.
 #include "move/change_log.hpp"
 #include "move/mover_run.hpp"
 
@@ -27,52 +29,64 @@ namespace {
 
 constexpr double poll_s = 0.1;               // for old snapshots
 constexpr double replay_every_s = 1;         // meanwhile
-constexpr double short_wait_s = 2;           // for those of the last replay, before a new one is worth more
-constexpr int most_rounds = 5;               // of replay and such a wait
+constexpr int most_rounds = 5;               // of replay before a try
+constexpr std::int64_t few_places = 100;     // are left by then
 constexpr std::int64_t most_places = 10'000; // left for the swap
-constexpr int most_patient_tries = 5;        // then who keeps a snapshot is waited for no more
+
+/// Sleeps, without letting changes pile up.
+Stop rest_replaying(const Run &run, double seconds) {
+	const TimestampTz begun = now();
+	for (;;) {
+		const double left = seconds - seconds_since(begun);
+		if (const Stop stop = rest(run, std::clamp(left, 0.0, replay_every_s)); stop != Stop::No || left <= 0) {
+			return stop;
+		}
+		if (left > replay_every_s) {
+			std::ignore = replay_and_date(run);
+		}
+	}
+}
 
 /// Waits for the snapshots that a mark is not in; false if that takes too long.
-bool outwait(const Run &run, const Mark &mark, double seconds, bool replays, Stop &stop) {
+bool outwait(const Run &run, const Mark &mark, double seconds, Stop &stop) {
 	const TimestampTz begun = now();
 	TimestampTz replayed = begun;
 	bool is_told = false;
 	for (;;) {
 		const auto who = find_old_snapshot(mark);
+		if (who || is_told) {
+			tell_waiting(run, who);
+			is_told = true;
+		}
 		if (!who) {
-			if (is_told) {
-				tell_waiting(run, std::nullopt);
-			}
 			return true;
 		}
 		if (seconds_since(begun) >= seconds) {
 			return false;
 		}
-		if (replays || is_told) {
-			is_told = true;
-			tell_waiting(run, who);
-		}
 		stop = rest(run, poll_s);
 		if (stop != Stop::No) {
 			return false;
 		}
-		if (replays && seconds_since(replayed) >= replay_every_s) {
-			std::ignore = replay_once(run);
+		if (seconds_since(replayed) >= replay_every_s) {
+			std::ignore = replay_and_date(run);
 			replayed = now();
 		}
 	}
 }
 
-/// Replays until hardly anything is left that somebody could have a snapshot of without the copy of it.
+/// Replays until hardly anything is left for the swap.
 Stop come_close(const Run &run) {
-	Stop stop = Stop::No;
 	for (int rounds = 0; rounds < most_rounds; ++rounds) {
-		const Round round = replay_once(run);
-		if (outwait(run, round.mark, short_wait_s, false, stop) || stop != Stop::No) {
+		const std::int64_t places = replay_and_date(run);
+		if (const Stop stop = look_around(run); stop != Stop::No) {
+			return stop;
+		}
+		if (places < few_places) {
 			break;
 		}
 	}
-	return stop;
+	return Stop::No;
 }
 
 /// Under the locks: what the copy was made of is still what is there.
@@ -86,10 +100,9 @@ void check_unchanged(const Job &job, const std::vector<Source> &sources) {
 	}
 }
 
-/// The last changes.  Who keeps a snapshot between his statements is not to come to see them later; but where there is
-/// always somebody who does, the swap must come all the same: what he may miss is the changes of some milliseconds.
+/// The last changes.
 void replay_rest(const Run &run, const Job &job, const std::vector<Source> &sources, const std::vector<Side> &sides,
-                 bool is_patient) {
+                 Dating &dating) {
 	if (!OidIsValid(job.log)) {
 		return;
 	}
@@ -97,12 +110,7 @@ void replay_rest(const Run &run, const Job &job, const std::vector<Source> &sour
 	if (count_changes(job.log, most_places) >= most_places) {
 		throw Error(errcode_not_yet, "too many changes are left to be replayed");
 	}
-	const std::int64_t places = replay_changes(job, sources, sides);
-	if (places > 0) {
-		const Mark mark{.xid = call(GetCurrentTransactionId), .at = now()};
-		if (const auto who = is_patient ? find_kept_snapshot(mark) : std::nullopt) {
-			throw Error(errcode_not_yet, *who);
-		}
+	if (const std::int64_t places = replay_dated(job, sources, sides, dating); places > 0) {
 		note_replayed(run.id, places);
 	}
 }
@@ -127,7 +135,6 @@ private:
 
 /// The swap, or who is in the way of its locks.  Commits if it succeeds.
 std::optional<Refusal> swap_once(const Run &run, int tries) {
-	const bool is_patient = tries < most_patient_tries;
 	const ScratchMemory memory;
 	const Job job = read_job(run.id);
 	const auto sources = read_sources(run.id);
@@ -139,7 +146,9 @@ std::optional<Refusal> swap_once(const Run &run, int tries) {
 	watch.lap("locked");
 	check_unchanged(job, sources);
 	watch.lap("compared");
-	replay_rest(run, job, sources, sides, is_patient);
+	Dating dating;
+	replay_rest(run, job, sources, sides, dating);
+	const std::vector<DatedPart> parts = find_parts(dating, sides);
 	watch.lap("replayed");
 	std::ranges::for_each(sources, drop_capture);
 	for (const Side &side : sides) {
@@ -153,7 +162,7 @@ std::optional<Refusal> swap_once(const Run &run, int tries) {
 	set_phase(run.id, Phase::Finish);
 	note_swap(run.id, watch.milliseconds());
 	watch.lap("noted");
-	run.procedure.commit();
+	commit_swap(job.wish.target, parts, dating);
 	watch.lap("committed");
 	return std::nullopt;
 }
@@ -194,17 +203,27 @@ std::optional<std::string> try_swap(const Run &run, int tries) {
 } // namespace
 
 Stop wait(const Run &run) {
-	const int limit = longest_wait_s();
-	Stop stop = Stop::No;
-	const Round round = replay_once(run);
-	if (OidIsValid(read_job(run.id).log) && !outwait(run, round.mark, limit > 0 ? limit : 1e9, true, stop)) {
-		if (stop != Stop::No) {
-			return stop;
+	if (OidIsValid(read_job(run.id).log)) {
+		auto mark = take_mark(run.id);
+		run.procedure.commit();
+		if (!mark) {
+			mark = replay_once(run).mark;
+			set_mark(run.id, *mark);
+			run.procedure.commit();
 		}
-		throw Error(ERRCODE_LOCK_NOT_AVAILABLE,
-		            format("transactions that began before the copy have not ended within %d s", limit))
-			.with_detail("There are " + find_old_snapshot(round.mark).value_or("none any more") + ".")
-			.with_hint("End them, or raise warden.partition_move_wait; CALL warden.partition_resume() goes on.");
+		Stop stop = Stop::No;
+		const int limit = longest_wait_s();
+		if (!outwait(run, *mark, limit > 0 ? limit : 1e9, stop)) {
+			keep_mark(run.id);
+			run.procedure.commit();
+			if (stop != Stop::No) {
+				return stop;
+			}
+			throw Error(ERRCODE_LOCK_NOT_AVAILABLE,
+			            format("transactions that began before the copy have not ended within %d s", limit))
+				.with_detail("There are " + find_old_snapshot(*mark).value_or("none any more") + ".")
+				.with_hint("End them, or raise warden.partition_move_wait; CALL warden.partition_resume() goes on.");
+		}
 	}
 	set_phase(run.id, Phase::Swap);
 	run.procedure.commit();
@@ -212,19 +231,21 @@ Stop wait(const Run &run) {
 }
 
 Stop swap(const Run &run) {
-	for (int tries = 1;; ++tries) {
-		if (const Stop stop = come_close(run); stop != Stop::No) {
-			return stop;
-		}
+	Stop stop = Stop::No;
+	for (int tries = 1; (stop = come_close(run)) == Stop::No; ++tries) {
 		const auto obstacle = try_swap(run, tries);
 		if (!obstacle) {
 			return Stop::No;
 		}
 		tell_waiting(run, obstacle);
-		if (const Stop stop = rest(run, swap_pause_s(tries)); stop != Stop::No) {
-			return stop;
+		stop = rest_replaying(run, swap_pause_s(tries));
+		if (stop != Stop::No) {
+			break;
 		}
 	}
+	keep_mark(run.id);
+	run.procedure.commit();
+	return stop;
 }
 
 } // namespace warden::move

@@ -11,7 +11,7 @@ using namespace pg;
 
 namespace {
 
-// $1 the transaction id, $2 a moment after its commit, $3 only those that are idle in their transactions.  The horizon
+// $1 the transaction id, $2 a moment after its commit.  The horizon
 // of a snapshot alone is not enough: while a long transaction writes, new snapshots have an old one as well.  Read as
 // the extension's owner, who sees the processes of others; what is told of them is who they are, not what they run.
 constinit Statement select_holders{R"(
@@ -26,27 +26,18 @@ FROM (SELECT a.xact_start AS since,
         AND a.pid <> pg_backend_pid() AND a.leader_pid IS NULL
         AND a.backend_type NOT IN ('autovacuum worker', 'walsender')
         AND age(a.backend_xmin) >= age($1::xid) AND coalesce(a.xact_start <= $2, true)
-        AND (NOT $3 OR a.state LIKE 'idle in transaction%')
         AND NOT EXISTS (SELECT FROM pg_stat_get_progress_info('VACUUM') v WHERE v.pid = a.pid)
       ORDER BY 1 LIMIT 5) holder)"};
-
-std::optional<std::string> find_holders(const Mark &mark, bool only_idle) {
-	const AsExtension owner;
-	Spi spi;
-	const auto rows = spi.query_latest<std::optional<std::string_view>>(select_holders, format("%u", mark.xid),
-	                                                                    Timestamptz{mark.at}, only_idle);
-	const auto &who = std::get<0>(rows.front());
-	return who ? std::optional("older snapshots: " + std::string(*who)) : std::nullopt;
-}
 
 } // namespace
 
 std::optional<std::string> find_old_snapshot(const Mark &mark) {
-	return find_holders(mark, false);
-}
-
-std::optional<std::string> find_kept_snapshot(const Mark &mark) {
-	return find_holders(mark, true);
+	const AsExtension owner;
+	Spi spi;
+	const auto rows =
+		spi.query_latest<std::optional<std::string_view>>(select_holders, format("%u", mark.xid), Timestamptz{mark.at});
+	const auto &who = std::get<0>(rows.front());
+	return who ? std::optional("older snapshots: " + std::string(*who)) : std::nullopt;
 }
 
 } // namespace warden::move

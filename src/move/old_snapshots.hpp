@@ -1,30 +1,16 @@
 // old_snapshots.hpp - Waiting, without a lock, for the snapshots that are older than what was copied.
 #pragma once
 
-#include "pg/server.hpp"
+#include "move/move_job.hpp"
 
 #include <optional>
 #include <string>
 
-extern "C" {
-#include "datatype/timestamp.h"
-}
-
 namespace warden::move {
-
-/// What was done in a transaction: its id, and a moment after its commit.  Transactions that begin later see it.
-struct Mark {
-	TransactionId xid = InvalidTransactionId;
-	TimestampTz at = 0;
-};
 
 /// Who, in this database, may still look through a snapshot that does not see what the mark and those before have done;
 /// and so would miss copied rows after the swap.  std::nullopt: nobody.  Prepared transactions cannot look any more,
 /// vacuum does not look at rows by a snapshot, a replica is not asked; this process does not count.
 std::optional<std::string> find_old_snapshot(const Mark &mark);
-
-/// The same, but only of transactions that are idle between two of their statements and keep their snapshot: those of
-/// REPEATABLE READ, and open cursors.
-std::optional<std::string> find_kept_snapshot(const Mark &mark);
 
 } // namespace warden::move

@@ -17,7 +17,11 @@ extern "C" {
 #include "access/heapam.h"
 #include "access/table.h"
 #include "access/tableam.h"
+#include "access/transam.h"
+#include "access/xact.h"
 #include "storage/bufmgr.h"
+#include "storage/procarray.h"
+#include "utils/snapmgr.h"
 }
 
 namespace warden::move {
@@ -26,15 +30,15 @@ using namespace pg;
 
 namespace {
 
-BlockNumber block_of(const Place &place) {
+BlockNumber block_of(const Change &place) {
 	return ItemPointerGetBlockNumberNoCheck(&place.tid);
 }
 
-OffsetNumber offset_of(const Place &place) {
+OffsetNumber offset_of(const Change &place) {
 	return ItemPointerGetOffsetNumberNoCheck(&place.tid);
 }
 
-bool is_copied(const Source &source, const Place &place) {
+bool is_copied(const Source &source, const Change &place) {
 	const auto block = std::int64_t{block_of(place)};
 	return block < source.next_block || block >= source.blocks;
 }
@@ -42,7 +46,7 @@ bool is_copied(const Source &source, const Place &place) {
 // The places of one source that are copied.
 struct Part {
 	const Source *source;
-	std::span<const Place> places;
+	std::span<const Change> places;
 };
 
 // Calls for the places of each block.
@@ -51,8 +55,8 @@ void for_each_block(const Part &part, F &&body) {
 	for (auto at = part.places.begin(); at != part.places.end();) {
 		const BlockNumber block = block_of(*at);
 		const auto end =
-			std::find_if(at, part.places.end(), [&](const Place &place) { return block_of(place) != block; });
-		body(block, std::span<const Place>(at, end));
+			std::find_if(at, part.places.end(), [&](const Change &place) { return block_of(place) != block; });
+		body(block, std::span<const Change>(at, end));
 		at = end;
 	}
 }
@@ -93,7 +97,7 @@ void close_victim(Victim &side) {
 	}
 }
 
-void delete_copies(PlaceMap &map, const std::vector<Part> &parts, const std::vector<Side> &sides) {
+void delete_copies(PlaceMap &map, const std::vector<Part> &parts, const std::vector<Side> &sides, Dating *dating) {
 	std::int16_t most = 0;
 	for (const Side &side : sides) {
 		most = std::max(most, side.number);
@@ -102,7 +106,7 @@ void delete_copies(PlaceMap &map, const std::vector<Part> &parts, const std::vec
 	for (const Side &side : sides) {
 		victims[static_cast<std::size_t>(side.number)].oid = side.relation;
 	}
-	const auto drop = [&](const Copy &copy) {
+	const auto drop = [&](const Copy &copy, TransactionId ended) {
 		if (copy.side < 0 || static_cast<std::size_t>(copy.side) >= victims.size()) {
 			throw Error(ERRCODE_DATA_CORRUPTED,
 			            format("the map of a move names a table %d that there is none of", copy.side));
@@ -110,14 +114,17 @@ void delete_copies(PlaceMap &map, const std::vector<Part> &parts, const std::vec
 		ItemPointerData place;
 		ItemPointerSet(&place, copy.block, copy.offset);
 		call(delete_copy, victims[static_cast<std::size_t>(copy.side)], place);
+		if (dating != nullptr) {
+			dating->copies.push_back({copy.side, place, {.ended = ended}});
+		}
 	};
 	for (const Part &part : parts) {
-		for_each_block(part, [&](BlockNumber block, std::span<const Place> places) {
+		for_each_block(part, [&](BlockNumber block, std::span<const Change> places) {
 			RowPlaces known = map.read(part.source->number, block);
 			bool is_changed = false;
-			for (const Place &place : places) {
+			for (const Change &place : places) {
 				if (const std::optional<Copy> copy = known.find(offset_of(place))) {
-					drop(*copy);
+					drop(*copy, place.ended_by);
 					known.erase(offset_of(place));
 					is_changed = true;
 				}
@@ -136,6 +143,8 @@ void delete_copies(PlaceMap &map, const std::vector<Part> &parts, const std::vec
 struct Lookup {
 	Relation source;
 	Snapshot snapshot;
+	Rows kind;
+	TransactionId horizon; ///< what ended before is seen by nobody
 	TupleTableSlot *row;
 	Router *router;
 	SideRows *rows;
@@ -145,6 +154,8 @@ struct Lookup {
 
 // Server code.
 void begin_lookup(Lookup &lookup) {
+	lookup.horizon =
+		lookup.kind == Rows::Gone ? GetOldestNonRemovableTransactionId(lookup.source) : InvalidTransactionId;
 	lookup.row = table_slot_create(lookup.source, nullptr);
 	lookup.blocks = RelationGetNumberOfBlocks(lookup.source);
 	lookup.memory = AllocSetContextCreate(CurrentMemoryContext, "pg_warden keys", ALLOCSET_DEFAULT_SIZES);
@@ -157,26 +168,71 @@ void end_lookup(Lookup &lookup) {
 	MemoryContextDelete(lookup.memory);
 }
 
+// Server code.
+bool sees(Snapshot snapshot, TransactionId xid) {
+	return TransactionIdIsNormal(xid) ? !XidInMVCCSnapshot(xid, snapshot) && TransactionIdDidCommit(xid)
+	                                  : xid == FrozenTransactionId;
+}
+
+// Server code.  Of a row that the snapshot does not see: whether it has come and gone before, and some other snapshot
+// may have been taken in between.
+bool has_gone(const Lookup &lookup, HeapTupleHeader row, const Life &life) {
+	return !HeapTupleHeaderXminInvalid(row) && TransactionIdIsNormal(life.ended) && life.began != life.ended &&
+	       !TransactionIdPrecedes(life.ended, lookup.horizon) && sees(lookup.snapshot, life.began) &&
+	       sees(lookup.snapshot, life.ended);
+}
+
+// Server code.
+Life life_of(HeapTupleHeader row) {
+	const bool has_ended = (row->t_infomask & HEAP_XMAX_INVALID) == 0 && !HEAP_XMAX_IS_LOCKED_ONLY(row->t_infomask);
+	return {HeapTupleHeaderGetXmin(row), has_ended ? HeapTupleHeaderGetUpdateXid(row) : InvalidTransactionId};
+}
+
+// Server code.  Gets the row at a place into the slot, if it is of the kind that is looked for.
+bool fetch(const Lookup &lookup, const ItemPointerData &place, Life &life) {
+	ExecClearTuple(lookup.row);
+	HeapTuple const row = &reinterpret_cast<BufferHeapTupleTableSlot *>(lookup.row)->base.tupdata;
+	row->t_self = place;
+	Buffer buffer = InvalidBuffer;
+	const bool is_seen = heap_fetch(lookup.source, lookup.snapshot, row, &buffer, true);
+	bool is_wanted = is_seen && lookup.kind == Rows::Present;
+	if (is_wanted) {
+		life = {.began = HeapTupleHeaderGetXmin(row->t_data)};
+	} else if (!is_seen && row->t_data != nullptr && lookup.kind == Rows::Gone) {
+		LockBuffer(buffer, BUFFER_LOCK_SHARE);
+		life = life_of(row->t_data);
+		is_wanted = has_gone(lookup, row->t_data, life);
+		LockBuffer(buffer, BUFFER_LOCK_UNLOCK);
+	}
+	if (is_wanted) {
+		ExecStorePinnedBufferHeapTuple(row, lookup.row, buffer);
+		lookup.row->tts_tableOid = RelationGetRelid(lookup.source);
+	} else if (BufferIsValid(buffer)) {
+		ReleaseBuffer(buffer);
+	}
+	return is_wanted;
+}
+
 // Server code.  Collects what is at places, up to the end of a block; returns how many were looked at.
-std::size_t collect(Lookup &lookup, const Place *places, std::size_t count) {
+std::size_t collect(Lookup &lookup, const Change *places, std::size_t count) {
 	std::size_t i = 0;
 	BlockNumber block = InvalidBlockNumber;
 	for (; i < count; ++i) {
-		ItemPointerData place = places[i].tid;
-		const BlockNumber its = ItemPointerGetBlockNumberNoCheck(&place);
+		const BlockNumber its = ItemPointerGetBlockNumberNoCheck(&places[i].tid);
 		if (its != block && is_full(lookup.rows)) {
 			break;
 		}
 		block = its;
 		CHECK_FOR_INTERRUPTS();
+		Life life;
 		// VACUUM may have cut off the end of the table.
-		if (its >= lookup.blocks ||
-		    !table_tuple_fetch_row_version(lookup.source, &place, lookup.snapshot, lookup.row)) {
+		if (its >= lookup.blocks || (lookup.kind == Rows::Gone && !places[i].has_begun) ||
+		    !fetch(lookup, places[i].tid, life)) {
 			continue;
 		}
 		const MemoryContext previous = MemoryContextSwitchTo(lookup.memory);
 		const int side = route_or_fail(lookup.router, lookup.row);
-		add_row(lookup.rows, side, lookup.row);
+		add_row(lookup.rows, side, lookup.row, life);
 		MemoryContextSwitchTo(previous);
 		MemoryContextReset(lookup.memory);
 	}
@@ -184,8 +240,15 @@ std::size_t collect(Lookup &lookup, const Place *places, std::size_t count) {
 	return i;
 }
 
-void insert_present(const Job &job, PlaceMap &map, const Part &part, const std::vector<Side> &sides,
-                    Snapshot snapshot) {
+void note_lives(Dating &dating, const std::vector<Side> &sides, const Written &written) {
+	for (const MovedRow &row : std::span(written.rows, static_cast<std::size_t>(written.count))) {
+		dating.copies.push_back({sides[static_cast<std::size_t>(row.side)].number, row.row->tts_tid, row.life});
+	}
+}
+
+// What one source has at its places: rows that the snapshot sees, or such as are gone.
+void insert_rows(const Job &job, PlaceMap &map, const Part &part, const std::vector<Side> &sides, Snapshot snapshot,
+                 Rows kind, Dating *dating) {
 	if (part.places.empty()) {
 		return;
 	}
@@ -194,23 +257,30 @@ void insert_present(const Job &job, PlaceMap &map, const Part &part, const std::
 	Lookup lookup = {};
 	lookup.source = relation.get();
 	lookup.snapshot = snapshot;
+	lookup.kind = kind;
 	lookup.router = make_router(sides, part.source->relation, key_of(job, sides));
 	lookup.rows = begin_rows(sides, lookup.source);
 	call(begin_lookup, lookup);
-	for (std::span<const Place> left = part.places; !left.empty();) {
+	for (std::span<const Change> left = part.places; !left.empty();) {
 		left = left.subspan(call(collect, lookup, left.data(), left.size()));
-		note_written(map, part.source->number, sides, call(write_rows, lookup.rows));
+		const Written written = call(write_rows, lookup.rows, kind);
+		if (kind == Rows::Present) {
+			note_written(map, part.source->number, sides, written);
+		}
+		if (dating != nullptr) {
+			note_lives(*dating, sides, written);
+		}
 	}
 	call(end_lookup, lookup);
 }
 
 // By source, in the order of both; without places that are still to be copied: the copy will see what is there then.
-std::vector<Part> parts_of(std::vector<Place> &places, const std::vector<Source> &sources) {
-	const auto source_of = [&](const Place &place) {
+std::vector<Part> parts_of(std::vector<Change> &places, const std::vector<Source> &sources) {
+	const auto source_of = [&](const Change &place) {
 		return std::ranges::find(sources, place.source, &Source::number);
 	};
 	std::vector<Part> parts;
-	std::erase_if(places, [&, source = sources.end()](const Place &place) mutable {
+	std::erase_if(places, [&, source = sources.end()](const Change &place) mutable {
 		if (source == sources.end() || source->number != place.source) {
 			source = source_of(place);
 		}
@@ -219,15 +289,15 @@ std::vector<Part> parts_of(std::vector<Place> &places, const std::vector<Source>
 	for (auto at = places.begin(); at != places.end();) {
 		const std::int16_t number = at->source;
 		const auto end =
-			std::ranges::find_if(at, places.end(), [&](const Place &place) { return place.source != number; });
-		parts.push_back({&*source_of(*at), std::span<const Place>(at, end)});
+			std::ranges::find_if(at, places.end(), [&](const Change &place) { return place.source != number; });
+		parts.push_back({&*source_of(*at), std::span<const Change>(at, end)});
 		at = end;
 	}
 	return parts;
 }
 
 std::int64_t replay(const Job &job, const std::vector<Source> &sources, const std::vector<Side> &sides,
-                    std::size_t limit) {
+                    std::size_t limit, Dating *dating) {
 	const ScratchMemory memory;
 	for (const Source &source : sources) {
 		const OpenSource check(source);
@@ -236,28 +306,49 @@ std::int64_t replay(const Job &job, const std::vector<Source> &sources, const st
 	map.check_storage(sides);
 	call(CommandCounterIncrement);
 	const LatestSnapshot snapshot;
-	std::vector<Place> places = take_changes(job.log, snapshot.get(), limit);
+	std::vector<Change> places = take_changes(job.log, snapshot.get(), limit);
 	const auto count = static_cast<std::int64_t>(places.size());
 	const std::vector<Part> parts = parts_of(places, sources);
-	delete_copies(map, parts, sides);
+	delete_copies(map, parts, sides, dating);
 	call(CommandCounterIncrement);
-	for (const Part &part : parts) {
-		insert_present(job, map, part, sides, snapshot.get());
+	for (const Rows kind : {Rows::Gone, Rows::Present}) {
+		if (kind == Rows::Gone && dating == nullptr) {
+			continue;
+		}
+		for (const Part &part : parts) {
+			insert_rows(job, map, part, sides, snapshot.get(), kind, dating);
+		}
+	}
+	if (dating != nullptr && count > 0) {
+		dating->written_by = call(GetCurrentTransactionId);
+		sort(*dating);
 	}
 	return count;
 }
+
+std::int64_t replay_as_owner(const Job &job, const std::vector<Source> &sources, const std::vector<Side> &sides,
+                             std::size_t limit, Dating *dating) {
+	std::int64_t count = 0;
+	{
+		const AsOwner owner(owner_of(job.wish.target));
+		count = replay(job, sources, sides, limit, dating);
+	}
+	call(CommandCounterIncrement);
+	return count;
+}
+
+constexpr std::size_t no_limit = std::numeric_limits<std::size_t>::max();
 
 } // namespace
 
 std::int64_t replay_changes(const Job &job, const std::vector<Source> &sources, const std::vector<Side> &sides,
                             std::optional<std::size_t> limit) {
-	std::int64_t count = 0;
-	{
-		const AsOwner owner(owner_of(job.wish.target));
-		count = replay(job, sources, sides, limit.value_or(std::numeric_limits<std::size_t>::max()));
-	}
-	call(CommandCounterIncrement);
-	return count;
+	return replay_as_owner(job, sources, sides, limit.value_or(no_limit), nullptr);
+}
+
+std::int64_t replay_dated(const Job &job, const std::vector<Source> &sources, const std::vector<Side> &sides,
+                          Dating &dating) {
+	return replay_as_owner(job, sources, sides, no_limit, &dating);
 }
 
 } // namespace warden::move

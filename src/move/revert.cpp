@@ -2,6 +2,7 @@
 // which the table then has; the table itself stays what it is.
 #include "move/mover.hpp"
 
+#include "move/move_again.hpp"
 #include "move/move_plan.hpp"
 #include "move/revert_obstacles.hpp"
 #include "move/revert_swap.hpp"
@@ -160,6 +161,10 @@ PG_FUNCTION(partition_revert) {
 	const Procedure procedure(fcinfo, "SELECT * FROM warden.partition_revert_plan()");
 	call(PreventCommandDuringRecovery, "warden.partition_revert()");
 	call(PreventCommandIfReadOnly, "warden.partition_revert()");
+	if (const auto unfinished = find_unfinished(procedure, parent, Kind::Revert)) {
+		go_on(procedure, *unfinished, limits);
+		PG_RETURN_VOID();
+	}
 	const std::int64_t job = begin_job(wish_for(checked_tree(parent), limits)).id;
 	procedure.commit();
 	run_job(procedure, job);

@@ -187,6 +187,11 @@ void check_widened_keys(Oid parent) {
 	}
 }
 
+bool has_indexes(Oid parent) {
+	const OpenRelation table(parent, AccessShareLock);
+	return call([&] { return RelationGetIndexList(table.get()) != NIL; });
+}
+
 /// Each partition is locked with its indexes, by the swap, in one transaction.
 void check_locks(const Tree &tree) {
 	std::size_t locks = 0;
@@ -244,6 +249,9 @@ void check_tree(const Tree &tree) {
 	}
 	for (const Oid leaf : tree.leaves) {
 		check_source(leaf);
+	}
+	if (has_indexes(tree.parent)) {
+		check_can_create(tree.parent, "Indexes");
 	}
 	check_widened_keys(tree.parent);
 	check_locks(tree);

@@ -10,9 +10,11 @@
 
 extern "C" {
 #include "access/detoast.h"
+#include "access/heapam.h"
 #include "access/htup_details.h"
 #include "access/table.h"
 #include "access/tupconvert.h"
+#include "access/xact.h"
 #include "executor/executor.h"
 }
 
@@ -180,11 +182,18 @@ void convert(const SideTable &side, const HeapTuple tuple, TupleTableSlot *from,
 	}
 }
 
-void write_side(SideRows *rows, SideTable &side) {
+void write_side(SideRows *rows, SideTable &side, Rows kind) {
 	pg::append_rows(side.table, side.slots, side.used, rows->bulk);
+	if (kind == Rows::Gone) {
+		CommandCounterIncrement();
+		for (int i = 0; i < side.used; ++i) {
+			simple_heap_delete(side.table, &side.slots[i]->tts_tid);
+		}
+	}
 	for (int i = 0; i < side.used && side.target != nullptr; ++i) {
 		// A constraint that is DEFERRABLE is not looked at again: its rows are such as a snapshot has seen together.
-		pg::insert_index_tuples(side.target, side.slots[i], rows->state);
+		// Those that are gone may be alike, as one has come after the other.
+		pg::insert_index_tuples(side.target, side.slots[i], rows->state, kind == Rows::Gone);
 		ResetPerTupleExprContext(rows->state);
 		CHECK_FOR_INTERRUPTS();
 	}
@@ -236,26 +245,26 @@ void end_rows(SideRows *rows) {
 	MemoryContextDelete(rows->batch);
 }
 
-void add_row(SideRows *rows, int number, TupleTableSlot *row) {
+void add_row(SideRows *rows, int number, TupleTableSlot *row, const Life &life) {
 	forget_written(rows);
 	SideTable &side = rows->sides[number];
 	TupleTableSlot *const slot = next_slot(rows, side);
 	const HeapTuple tuple = ExecFetchSlotHeapTuple(row, false, nullptr);
 	rows->bytes += tuple->t_len + external_bytes(row, tuple);
 	convert(side, tuple, row, slot);
-	rows->rows[rows->count++] = {row->tts_tid, number, slot};
+	rows->rows[rows->count++] = {row->tts_tid, number, slot, life};
 }
 
 bool is_full(const SideRows *rows) {
 	return !rows->is_written && (rows->count >= enough_rows || rows->bytes >= enough_bytes);
 }
 
-Written write_rows(SideRows *rows) {
+Written write_rows(SideRows *rows, Rows kind) {
 	forget_written(rows);
 	const MemoryContext previous = MemoryContextSwitchTo(rows->batch);
 	for (int i = 0; i < rows->side_count; ++i) {
 		if (rows->sides[i].used > 0) {
-			write_side(rows, rows->sides[i]);
+			write_side(rows, rows->sides[i], kind);
 		}
 	}
 	MemoryContextSwitchTo(previous);

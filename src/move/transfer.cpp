@@ -64,7 +64,7 @@ bool collect(Reading &reading) {
 		block = its;
 		const MemoryContext previous = MemoryContextSwitchTo(reading.memory);
 		const int side = route_or_fail(reading.router, reading.row);
-		add_row(reading.rows, side, reading.row);
+		add_row(reading.rows, side, reading.row, Life());
 		MemoryContextSwitchTo(previous);
 		MemoryContextReset(reading.memory);
 	}
@@ -90,7 +90,7 @@ Copied copy(const Job &job, const Source &source, const std::vector<Side> &sides
 	bool has_more = true;
 	while (has_more) {
 		has_more = call(collect, reading);
-		const Written written = call(write_rows, reading.rows);
+		const Written written = call(write_rows, reading.rows, Rows::Present);
 		note_written(map, source.number, sides, written);
 		copied.rows += written.count;
 		copied.bytes += written.bytes;

@@ -9,12 +9,13 @@ extern "C" {
 
 namespace warden::pg {
 
-/// Server code.
-inline void insert_index_tuples(ResultRelInfo *target, TupleTableSlot *slot, EState *state) {
+/// Server code.  May it collide, a unique index has it even if there is another such row.
+inline void insert_index_tuples(ResultRelInfo *target, TupleTableSlot *slot, EState *state, bool may_collide = false) {
+	bool collides = false;
 #if PG_VERSION_NUM < 160000
-	ExecInsertIndexTuples(target, slot, state, false, false, nullptr, NIL);
+	ExecInsertIndexTuples(target, slot, state, false, may_collide, &collides, NIL);
 #else
-	ExecInsertIndexTuples(target, slot, state, false, false, nullptr, NIL, false);
+	ExecInsertIndexTuples(target, slot, state, false, may_collide, &collides, NIL, false);
 #endif
 }
 

@@ -11,6 +11,7 @@ use strict;
 use warnings;
 use FindBin;
 use lib "$FindBin::RealBin/lib";
+use Kill;
 use List::Util qw(shuffle);
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
@@ -82,19 +83,6 @@ sub start_load
 		'<', \undef, '>', "$directory/$script.out", '2>&1');
 }
 
-sub wait_for_server
-{
-	my ($offset) = @_;
-	$node->wait_for_log(qr/all server processes terminated; reinitializing/, $offset);
-	my $tries = 0;
-	while (system('pg_isready', '-q', '-d', $node->connstr('postgres')) != 0)
-	{
-		die 'the server did not come back' if ++$tries > 600;
-		usleep(100_000);
-	}
-	return;
-}
-
 # The workers of this server, by their titles: they are there for some ten milliseconds only.
 sub workers
 {
@@ -103,54 +91,24 @@ sub workers
 	  split / /, read_line("/proc/$server/task/$server/children") // '';
 }
 
-sub read_line
-{
-	my ($file) = @_;
-	open(my $handle, '<', $file) or return undef;
-	my $line = <$handle>;
-	close $handle;
-	return $line;
-}
-
 my %killed;
 
-# Whether a process is alive and stopped.  One that is ending can be sent a signal, and goes on to end by itself.
-sub stopped
+# Kills a process.  If it has ended by itself, the clients still have to.
+sub kill_or_restart
 {
 	my ($pid) = @_;
-	return 0 if $pid eq '' || !kill('STOP', $pid);
-	while (my ($state) = (read_line("/proc/$pid/stat") // '') =~ /\) (\w) /)
-	{
-		return 1 if $state eq 'T';
-		return 0 if $state =~ /[ZX]/;
-		usleep(1000);
-	}
-	return 0;
-}
-
-# Kills a process: the server ends all others, and begins anew.
-sub kill_process
-{
-	my ($pid) = @_;
-	my $offset = -s $node->logfile;
-	if (!stopped($pid))
-	{
-		$node->restart; # it has ended by itself in the same moment
-		return;
-	}
-	kill(9, $pid);
-	wait_for_server($offset);
+	kill_process($node, $pid) or $node->restart;
 	return;
 }
 
 sub kill_maintenance
 {
-	kill_process($node->safe_psql('postgres', q{SELECT pid FROM pg_stat_activity
+	kill_or_restart($node->safe_psql('postgres', q{SELECT pid FROM pg_stat_activity
 		WHERE query ~ 'warden.maintain' AND pid <> pg_backend_pid()}));
 	return 'maintenance';
 }
 
-sub kill_server
+sub stop_server
 {
 	$node->stop('immediate');
 	$node->start;
@@ -165,7 +123,7 @@ sub kill_worker
 	($worker) = workers() while !$worker && time < $end;
 	return kill_maintenance() if !$worker;
 	usleep(int(rand(100_000)));
-	kill_process($worker);
+	kill_or_restart($worker);
 	return 'worker at any moment, ' . $node->safe_psql('postgres', q{SELECT CASE WHEN EXISTS (SELECT FROM pg_inherits
 		WHERE inhdetachpending) THEN 'while pending' ELSE 'before or after' END});
 }
@@ -252,7 +210,7 @@ sub kill_held
 	my ($held, $last) = @_;
 	$_->[2]->($held) for @phases[0 .. $last];
 	usleep(int(rand(20_000)));
-	kill_process($held->{pid});
+	kill_or_restart($held->{pid});
 	$node->reload;
 	$_->{run}->finish for values %{ $held->{holders} };
 	my ($name, $state) = @{ $phases[$last] };
@@ -317,7 +275,7 @@ for my $round (1 .. $rounds)
 	else
 	{
 		usleep(800_000 + int(rand(1_200_000)));
-		$killed{ { maintenance => \&kill_maintenance, server => \&kill_server, worker => \&kill_worker }->{$kind}->() }++;
+		$killed{ { maintenance => \&kill_maintenance, server => \&stop_server, worker => \&kill_worker }->{$kind}->() }++;
 	}
 	$_->finish for @load;
 	$node->safe_psql('postgres', 'CALL warden.maintain()') for 1 .. 2;

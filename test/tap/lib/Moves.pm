@@ -56,7 +56,10 @@ sub make_table
 		FROM generate_series(1, $rows) g;};
 	# What no job moves to a partition of its own.
 	my $rest = $kind eq 'metadata' ? '' : q{INSERT INTO load.t (at, kind, note) SELECT 'infinity', 0, 'rest' FROM generate_series(1, 20);};
-	my $whole = $plain ? "$fill $rest" : qq{CREATE TABLE load.t_rest PARTITION OF load.t DEFAULT;
+	# The application inserts rows at the lower edge of the first range, some of them below it; one that stays has a
+	# conversion make that range's partition always.
+	my $edge = qq{INSERT INTO load.t (at, kind, note) VALUES ($base - interval '10 days 1 second', 0, 'edge');};
+	my $whole = $plain ? "$fill $rest $edge" : qq{CREATE TABLE load.t_rest PARTITION OF load.t DEFAULT;
 		CREATE TABLE load.t_old PARTITION OF load.t FOR VALUES FROM ($base - interval '20 days') TO ($base - interval '10 days');};
 	my $declare = qq{SELECT count(*) FROM warden.partition_by_time('load.t', every => '1 day', ahead => '3 days', timezone => 'UTC', anchor => $base);};
 	# Maintenance was not there for ten days, and rows have come for them; or it was.
