@@ -5,7 +5,7 @@
 // says.
 #include "move/convert_parts.hpp"
 
-#include "move/foreign_keys.hpp"
+#include "move/keys_aside.hpp"
 #include "move/origins.hpp"
 #include "move/partition_flip.hpp"
 #include "move/side.hpp"

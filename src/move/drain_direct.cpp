@@ -1,7 +1,7 @@
 #include "move/drain_direct.hpp"
 
 #include "move/drain_obstacles.hpp"
-#include "move/foreign_keys.hpp"
+#include "move/keys_aside.hpp"
 #include "move/row_shift.hpp"
 #include "move/swap_locks.hpp"
 #include "partition/default_leaves.hpp"

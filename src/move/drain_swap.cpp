@@ -4,7 +4,7 @@
 
 #include "move/drain_obstacles.hpp"
 #include "move/drain_survey.hpp"
-#include "move/foreign_keys.hpp"
+#include "move/keys_aside.hpp"
 #include "move/mover.hpp"
 #include "move/side.hpp"
 #include "move/side_index.hpp"

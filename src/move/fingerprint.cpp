@@ -12,8 +12,9 @@ namespace {
 
 // $1 the target, $2 whether only its default partition matters of its partitions: others come and go while that one is
 // drained.  Each line says one thing that a copy, or the swap, depends on.  What the job adds, or maintenance for its
-// own time, has names of its own; triggers of the system are the server's matter.  A clone of a foreign key can be there whose
-// definition the server cannot write: ON DELETE SET NULL (...) has the columns' numbers of the parent there.
+// own time, has names of its own; triggers of the system are the server's matter.  A clone of a foreign key can be
+// there whose definition the server cannot write: ON DELETE SET NULL (...) has the columns' numbers of the parent
+// there.
 constinit Statement select_digest{R"(
 WITH RECURSIVE tables (oid) AS (
     SELECT $1

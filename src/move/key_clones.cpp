@@ -83,14 +83,14 @@ Rows find_triggers(Oid constraint) {
 
 /// A clone that is being made, and what is what in it.
 struct Clone {
-	HeapTuple key;        ///< of which it is one
-	Oid oid;              ///< its own
-	Oid parent;           ///< the table that is partitioned
-	Oid partition;        ///< which stands in its place
-	bool is_referring;    ///< at the end that refers; or at the other
+	HeapTuple key;     ///< of which it is one
+	Oid oid;           ///< its own
+	Oid parent;        ///< the table that is partitioned
+	Oid partition;     ///< which stands in its place
+	bool is_referring; ///< at the end that refers; or at the other
 	const AttrMap *columns;
-	Oid index;            ///< by which rows that are referred to are found
-	int *number;          ///< for its name: none below is free
+	Oid index;   ///< by which rows that are referred to are found
+	int *number; ///< for its name: none below is free
 };
 
 AttrNumber column_of(const Clone &clone, int column) {
@@ -152,7 +152,8 @@ void insert_constraint(const Clone &clone) {
 		set(Anum_pg_constraint_confrelid, ObjectIdGetDatum(clone.partition));
 		map(Anum_pg_constraint_confkey);
 	}
-	CatalogTupleInsert(constraints, heap_modify_tuple(clone.key, RelationGetDescr(constraints), values, nulls, replaced));
+	CatalogTupleInsert(constraints,
+	                   heap_modify_tuple(clone.key, RelationGetDescr(constraints), values, nulls, replaced));
 	table_close(constraints, NoLock);
 }
 

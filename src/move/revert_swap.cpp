@@ -1,6 +1,6 @@
 #include "move/revert_swap.hpp"
 
-#include "move/foreign_keys.hpp"
+#include "move/keys_aside.hpp"
 #include "move/partition_flip.hpp"
 #include "move/revert_obstacles.hpp"
 #include "move/side.hpp"

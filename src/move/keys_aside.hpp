@@ -1,8 +1,8 @@
-// foreign_keys.hpp - Foreign keys of partitions that come in a swap, without a lock that anybody notices.
+// keys_aside.hpp - Foreign keys of partitions that come in a swap, without a lock that anybody notices.
 //
-// ATTACH clones the foreign keys of a table, both ways, and takes SHARE ROW EXCLUSIVE on the tables at their other ends.
-// Who writes to one of those holds ROW EXCLUSIVE on it until his transaction ends, and wants the table that is swapped
-// next; or the other way about.  Whatever we asked for first, one of the two would wait for us, and we for him.
+// ATTACH clones the foreign keys of a table, both ways, and takes SHARE ROW EXCLUSIVE on the tables at their other
+// ends. Who writes to one of those holds ROW EXCLUSIVE on it until his transaction ends, and wants the table that is
+// swapped next; or the other way about.  Whatever we asked for first, one of the two would wait for us, and we for him.
 //
 // But all rows are where they were, as far as foreign keys can see.  So they are laid aside while partitions are
 // attached, and their clones are written down as ATTACH would have done it.  The invariant: afterwards the catalogue is

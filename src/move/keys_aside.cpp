@@ -1,4 +1,4 @@
-#include "move/foreign_keys.hpp"
+#include "move/keys_aside.hpp"
 
 #include "move/key_clones.hpp"
 #include "pg/call.hpp"
