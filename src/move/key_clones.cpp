@@ -39,20 +39,15 @@ Form_pg_constraint form_of(HeapTuple key) {
 }
 
 /// Copies of the rows of a catalogue that have these values.
-struct Rows {
-	HeapTuple *rows;
-	int count;
-};
-
-Rows find_rows(Oid catalogue, Oid index, ScanKeyData *keys, int key_count) {
-	Rows found{static_cast<HeapTuple *>(palloc(8 * sizeof(HeapTuple))), 0};
+KeyRows find_rows(Oid catalogue, Oid index, ScanKeyData *keys, int key_count) {
+	KeyRows found{static_cast<HeapTuple *>(palloc(8 * sizeof(HeapTuple))), 0};
 	int room = 8;
 	const Relation table = table_open(catalogue, RowExclusiveLock);
 	const SysScanDesc scan = systable_beginscan(table, index, OidIsValid(index), nullptr, key_count, keys);
 	for (HeapTuple row = systable_getnext(scan); HeapTupleIsValid(row); row = systable_getnext(scan)) {
 		if (found.count == room) {
 			room *= 2;
-			found.rows = static_cast<HeapTuple *>(repalloc(found.rows, room * sizeof(HeapTuple)));
+			found.rows = static_cast<HeapTuple *>(repalloc(static_cast<void *>(found.rows), room * sizeof(HeapTuple)));
 		}
 		found.rows[found.count++] = heap_copytuple(row);
 	}
@@ -61,10 +56,10 @@ Rows find_rows(Oid catalogue, Oid index, ScanKeyData *keys, int key_count) {
 	return found;
 }
 
-Rows find_keys(AttrNumber column, Oid index, Oid table) {
+KeyRows find_keys(AttrNumber column, Oid index, Oid table) {
 	ScanKeyData key;
 	ScanKeyInit(&key, column, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(table));
-	Rows found = find_rows(ConstraintRelationId, index, &key, 1);
+	KeyRows found = find_rows(ConstraintRelationId, index, &key, 1);
 	int count = 0;
 	for (int i = 0; i < found.count; ++i) {
 		if (form_of(found.rows[i])->contype == CONSTRAINT_FOREIGN) {
@@ -75,7 +70,7 @@ Rows find_keys(AttrNumber column, Oid index, Oid table) {
 	return found;
 }
 
-Rows find_triggers(Oid constraint) {
+KeyRows find_triggers(Oid constraint) {
 	ScanKeyData key;
 	ScanKeyInit(&key, Anum_pg_trigger_tgconstraint, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(constraint));
 	return find_rows(TriggerRelationId, TriggerConstraintIndexId, &key, 1);
@@ -102,7 +97,7 @@ Datum mapped_columns(const Clone &clone, Datum list) {
 	const ArrayType *const array = DatumGetArrayTypeP(list);
 	const int count = ArrayGetNItems(ARR_NDIM(array), ARR_DIMS(array));
 	const auto *const columns = reinterpret_cast<const int16 *>(ARR_DATA_PTR(array));
-	Datum *const mapped = static_cast<Datum *>(palloc(sizeof(Datum) * static_cast<std::size_t>(Max(count, 1))));
+	auto *const mapped = static_cast<Datum *>(palloc(sizeof(Datum) * static_cast<std::size_t>(Max(count, 1))));
 	for (int i = 0; i < count; ++i) {
 		mapped[i] = Int16GetDatum(column_of(clone, columns[i]));
 	}
@@ -177,7 +172,7 @@ void depend_alike(const Clone &clone) {
 	            ObjectIdGetDatum(ConstraintRelationId));
 	ScanKeyInit(&keys[1], Anum_pg_depend_objid, BTEqualStrategyNumber, F_OIDEQ,
 	            ObjectIdGetDatum(form_of(clone.key)->oid));
-	const Rows rows = find_rows(DependRelationId, DependDependerIndexId, keys, 2);
+	const KeyRows rows = find_rows(DependRelationId, DependDependerIndexId, keys, 2);
 	const ObjectAddress self = address_of(ConstraintRelationId, clone.oid);
 	for (int i = 0; i < rows.count; ++i) {
 		const auto row = reinterpret_cast<Form_pg_depend>(GETSTRUCT(rows.rows[i]));
@@ -225,7 +220,7 @@ void insert_trigger(const Clone &clone, Relation triggers, HeapTuple model) {
 }
 
 void insert_triggers(const Clone &clone) {
-	const Rows models = find_triggers(form_of(clone.key)->oid);
+	const KeyRows models = find_triggers(form_of(clone.key)->oid);
 	const Relation triggers = table_open(TriggerRelationId, RowExclusiveLock);
 	for (int i = 0; i < models.count; ++i) {
 		const auto form = reinterpret_cast<Form_pg_trigger>(GETSTRUCT(models.rows[i]));
@@ -282,7 +277,7 @@ void delete_row(Oid catalogue, HeapTuple row) {
 // that refers.
 void delete_clone(HeapTuple clone, Oid partition) {
 	const Oid oid = form_of(clone)->oid;
-	const Rows triggers = find_triggers(oid);
+	const KeyRows triggers = find_triggers(oid);
 	for (int i = 0; i < triggers.count; ++i) {
 		const auto form = reinterpret_cast<Form_pg_trigger>(GETSTRUCT(triggers.rows[i]));
 		if (form->tgrelid != partition) {
@@ -302,9 +297,9 @@ void delete_clone(HeapTuple clone, Oid partition) {
 } // namespace
 
 KeyRows read_keys(Oid table) {
-	const Rows referring = find_keys(Anum_pg_constraint_conrelid, ConstraintRelidTypidNameIndexId, table);
-	const Rows referred = find_keys(Anum_pg_constraint_confrelid, InvalidOid, table);
-	const auto most = static_cast<std::size_t>(referring.count + referred.count + 1);
+	const KeyRows referring = find_keys(Anum_pg_constraint_conrelid, ConstraintRelidTypidNameIndexId, table);
+	const KeyRows referred = find_keys(Anum_pg_constraint_confrelid, InvalidOid, table);
+	const std::size_t most = static_cast<std::size_t>(referring.count) + static_cast<std::size_t>(referred.count) + 1;
 	KeyRows keys{static_cast<HeapTuple *>(palloc(most * sizeof(HeapTuple))), 0};
 	for (int i = 0; i < referring.count; ++i) {
 		keys.rows[keys.count++] = referring.rows[i];
@@ -340,7 +335,7 @@ void clone_referenced(HeapTuple key, Oid partition, int *number) {
 }
 
 void delete_referenced_clones(Oid partition) {
-	const Rows keys = find_keys(Anum_pg_constraint_confrelid, InvalidOid, partition);
+	const KeyRows keys = find_keys(Anum_pg_constraint_confrelid, InvalidOid, partition);
 	for (int i = 0; i < keys.count; ++i) {
 		if (OidIsValid(form_of(keys.rows[i])->conparentid)) {
 			delete_clone(keys.rows[i], partition);

@@ -9,7 +9,7 @@ extern "C" {
 
 namespace warden::move {
 
-/// Rows of pg_constraint.
+/// Rows of the catalogue.
 struct KeyRows {
 	HeapTuple *rows;
 	int count;

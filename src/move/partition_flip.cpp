@@ -9,12 +9,6 @@
 #include <algorithm>
 
 extern "C" {
-#include "access/genam.h"
-#include "access/stratnum.h"
-#include "access/table.h"
-#include "catalog/dependency.h"
-#include "catalog/pg_constraint.h"
-#include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
 }
 

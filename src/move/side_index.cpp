@@ -2,26 +2,15 @@
 
 #include "move/catalog_rows.hpp"
 #include "move/side.hpp"
-#include "move/storage_exchange.hpp"
 #include "pg/names.hpp"
 #include "pg/security.hpp"
 #include "pg/spi.hpp"
-#include "pg/transaction.hpp"
 
 #include <algorithm>
 #include <string_view>
 
 extern "C" {
-#include "access/genam.h"
-#include "access/stratnum.h"
-#include "access/table.h"
-#include "catalog/dependency.h"
-#include "catalog/indexing.h"
 #include "catalog/pg_class.h"
-#include "catalog/pg_constraint.h"
-#include "catalog/pg_trigger.h"
-#include "utils/fmgroids.h"
-#include "utils/inval.h"
 #include "utils/lsyscache.h"
 #include "utils/ruleutils.h"
 }
