@@ -1,5 +1,6 @@
 #include "move/drain_direct.hpp"
 
+#include "move/catalog_rows.hpp"
 #include "move/drain_obstacles.hpp"
 #include "move/row_shift.hpp"
 #include "move/side_index.hpp"
@@ -110,7 +111,23 @@ void lock_all(const Policy &policy, Oid default_partition, std::optional<Refusal
 	partition::lock_to_attach(default_partition, peers);
 }
 
+/// Its rows are to be as old as they were.
+void inherit_age(Oid source, Oid partition) {
+	call([&] {
+		const HeapTuple row = class_row(partition);
+		class_form(row)->relfrozenxid = class_form(class_row(source))->relfrozenxid;
+		update_class(row);
+		CommandCounterIncrement();
+	});
+}
+
 } // namespace
+
+void commit_directly(const Policy &policy, const DirectStep &step) {
+	commit_dated(policy.parent, step.dating, [&](std::int16_t number) {
+		return number == 0 ? step.source : step.partitions[static_cast<std::size_t>(number) - 1];
+	});
+}
 
 bool is_small(const DrainSurvey &survey) {
 	return survey.rows <= most_rows && survey.blocks <= most_blocks;
@@ -165,10 +182,12 @@ DirectStep drain_directly(const Policy &policy, std::size_t limit, std::optional
 	{
 		const AsOwner scope(owner);
 		const std::vector<Side> sides = sides_of(fresh);
-		step.rows = shift_rows(survey.source(), sides, survey.set.bounds.key.column);
+		step.source = survey.source();
+		step.rows = shift_rows(step.source, sides, survey.set.bounds.key.column, step.dating);
 		Spi().execute(("ALTER TABLE " + source + " ADD CONSTRAINT " + rest_check + " CHECK (" + rest + ")").c_str());
 	}
 	for (Fresh &table : fresh) {
+		inherit_age(step.source, table.side.relation);
 		attach(table, blueprint, policy.parent, owner);
 		if (!is_in_place(table, policy.parent)) {
 			throw partition::renamed_meanwhile(policy.parent);

@@ -148,7 +148,7 @@ std::optional<Refusal> swap_once(const Run &run) {
 	watch.lap("compared");
 	Dating dating;
 	replay_rest(run, job, sources, sides, dating);
-	const std::vector<DatedPart> parts = find_parts(dating, sides);
+	const std::vector<SideFile> files = files_of(dating, sides);
 	watch.lap("replayed");
 	std::ranges::for_each(sources, drop_capture);
 	for (const Side &side : sides) {
@@ -162,7 +162,7 @@ std::optional<Refusal> swap_once(const Run &run) {
 	set_phase(run.id, Phase::Finish);
 	note_swap(run.id, watch.milliseconds());
 	watch.lap("noted");
-	commit_swap(job.wish.target, parts, dating);
+	commit_swap(job.wish.target, dating, files);
 	watch.lap("committed");
 	return std::nullopt;
 }
