@@ -194,7 +194,7 @@ ANALYZE converted.t;
 
 -- What was made for a partition, or by it.
 CREATE FUNCTION described.is_of_partition(text) RETURNS boolean LANGUAGE sql AS
-    $$SELECT $1 ~ '[[:<:]]s\.t_(?!(pkey|note_k_key|id_seq)[[:>:]])|_fkey\d+[[:>:]]|constraint (to_t|to_itself)_\d+[[:>:]]|^toast table|^index pg_toast'$$;
+    $$SELECT $1 ~ '[[:<:]]s\.t_(?!(pkey|note_k_key|id_seq)[[:>:]])|_fkey\d*[[:>:]]|constraint (to_t|to_itself)_\d+[[:>:]]|^toast table|^index pg_toast'$$;
 CREATE TABLE described.before AS SELECT * FROM described.rows('converted');
 CREATE TABLE described.content AS SELECT sum(hashtextextended(t::text, 0)) FROM converted.t;
 

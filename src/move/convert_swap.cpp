@@ -5,13 +5,14 @@
 // says.
 #include "move/convert_parts.hpp"
 
+#include "move/keys_aside.hpp"
 #include "move/origins.hpp"
 #include "move/partition_flip.hpp"
 #include "move/side.hpp"
 #include "move/storage_exchange.hpp"
+#include "move/swap_locks.hpp"
 #include "partition/declaration.hpp"
 #include "partition/policy.hpp"
-#include "partition/references.hpp"
 #include "partition/steps.hpp"
 #include "partition/tree.hpp"
 #include "pg/lock.hpp"
@@ -36,13 +37,6 @@ using namespace pg;
 namespace {
 
 constexpr const char *rest_check = "warden_move_rest";
-
-std::vector<partition::Peer> peers_of(Oid table) {
-	const OpenRelation relation(table, AccessShareLock);
-	std::vector<partition::Peer> peers = partition::find_peers(relation);
-	std::erase_if(peers, [&](const partition::Peer &peer) { return peer.table == table; });
-	return peers;
-}
 
 void run_as_owner(Oid owner, const std::vector<std::string> &statements) {
 	const AsOwner scope(owner);
@@ -161,33 +155,8 @@ std::vector<std::pair<Oid, Oid>> heirs_indexes(const Job &job, const Side &heir)
 
 } // namespace
 
-std::optional<Refusal> lock_convert(const Job &job) {
-	const Oid target = job.wish.target;
-	const PinnedSettings settings;
-	const std::vector<partition::Peer> peers = peers_of(target);
-	for (const Side &side : read_sides(job.id)) {
-		if (auto refusal = take_lock(side.relation, AccessExclusiveLock)) { // nobody but autovacuum
-			return refusal;
-		}
-	}
-	// Who keeps one of these for long is waited for while nobody waits for us.
-	for (const partition::Peer &peer : peers) {
-		if (auto refusal = find_holder(peer.table, ShareRowExclusiveLock); refusal && refusal->will_last) {
-			return refusal;
-		}
-	}
-	if (auto refusal = take_lock(target, AccessExclusiveLock)) {
-		return refusal;
-	}
-	const auto error = attempt([&] {
-		for (const partition::Peer &peer : peers_of(target)) {
-			lock_now(peer.table, ShareRowExclusiveLock);
-		}
-	});
-	if (error && !is_blocked(*error)) {
-		throw Error(*error);
-	}
-	return error ? std::optional(Refusal{*error, false}) : std::nullopt;
+std::optional<Refusal> lock_convert(const Job &job, int milliseconds) {
+	return lock_for_swap(job, read_sides(job.id), milliseconds);
 }
 
 void swap_convert(const Job &job, const std::vector<Source> & /* sources */, const std::vector<Side> &sides) {
@@ -211,10 +180,9 @@ void swap_convert(const Job &job, const std::vector<Source> & /* sources */, con
 	run_as_owner(owner, before);
 	const Removed removed = make_partitioned(target, request.key, heir, indexes);
 	run_as_owner(owner, create_wide(schema, name, narrow));
-	for (const Side &side : sides) {
-		add_foreign_keys(side, target);
-	}
+	const ForeignKeysAside foreign_keys(target);
 	attach_all(job, sides, owner);
+	foreign_keys.put_back(sides);
 	write_origin(target, {.storage_parameters = removed.storage_parameters,
 	                      .access_method = std::nullopt,
 	                      .statements = removed.statements,

@@ -2,8 +2,9 @@
 
 #include "move/catalog_rows.hpp"
 #include "move/drain_obstacles.hpp"
+#include "move/keys_aside.hpp"
 #include "move/row_shift.hpp"
-#include "move/side_index.hpp"
+#include "move/swap_locks.hpp"
 #include "partition/default_leaves.hpp"
 #include "partition/tree.hpp"
 #include "pg/names.hpp"
@@ -79,11 +80,8 @@ std::vector<Side> sides_of(const std::vector<Fresh> &fresh) {
 	return sides;
 }
 
-void attach(Fresh &table, const Blueprint &blueprint, Oid parent, Oid owner) {
+void attach(Fresh &table, const Blueprint &blueprint, Oid owner) {
 	const AsOwner scope(owner);
-	if (partition::refers_to_others(parent)) {
-		add_foreign_keys(table.side, parent);
-	}
 	for (const std::string &statement : table.draft.attach) {
 		run(table.statements, statement);
 	}
@@ -103,12 +101,8 @@ void lock_all(const Policy &policy, Oid default_partition, std::optional<Refusal
 	if (refusal) {
 		throw Error(refusal->error);
 	}
-	std::vector<partition::Peer> peers;
-	{
-		const OpenRelation parent(policy.parent, NoLock);
-		peers = partition::find_peers(parent);
-	}
-	partition::lock_to_attach(default_partition, peers);
+	lock_now(default_partition, AccessExclusiveLock);
+	lock_peers_now(policy.parent);
 }
 
 /// Its rows are to be as old as they were.
@@ -186,9 +180,10 @@ DirectStep drain_directly(const Policy &policy, std::size_t limit, std::optional
 		step.rows = shift_rows(step.source, sides, survey.set.bounds.key.column, step.dating);
 		Spi().execute(("ALTER TABLE " + source + " ADD CONSTRAINT " + rest_check + " CHECK (" + rest + ")").c_str());
 	}
+	const ForeignKeysAside foreign_keys(policy.parent);
 	for (Fresh &table : fresh) {
 		inherit_age(step.source, table.side.relation);
-		attach(table, blueprint, policy.parent, owner);
+		attach(table, blueprint, owner);
 		if (!is_in_place(table, policy.parent)) {
 			throw partition::renamed_meanwhile(policy.parent);
 		}
@@ -196,6 +191,7 @@ DirectStep drain_directly(const Policy &policy, std::size_t limit, std::optional
 		partition::log_step(policy.parent, done.partition, "drain", done.command);
 		step.partitions.push_back(table.side.relation);
 	}
+	foreign_keys.put_back(sides_of(fresh));
 	const AsOwner scope(owner);
 	Spi().execute(("ALTER TABLE " + source + " DROP CONSTRAINT " + rest_check).c_str());
 	return step;

@@ -4,10 +4,12 @@
 
 #include "move/drain_obstacles.hpp"
 #include "move/drain_survey.hpp"
+#include "move/keys_aside.hpp"
 #include "move/mover.hpp"
 #include "move/side.hpp"
 #include "move/side_index.hpp"
 #include "move/storage_exchange.hpp"
+#include "move/swap_locks.hpp"
 #include "partition/default_leaves.hpp"
 #include "partition/steps.hpp"
 #include "partition/tree.hpp"
@@ -96,30 +98,9 @@ void prepare_drain(const Procedure &procedure, const Job &job) {
 	std::ignore = add_source(job.id, survey.source());
 }
 
-/// Beside the parent, on which all others wait in turn.
-void lock_others(Oid parent, const std::vector<Side> &sides) {
-	std::vector<partition::Peer> peers;
-	{
-		const OpenRelation table(parent, NoLock);
-		peers = partition::find_peers(table);
-	}
-	partition::lock_to_attach(default_partition_of(parent), peers);
-	for (const Side &side : sides) {
-		lock_now(side.relation, AccessExclusiveLock); // autovacuum may be there
-	}
-}
-
-std::optional<Refusal> lock_drain(const Job &job) {
-	const std::vector<Side> sides = read_sides(job.id);
-	const PinnedSettings settings;
-	if (auto refusal = take_lock(job.wish.target, AccessExclusiveLock)) {
-		return refusal;
-	}
-	const auto error = attempt([&] { lock_others(job.wish.target, sides); });
-	if (error && !is_blocked(*error)) {
-		throw Error(*error);
-	}
-	return error ? std::optional(Refusal{*error, false}) : std::nullopt;
+std::optional<Refusal> lock_drain(const Job &job, int milliseconds) {
+	return lock_for_swap(job, read_sides(job.id), milliseconds,
+	                     [](Oid parent) { lock_now(default_partition_of(parent), AccessExclusiveLock); });
 }
 
 /// Has the server know, without reading, that the default partition has no row of these: they went to the sides.
@@ -197,19 +178,17 @@ void swap_drain(const Job &job, const std::vector<Source> &, const std::vector<S
 	}
 	const Blueprint blueprint = read_blueprint(*policy, partition::examine(*policy).bounds);
 	const Oid owner = owner_of(policy->parent);
-	const bool has_references = partition::refers_to_others(policy->parent);
+	const ForeignKeysAside foreign_keys(policy->parent);
 	for (std::size_t i = 0; i < partitions.size(); i += group_size) {
 		const std::span<const Side> group =
 			std::span<const Side>(partitions).subspan(i, std::min(group_size, partitions.size() - i));
 		RestCheck rest(default_partition, owner, group);
 		for (const Side &side : group) {
-			if (has_references) {
-				add_foreign_keys(side, policy->parent);
-			}
 			attach_side(*policy, blueprint, side, owner);
 		}
 		rest.drop();
 	}
+	foreign_keys.put_back(partitions);
 }
 
 void finish_drain(const Procedure &procedure, const Job &job) {

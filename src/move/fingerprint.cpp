@@ -12,7 +12,9 @@ namespace {
 
 // $1 the target, $2 whether only its default partition matters of its partitions: others come and go while that one is
 // drained.  Each line says one thing that a copy, or the swap, depends on.  What the job adds, or maintenance for its
-// own time, has names of its own; triggers of the system are the server's matter.
+// own time, has names of its own; triggers of the system are the server's matter.  A clone of a foreign key can be
+// there whose definition the server cannot write: ON DELETE SET NULL (...) has the columns' numbers of the parent
+// there.
 constinit Statement select_digest{R"(
 WITH RECURSIVE tables (oid) AS (
     SELECT $1
@@ -34,7 +36,9 @@ FROM (
     LEFT JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
     UNION ALL
     SELECT format('constraint %s %s %s %s %s', o.conrelid, o.confrelid, o.conname, o.convalidated,
-                  pg_get_constraintdef(o.oid))
+                  CASE WHEN o.contype = 'f' AND o.conparentid <> 0
+                       THEN concat_ws(' ', o.conkey, o.confkey, o.confupdtype, o.confdeltype, o.confmatchtype, o.condeferrable)
+                       ELSE pg_get_constraintdef(o.oid) END)
     FROM tables t JOIN pg_constraint o ON t.oid IN (o.conrelid, o.confrelid)
     WHERE o.conname !~ '^(pg_)?warden_'
     UNION ALL

@@ -11,8 +11,8 @@ struct Operations {
 	/// Makes the sides (registered, with their indexes), and registers the sources, in the current transaction or in
 	/// several.  Undone by `undo` and the mover if it is cut short; called anew then.
 	void (*prepare)(const pg::Procedure &, const Job &);
-	/// Asks for the locks of the swap, strongest first.
-	std::optional<pg::Refusal> (*lock)(const Job &);
+	/// Asks for the locks of the swap, for that many milliseconds.
+	std::optional<pg::Refusal> (*lock)(const Job &, int);
 	/// Looks, under the locks, whether the swap is still right (errcode_begin_anew), and swaps.  All is replayed.
 	void (*swap)(const Job &, const std::vector<Source> &, const std::vector<Side> &);
 	/// After the swap: what need not be in its transaction.  Commits; may be called again.

@@ -10,6 +10,7 @@
 #include "move/replay.hpp"
 #include "move/row_capture.hpp"
 #include "move/side.hpp"
+#include "move/swap_locks.hpp"
 
 #include "pg/names.hpp"
 #include "pg/security.hpp"
@@ -31,7 +32,6 @@ constexpr double replay_every_s = 1;         // meanwhile
 constexpr int most_rounds = 5;               // of replay before a try
 constexpr std::int64_t few_places = 100;     // are left by then
 constexpr std::int64_t most_places = 10'000; // left for the swap
-constexpr double most_pause_s = 15;          // between two tries
 
 /// Sleeps, without letting changes pile up.
 Stop rest_replaying(const Run &run, double seconds) {
@@ -134,13 +134,13 @@ private:
 };
 
 /// The swap, or who is in the way of its locks.  Commits if it succeeds.
-std::optional<Refusal> swap_once(const Run &run) {
+std::optional<Refusal> swap_once(const Run &run, int tries) {
 	const ScratchMemory memory;
 	const Job job = read_job(run.id);
 	const auto sources = read_sources(run.id);
 	const auto sides = read_sides(run.id);
 	Stopwatch watch(run.id);
-	if (auto refusal = run.operations.lock(job)) {
+	if (auto refusal = run.operations.lock(job, swap_patience_ms(tries))) {
 		return refusal;
 	}
 	watch.lap("locked");
@@ -182,9 +182,9 @@ std::optional<std::string> find_obstacle(const Error &error) {
 }
 
 /// Tries once; who was in the way of it, or std::nullopt if it is done.
-std::optional<std::string> try_swap(const Run &run) {
+std::optional<std::string> try_swap(const Run &run, int tries) {
 	std::optional<Refusal> refusal;
-	const auto error = run.procedure.attempt([&] { refusal = swap_once(run); });
+	const auto error = run.procedure.attempt([&] { refusal = swap_once(run, tries); });
 	if (!error && !refusal) {
 		return std::nullopt;
 	}
@@ -231,19 +231,17 @@ Stop wait(const Run &run) {
 }
 
 Stop swap(const Run &run) {
-	double pause = 0.1;
 	Stop stop = Stop::No;
-	while ((stop = come_close(run)) == Stop::No) {
-		const auto obstacle = try_swap(run);
+	for (int tries = 1; (stop = come_close(run)) == Stop::No; ++tries) {
+		const auto obstacle = try_swap(run, tries);
 		if (!obstacle) {
 			return Stop::No;
 		}
 		tell_waiting(run, obstacle);
-		stop = rest_replaying(run, pause);
+		stop = rest_replaying(run, swap_pause_s(tries));
 		if (stop != Stop::No) {
 			break;
 		}
-		pause = std::min(pause * 1.5, most_pause_s);
 	}
 	keep_mark(run.id);
 	run.procedure.commit();

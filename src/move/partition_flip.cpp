@@ -9,12 +9,6 @@
 #include <algorithm>
 
 extern "C" {
-#include "access/genam.h"
-#include "access/stratnum.h"
-#include "access/table.h"
-#include "catalog/dependency.h"
-#include "catalog/pg_constraint.h"
-#include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
 }
 
@@ -81,34 +75,6 @@ SELECT what FROM (
 ) obstacle (step, what)
 ORDER BY step, what
 LIMIT 1)"};
-
-// Server code.  As DETACH PARTITION does it.
-void drop_clones(Oid partition) {
-	const Relation constraints = table_open(ConstraintRelationId, RowExclusiveLock);
-	ScanKeyData keys[2];
-	ScanKeyInit(&keys[0], Anum_pg_constraint_confrelid, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(partition));
-	ScanKeyInit(&keys[1], Anum_pg_constraint_contype, BTEqualStrategyNumber, F_CHAREQ,
-	            CharGetDatum(CONSTRAINT_FOREIGN));
-	const SysScanDesc scan = systable_beginscan(constraints, InvalidOid, false, nullptr, 2, keys);
-	List *clones = NIL;
-	for (HeapTuple row = systable_getnext(scan); HeapTupleIsValid(row); row = systable_getnext(scan)) {
-		const auto form = reinterpret_cast<Form_pg_constraint>(GETSTRUCT(row));
-		if (OidIsValid(form->conparentid)) {
-			clones = lappend_oid(clones, form->oid);
-		}
-	}
-	systable_endscan(scan);
-	table_close(constraints, NoLock);
-	for (int i = 0; i < list_length(clones); ++i) {
-		const Oid clone = clones->elements[i].oid_value;
-		ConstraintSetParentConstraint(clone, InvalidOid, InvalidOid);
-		deleteDependencyRecordsForClass(ConstraintRelationId, clone, ConstraintRelationId, DEPENDENCY_INTERNAL);
-		CommandCounterIncrement();
-		drop_object(ConstraintRelationId, clone);
-	}
-}
-
-// From here on it is C++ code.
 
 AttrNumber column_number(Oid table, const std::string &column) {
 	const AttrNumber number = call(get_attnum, table, column.c_str());
@@ -184,10 +150,6 @@ void make_plain(const Job &job, const Side &side) {
 	for (const auto &[index, its] : indexes) {
 		call(drop_object, RelationRelationId, its);
 	}
-}
-
-void drop_reference_clones(Oid partition) {
-	call(drop_clones, partition);
 }
 
 } // namespace warden::move

@@ -30,8 +30,4 @@ void make_plain(const Job &job, const Side &side);
 void flip_to_partitioned(Oid table, AttrNumber key);
 void flip_to_plain(Oid table, Oid tablespace, Oid method, char persistence);
 
-/// Takes away what the foreign keys of other tables have on a partition: for one that is about to be dropped although
-/// rows refer to it, because all its rows are elsewhere in the same table.
-void drop_reference_clones(Oid partition);
-
 } // namespace warden::move

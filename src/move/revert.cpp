@@ -99,7 +99,7 @@ Wish wish_for(const Tree &tree, const Limits &limits) {
 }
 
 std::string swap_locks(const Tree &tree) {
-	return format("ACCESS EXCLUSIVE on %s, its %zu partitions and the tables that refer to it, for about %.0f ms",
+	return format("ACCESS EXCLUSIVE on %s and its %zu partitions, for about %.0f ms",
 	              qualified_name(tree.parent).c_str(), tree.partitions.size(), swap_seconds * 1000);
 }
 

@@ -1,9 +1,11 @@
 #include "move/revert_swap.hpp"
 
+#include "move/keys_aside.hpp"
 #include "move/partition_flip.hpp"
 #include "move/revert_obstacles.hpp"
 #include "move/side.hpp"
 #include "move/storage_exchange.hpp"
+#include "move/swap_locks.hpp"
 #include "partition/policy.hpp"
 #include "partition/references.hpp"
 #include "pg/names.hpp"
@@ -203,33 +205,9 @@ std::vector<std::string> origin_statements(Oid parent, const std::optional<Origi
 	return statements;
 }
 
-std::optional<Refusal> lock_to_revert(const Job &job) {
-	bool will_last = false;
-	// In a subtransaction, so that what is not enough is let go at once.
-	const auto error = attempt([&] {
-		const PinnedSettings settings;
-		std::vector<Oid> first;
-		for (const Side &side : read_sides(job.id)) {
-			first.push_back(side.relation); // an autovacuum of it is not waited for while the table is locked
-		}
-		first.push_back(job.wish.target);
-		for (const Oid table : first) {
-			if (const auto refusal = take_lock(table, AccessExclusiveLock)) {
-				will_last = refusal->will_last;
-				throw Error(refusal->error);
-			}
-		}
-		lock_tree_now(job.wish.target, AccessExclusiveLock);
-		for (const partition::Peer &peer : partition::find_peers(OpenRelation(job.wish.target, NoLock))) {
-			if (peer.refers_to_us && peer.table != job.wish.target) {
-				lock_tree_now(peer.table, AccessExclusiveLock);
-			}
-		}
-	});
-	if (error && !is_blocked(*error)) {
-		throw Error(*error);
-	}
-	return error ? std::optional(Refusal{*error, will_last}) : std::nullopt;
+std::optional<Refusal> lock_to_revert(const Job &job, int milliseconds) {
+	return lock_for_swap(job, read_sides(job.id), milliseconds,
+	                     [](Oid parent) { lock_tree_now(parent, AccessExclusiveLock); });
 }
 
 void swap_to_plain(const Job &job, const std::vector<Source> &sources, const std::vector<Side> &sides) {

@@ -11,7 +11,7 @@
 namespace warden::move {
 
 /// The locks of the swap: the side, the table, its partitions, and the tables that refer to it.
-std::optional<pg::Refusal> lock_to_revert(const Job &job);
+std::optional<pg::Refusal> lock_to_revert(const Job &job, int milliseconds);
 
 /// Error errcode_begin_anew if there are other partitions than the sources.
 void swap_to_plain(const Job &job, const std::vector<Source> &sources, const std::vector<Side> &sides);

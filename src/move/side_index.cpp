@@ -2,26 +2,15 @@
 
 #include "move/catalog_rows.hpp"
 #include "move/side.hpp"
-#include "move/storage_exchange.hpp"
 #include "pg/names.hpp"
 #include "pg/security.hpp"
 #include "pg/spi.hpp"
-#include "pg/transaction.hpp"
 
 #include <algorithm>
 #include <string_view>
 
 extern "C" {
-#include "access/genam.h"
-#include "access/stratnum.h"
-#include "access/table.h"
-#include "catalog/dependency.h"
-#include "catalog/indexing.h"
 #include "catalog/pg_class.h"
-#include "catalog/pg_constraint.h"
-#include "catalog/pg_trigger.h"
-#include "utils/fmgroids.h"
-#include "utils/inval.h"
 #include "utils/lsyscache.h"
 #include "utils/ruleutils.h"
 }
@@ -44,15 +33,6 @@ JOIN pg_class c ON c.oid = i.indexrelid
 LEFT JOIN pg_constraint con ON con.conindid = i.indexrelid AND con.conrelid = i.indrelid AND con.contype IN ('p', 'u', 'x')
 WHERE i.indrelid = $1 AND i.indisvalid AND i.indisready AND i.indislive
 ORDER BY i.indexrelid)"};
-
-// Those that the server would clone to a partition: not its own clones of the keys that refer to a partitioned table.
-constinit Statement foreign_keys_query{R"(
-SELECT c.oid, c.conname::text, quote_ident(c.conname),
-       regexp_replace(pg_get_constraintdef(c.oid), ' NOT VALID$', '') || ' NOT VALID', c.convalidated
-FROM pg_constraint c
-WHERE c.conrelid = $1 AND c.contype = 'f'
-  AND NOT EXISTS (SELECT FROM pg_constraint p WHERE p.oid = c.conparentid AND p.conrelid = c.conrelid)
-ORDER BY c.conname)"};
 
 // Statistics targets of expressions, which the definition of an index does not tell.
 constinit Statement targets_query{R"(
@@ -157,54 +137,6 @@ Oid build(const Side &side, const SideIndex &wanted) {
 		.with_detail("The command is: " + wanted.definition);
 }
 
-/// A foreign key to be, as a statement.
-struct ForeignKey {
-	std::string name;
-	std::string statement;
-};
-
-std::vector<ForeignKey> foreign_keys(const Side &side, Oid target) {
-	const AsExtension scope;
-	Spi spi;
-	std::vector<ForeignKey> keys;
-	for (const auto &[oid, name, quoted, definition, is_valid] :
-	     spi.query_latest<Oid, std::string_view, std::string_view, std::string_view, bool>(foreign_keys_query,
-	                                                                                       target)) {
-		keys.push_back({std::string(name), "ALTER TABLE " + qualified_name(side.relation) + " ADD CONSTRAINT " +
-		                                       std::string(quoted) + " " + std::string(definition)});
-	}
-	return keys;
-}
-
-template <class Scope, class... Args>
-void execute_as(const std::string &statement, Args... args) {
-	const Scope scope(args...);
-	Spi spi;
-	spi.execute(statement.c_str());
-}
-
-// Server code.  What a new foreign key puts on the table that it refers to, a partition does not need, as those of the
-// parent reach it.  ATTACH would drop it, with ACCESS EXCLUSIVE on that table: who has read it, and comes to read ours,
-// would wait for us, and we for him.  For a table without partitions, which is all that is concerned.
-void drop_action_triggers(Oid constraint, Oid side) {
-	const Relation triggers = table_open(TriggerRelationId, RowExclusiveLock);
-	ScanKeyData key;
-	ScanKeyInit(&key, Anum_pg_trigger_tgconstraint, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(constraint));
-	const SysScanDesc scan = systable_beginscan(triggers, TriggerConstraintIndexId, true, nullptr, 1, &key);
-	for (HeapTuple row = systable_getnext(scan); HeapTupleIsValid(row); row = systable_getnext(scan)) {
-		const auto *const form = reinterpret_cast<Form_pg_trigger>(GETSTRUCT(row));
-		if (form->tgisinternal && form->tgconstrrelid == side && form->tgrelid != side &&
-		    get_rel_relkind(form->tgrelid) == RELKIND_RELATION) {
-			deleteDependencyRecordsFor(TriggerRelationId, form->oid, false);
-			CacheInvalidateRelcacheByRelid(form->tgrelid);
-			CatalogTupleDelete(triggers, &row->t_self);
-		}
-	}
-	systable_endscan(scan);
-	table_close(triggers, RowExclusiveLock);
-	CommandCounterIncrement();
-}
-
 } // namespace
 
 std::vector<IndexDefinition> index_definitions(Oid table) {
@@ -265,22 +197,6 @@ bool build_next_index(const Job &job) {
 	park_side(*side);
 	set_built(job.id, built);
 	return true;
-}
-
-void add_foreign_keys(const Side &side, Oid target) {
-	for (const ForeignKey &key : foreign_keys(side, target)) {
-		// The owner may have lost the right to refer to a table since; what is there stays so.  No code of a user's
-		// runs when a key is added that is not validated.
-		if (const auto error = attempt([&] { execute_as<AsOwner>(key.statement, owner_of(target)); })) {
-			if (error->sqlstate != ERRCODE_INSUFFICIENT_PRIVILEGE) {
-				throw Error(*error);
-			}
-			execute_as<AsExtension>(key.statement);
-		}
-		const Oid constraint = call(get_relation_constraint_oid, side.relation, key.name.c_str(), false);
-		trust_constraint(constraint);
-		call(drop_action_triggers, constraint, side.relation);
-	}
 }
 
 } // namespace warden::move

@@ -27,9 +27,4 @@ void register_indexes(const Job &job, const Side &side, const std::vector<IndexD
 /// Builds the next index that is not there, as the owner; false if all are.
 bool build_next_index(const Job &job);
 
-/// The foreign keys of the target that others' rows are searched by, as a partition must have them to be attached
-/// without a search: adds them to a side, unvalidated, and marks them as valid, because they are of the very same rows.
-/// In the swap only.  The tables they refer to are locked.
-void add_foreign_keys(const Side &side, Oid target);
-
 } // namespace warden::move

@@ -1,8 +1,9 @@
 # Rows are moved while the application works with them: at every instant each is seen once, no increment is lost, no
 # statement fails, no trigger fires, and what refers to them stays.
 #
-# Needs TAP, because of many clients that do not wait for each other.  PG_WARDEN_MOVE_ROWS=1000000 and
-# PG_WARDEN_MOVE_INCREMENTS=10000 are the long form.
+# Needs TAP, because of many clients that do not wait for each other.  PG_WARDEN_MOVE_ROWS=1000000,
+# PG_WARDEN_MOVE_INCREMENTS=10000 and PG_WARDEN_MOVE_RATE=0 are the long form.  PG_WARDEN_MOVE_CASES="drain:referenced ..."
+# are those that run; PG_WARDEN_MOVE_DEBUG=1 tells how long each part of a swap has taken.
 use strict;
 use warnings;
 use FindBin;
@@ -17,6 +18,7 @@ use Warden;
 
 my $rows = $ENV{PG_WARDEN_MOVE_ROWS} // 60_000;
 my $increments = $ENV{PG_WARDEN_MOVE_INCREMENTS} // 2_000;
+my $rate = $ENV{PG_WARDEN_MOVE_RATE} // 300;    # transactions a second of each client that writes; 0: as it can
 my $seed = $ENV{PG_WARDEN_SEED} // int(time * 1000) % 1_000_000;
 diag("PG_WARDEN_SEED=$seed, $rows rows");
 my $node = start_server('load', <<'END');
@@ -34,13 +36,16 @@ sub move_under_load
 	make_table($node, $kind, $rows, $variant);
 	my $state = state_of($node);
 	my $last = $node->safe_psql('postgres', 'SELECT count(*) FROM warden.partition_move_jobs');
-	my $application = start_application($node, $rows, seed => $seed);
+	my $application = start_application($node, $rows, seed => $seed, rate => $rate);
 	# Each of the clients that count has been there, and so have those that write.
 	$node->poll_query_until('postgres', q{SELECT count(DISTINCT who) = 5 AND (SELECT count(*) > 50 FROM load.ledger) FROM load.counts})
 	  or die 'the application does not work';
 	my $begin = time;
 	local $ENV{PGAPPNAME} = 'mover';
-	my ($status, $out, $err) = result(launch($node, 'postgres', job_of($kind)));
+	my ($status, $out, $err) = result(launch($node, 'postgres', $ENV{PG_WARDEN_MOVE_DEBUG} ? 'SET client_min_messages = debug1' : (),
+		# A swap that never gets its locks would try for ever.
+		"SET statement_timeout = '@{[ 60 + int($rows / 1000) ]} s'", job_of($kind)));
+	diag(join "\n", $err =~ /DEBUG:.*?(move \d+: .*)/g) if $ENV{PG_WARDEN_MOVE_DEBUG};
 	my $seconds = time - $begin;
 	$node->poll_query_until('postgres', "SELECT count(*) >= $increments FROM load.ledger WHERE rows = 0 AND n = 1")
 	  or die 'the application does not work any more';
