@@ -1,6 +1,8 @@
 // dating.cpp - Headers of rows, changed in place, with a generic record in the log of the server.
 #include "move/dating.hpp"
 
+#include "pg/call.hpp"
+
 #include <algorithm>
 #include <tuple>
 
@@ -9,7 +11,10 @@ extern "C" {
 #include "access/htup_details.h"
 #include "access/table.h"
 #include "access/transam.h"
+#include "executor/spi.h"
+#include "miscadmin.h"
 #include "storage/bufmgr.h"
+#include "storage/lmgr.h"
 }
 
 namespace warden::move {
@@ -25,9 +30,9 @@ void set_began(HeapTupleHeader row, TransactionId began, TransactionId frozen_be
 	row->t_infomask |= is_frozen ? HEAP_XMIN_FROZEN : HEAP_XMIN_COMMITTED;
 }
 
-// Server code.  One that nobody sees any more is dead, however old the id is, as it is known to have committed.
-void set_ended(HeapTupleHeader row, TransactionId ended) {
-	HeapTupleHeaderSetXmax(row, ended);
+// Server code.  The same: it is known to have committed.
+void set_ended(HeapTupleHeader row, TransactionId ended, TransactionId frozen_before) {
+	HeapTupleHeaderSetXmax(row, TransactionIdPrecedes(ended, frozen_before) ? FrozenTransactionId : ended);
 	row->t_infomask |= HEAP_XMAX_COMMITTED;
 }
 
@@ -50,13 +55,39 @@ bool date_row(Page page, const Dated &copy, TransactionId written_by, Transactio
 		set_began(row, copy.life.began, frozen_before);
 	}
 	if (ends) {
-		set_ended(row, copy.life.ended);
+		set_ended(row, copy.life.ended, frozen_before);
 	}
 	return begins || ends;
 }
 
 BlockNumber block_of(const Dated &copy) {
 	return ItemPointerGetBlockNumber(&copy.place);
+}
+
+// What is to be dated in one relation.
+struct Part {
+	Oid relation;
+	const Dated *copies;
+	std::size_t count;
+};
+
+// Server code.  With the locks of the transaction, beyond its end, until each copy is dated; and not to be interrupted.
+void commit_and_date(Oid oid, const Part *parts, std::size_t count, TransactionId written_by) {
+	LockRelId table = {oid, MyDatabaseId};
+	LockRelationIdForSession(&table, AccessExclusiveLock);
+	for (std::size_t i = 0; i < count; ++i) {
+		LockRelId part = {parts[i].relation, MyDatabaseId};
+		LockRelationIdForSession(&part, AccessExclusiveLock);
+	}
+	HOLD_INTERRUPTS();
+	SPI_commit();
+	for (std::size_t i = 0; i < count; ++i) {
+		LockRelId part = {parts[i].relation, MyDatabaseId};
+		date_copies(parts[i].relation, written_by, parts[i].copies, parts[i].count);
+		UnlockRelationIdForSession(&part, AccessExclusiveLock);
+	}
+	UnlockRelationIdForSession(&table, AccessExclusiveLock);
+	RESUME_INTERRUPTS();
 }
 
 } // namespace
@@ -90,6 +121,24 @@ void date_copies(Oid relation, TransactionId written_by, const Dated *copies, st
 		UnlockReleaseBuffer(buffer);
 	}
 	table_close(table, NoLock);
+}
+
+void for_each_side(const Dating &dating,
+                   const std::function<void(std::int16_t side, const Dated *copies, std::size_t count)> &body) {
+	for (auto at = dating.copies.begin(); at != dating.copies.end();) {
+		const std::int16_t number = at->side;
+		const auto end = std::find_if(at, dating.copies.end(), [&](const Dated &copy) { return copy.side != number; });
+		body(number, &*at, static_cast<std::size_t>(end - at));
+		at = end;
+	}
+}
+
+void commit_dated(Oid table, const Dating &dating, const std::function<Oid(std::int16_t side)> &relation_of) {
+	std::vector<Part> parts;
+	for_each_side(dating, [&](std::int16_t side, const Dated *copies, std::size_t count) {
+		parts.push_back({.relation = relation_of(side), .copies = copies, .count = count});
+	});
+	pg::call(commit_and_date, table, parts.data(), parts.size(), dating.written_by);
 }
 
 } // namespace warden::move

@@ -9,7 +9,11 @@
 // that are right for all who come later, and of those with older snapshots a crash leaves none.
 #pragma once
 
-#include "move/move_job.hpp"
+#include "move/row_life.hpp"
+
+#include <cstdint>
+#include <functional>
+#include <vector>
 
 extern "C" {
 #include "storage/itemptr.h"
@@ -17,20 +21,14 @@ extern "C" {
 
 namespace warden::move {
 
-/// The transactions that wrote a row and deleted or updated it; InvalidTransactionId: none that matters.
-struct Life {
-	TransactionId began = InvalidTransactionId;
-	TransactionId ended = InvalidTransactionId;
-};
-
-/// A copy that was written or deleted, or both, and the life of its original.
+/// A row that was written or deleted, or both, and the life that it is to have had.
 struct Dated {
-	std::int16_t side;
+	std::int16_t side; ///< number
 	ItemPointerData place;
 	Life life;
 };
 
-/// What one replay has to have dated.
+/// What one transaction has written and is to be dated.
 struct Dating {
 	TransactionId written_by = InvalidTransactionId;
 	std::vector<Dated> copies = {};
@@ -42,5 +40,13 @@ void sort(Dating &dating);
 /// Server code.  Dates copies of one side, in order, whose storage is that of a relation now.  Needs a lock on that
 /// against VACUUM, and assigns no transaction id.
 void date_copies(Oid relation, TransactionId written_by, const Dated *copies, std::size_t count);
+
+/// Calls for the copies in each side.
+void for_each_side(const Dating &dating,
+                   const std::function<void(std::int16_t side, const Dated *copies, std::size_t count)> &body);
+
+/// Commits what a procedure has done, with ACCESS EXCLUSIVE on a table and on whatever has the storage of a side with
+/// copies now; and dates those before anybody else gets at the table.
+void commit_dated(Oid table, const Dating &dating, const std::function<Oid(std::int16_t side)> &relation_of);
 
 } // namespace warden::move

@@ -65,8 +65,9 @@ void tell_end(const DrainSurvey &survey, std::int64_t rows, std::size_t partitio
 	report(NOTICE, notice);
 }
 
-/// A transaction for each few partitions, tried again while locks are not to be had.
-void drain_in_steps(const Procedure &procedure, const DrainSurvey &survey) {
+/// A transaction for each few partitions, tried again while locks are not to be had.  False if a job has to do the
+/// rest.
+bool drain_in_steps(const Procedure &procedure, const DrainSurvey &survey) {
 	const Policy &policy = survey.policy;
 	std::vector<Oid> partitions;
 	std::int64_t rows = 0;
@@ -75,7 +76,15 @@ void drain_in_steps(const Procedure &procedure, const DrainSurvey &survey) {
 		DirectStep step;
 		std::optional<Refusal> refusal;
 		const auto error = attempt([&] { step = drain_directly(policy, std::min(left, most_direct), refusal); });
-		procedure.commit();
+		if (!error && step.rows > 0) {
+			commit_directly(policy, step);
+		} else {
+			procedure.commit();
+		}
+		if (error && error->sqlstate == errcode_not_yet) {
+			analyze_partitions(procedure, policy.parent, partitions);
+			return false;
+		}
 		if (error) {
 			if (!is_blocked(*error) || (refusal && refusal->will_last) || tries++ >= lock_retries()) {
 				throw Error(*error);
@@ -95,6 +104,7 @@ void drain_in_steps(const Procedure &procedure, const DrainSurvey &survey) {
 	procedure.commit();
 	analyze_partitions(procedure, policy.parent, partitions);
 	tell_end(survey, rows, partitions.size());
+	return true;
 }
 
 /// Returns whether it was done: somebody may have paused it.
@@ -139,10 +149,12 @@ PG_FUNCTION(partition_drain) {
 	if (survey.places.empty()) {
 		record_drain(survey.policy, 0);
 		tell_end(survey, 0, 0);
-	} else if (is_small(survey)) {
-		drain_in_steps(procedure, survey);
-	} else if (drain_by_job(procedure, survey, max_partitions, limits)) {
-		tell_end(survey, survey.rows, survey.places.size());
+	} else if (!is_small(survey) || !drain_in_steps(procedure, survey)) {
+		const DrainSurvey left = look(parent, max_partitions);
+		procedure.commit();
+		if (drain_by_job(procedure, left, max_partitions, limits)) {
+			tell_end(left, left.rows, left.places.size());
+		}
 	}
 	PG_RETURN_VOID();
 }

@@ -1,5 +1,6 @@
 #include "move/drain_direct.hpp"
 
+#include "move/catalog_rows.hpp"
 #include "move/drain_obstacles.hpp"
 #include "move/keys_aside.hpp"
 #include "move/row_shift.hpp"
@@ -104,7 +105,23 @@ void lock_all(const Policy &policy, Oid default_partition, std::optional<Refusal
 	lock_peers_now(policy.parent);
 }
 
+/// Its rows are to be as old as they were.
+void inherit_age(Oid source, Oid partition) {
+	call([&] {
+		const HeapTuple row = class_row(partition);
+		class_form(row)->relfrozenxid = class_form(class_row(source))->relfrozenxid;
+		update_class(row);
+		CommandCounterIncrement();
+	});
+}
+
 } // namespace
+
+void commit_directly(const Policy &policy, const DirectStep &step) {
+	commit_dated(policy.parent, step.dating, [&](std::int16_t number) {
+		return number == 0 ? step.source : step.partitions[static_cast<std::size_t>(number) - 1];
+	});
+}
 
 bool is_small(const DrainSurvey &survey) {
 	// To move a few validates a constraint of the default partition, as its owner only may.  A job trusts it.
@@ -161,11 +178,13 @@ DirectStep drain_directly(const Policy &policy, std::size_t limit, std::optional
 	{
 		const AsOwner scope(owner);
 		const std::vector<Side> sides = sides_of(fresh);
-		step.rows = shift_rows(survey.source(), sides, survey.set.bounds.key.column);
+		step.source = survey.source();
+		step.rows = shift_rows(step.source, sides, survey.set.bounds.key.column, step.dating);
 		Spi().execute(("ALTER TABLE " + source + " ADD CONSTRAINT " + rest_check + " CHECK (" + rest + ")").c_str());
 	}
 	const ForeignKeysAside foreign_keys(policy.parent);
 	for (Fresh &table : fresh) {
+		inherit_age(step.source, table.side.relation);
 		attach(table, blueprint, owner);
 		if (!is_in_place(table, policy.parent)) {
 			throw partition::renamed_meanwhile(policy.parent);

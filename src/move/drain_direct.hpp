@@ -8,6 +8,7 @@
 //   else the row stays in the table.  Who still has a place of it gets error 40001, not nothing.
 #pragma once
 
+#include "move/dating.hpp"
 #include "move/drain_survey.hpp"
 #include "partition/steps.hpp"
 
@@ -20,12 +21,18 @@ bool is_small(const DrainSurvey &survey);
 inline constexpr std::size_t most_direct = 16;
 
 struct DirectStep {
+	Oid source = InvalidOid;
 	std::vector<Oid> partitions = {};
 	std::int64_t rows = 0;
+	Dating dating = {}; ///< of the source, number 0, and the partitions, from 1
 };
 
+/// Commits it, so that older snapshots see what they have seen before.
+void commit_directly(const partition::Policy &policy, const DirectStep &step);
+
 /// Makes at most so many partitions and moves their rows to them, in the current (sub)transaction; none if there is
-/// nothing to do.  If a lock is not to be had: `refusal`, and the error that is thrown.
+/// nothing to do.  If a lock is not to be had: `refusal`, and the error that is thrown.  Error errcode_not_yet if only
+/// a job can move rows without being noticed by an older snapshot.
 DirectStep drain_directly(const partition::Policy &policy, std::size_t limit, std::optional<pg::Refusal> &refusal);
 
 /// The statements of it, for a person: one for each partition.

@@ -17,7 +17,7 @@ std::string shown(const std::optional<std::string> &value) {
 } // namespace
 
 std::optional<Job> find_unfinished(const Procedure &procedure, Oid target, Kind kind) {
-	const auto job = find_job(target);
+	auto job = find_job(target);
 	if (!job) {
 		return std::nullopt;
 	}

@@ -4,6 +4,7 @@
 #include "move/row_capture.hpp"
 #include "move/side.hpp"
 
+#include "pg/lock.hpp"
 #include "pg/names.hpp"
 #include "pg/security.hpp"
 
@@ -132,6 +133,34 @@ void end(const Run &run, const Job &job, Stop stop) {
 	throw Error(raised);
 }
 
+/// A lock of somebody's that a step met, of which nothing was done then: worth another try.  What waits by itself, for
+/// as long as it may, has a hint for whom it gives up.
+bool is_in_the_way(const Error &error, Phase phase) {
+	return phase != Phase::Prepare && error.hint.empty() &&
+	       (error.sqlstate == ERRCODE_LOCK_NOT_AVAILABLE || error.sqlstate == ERRCODE_T_R_DEADLOCK_DETECTED);
+}
+
+/// How often in succession a step was in vain.
+struct Patience {
+	Phase phase = Phase::Prepare;
+	std::int64_t rows_copied = 0;
+	int tries = 0;
+};
+
+/// Waits for the next try.  Returns false if it was tried often enough.
+bool try_again(const Run &run, const Job &job, const Error &error, Patience &patience) {
+	if (patience.phase != job.phase || patience.rows_copied != job.rows_copied) {
+		patience = {.phase = job.phase, .rows_copied = job.rows_copied};
+	}
+	if (patience.tries++ >= lock_retries()) {
+		return false;
+	}
+	tell_waiting(run, error.message);
+	run.procedure.pause(lock_retry_delay_ms());
+	tell_waiting(run, std::nullopt);
+	return true;
+}
+
 /// A table that was dropped needs no more.
 void end_without_target(const Run &run) {
 	take_back(run.procedure, run.operations, run.id);
@@ -162,6 +191,7 @@ void run_job(const Procedure &procedure, std::int64_t id, std::optional<double> 
 	              .operations = operations_of(job.wish.kind),
 	              .until = seconds ? std::optional(TimestampTzPlusMilliseconds(now(), milliseconds(*seconds)))
 	                               : std::nullopt};
+	Patience patience;
 	for (;;) {
 		Stop stop = Stop::No;
 		const auto error = procedure.attempt([&] { stop = perform_all(run); });
@@ -175,7 +205,13 @@ void run_job(const Procedure &procedure, std::int64_t id, std::optional<double> 
 			throw Error(*error);
 		}
 		if (error->sqlstate != errcode_begin_anew) {
-			fail(run, now, *error);
+			bool again = false;
+			const auto failure = procedure.attempt(
+				[&] { again = is_in_the_way(*error, now.phase) && try_again(run, now, *error, patience); });
+			if (again && !failure) {
+				continue;
+			}
+			fail(run, now, failure.value_or(*error));
 		}
 		if (now.restarts >= most_restarts) {
 			fail(run, now,

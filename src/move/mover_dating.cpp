@@ -7,28 +7,11 @@
 
 #include <algorithm>
 
-extern "C" {
-#include "executor/spi.h"
-#include "miscadmin.h"
-#include "storage/lmgr.h"
-}
-
 namespace warden::move {
 
 using namespace pg;
 
 namespace {
-
-// Calls for the copies in each side.
-template <class F>
-void for_each_side(const Dating &dating, F &&body) {
-	for (auto at = dating.copies.begin(); at != dating.copies.end();) {
-		const std::int16_t number = at->side;
-		const auto end = std::find_if(at, dating.copies.end(), [&](const Dated &copy) { return copy.side != number; });
-		body(number, &*at, static_cast<std::size_t>(end - at));
-		at = end;
-	}
-}
 
 const Side &side_of(const std::vector<Side> &sides, std::int16_t number) {
 	const auto side = std::ranges::find(sides, number, &Side::number);
@@ -41,25 +24,6 @@ const Side &side_of(const std::vector<Side> &sides, std::int16_t number) {
 Oid file_of(Oid relation) {
 	return OidIsValid(relation) && relation_exists(relation) ? OpenRelation(relation, NoLock)->rd_rel->relfilenode
 	                                                         : InvalidOid;
-}
-
-// Server code.  With the locks of the transaction, beyond its end, until each copy is dated; and not to be interrupted.
-void commit_and_date(Oid target, const DatedPart *parts, std::size_t count, TransactionId written_by) {
-	LockRelId table = {target, MyDatabaseId};
-	LockRelationIdForSession(&table, AccessExclusiveLock);
-	for (std::size_t i = 0; i < count; ++i) {
-		LockRelId part = {parts[i].relation, MyDatabaseId};
-		LockRelationIdForSession(&part, AccessExclusiveLock);
-	}
-	HOLD_INTERRUPTS();
-	SPI_commit();
-	for (std::size_t i = 0; i < count; ++i) {
-		LockRelId part = {parts[i].relation, MyDatabaseId};
-		date_copies(parts[i].relation, written_by, parts[i].copies, parts[i].count);
-		UnlockRelationIdForSession(&part, AccessExclusiveLock);
-	}
-	UnlockRelationIdForSession(&table, AccessExclusiveLock);
-	RESUME_INTERRUPTS();
 }
 
 } // namespace
@@ -90,27 +54,25 @@ std::int64_t replay_and_date(const Run &run) {
 	return places;
 }
 
-std::vector<DatedPart> find_parts(const Dating &dating, const std::vector<Side> &sides) {
-	std::vector<DatedPart> parts;
-	for_each_side(dating, [&](std::int16_t number, const Dated *copies, std::size_t count) {
+std::vector<SideFile> files_of(const Dating &dating, const std::vector<Side> &sides) {
+	std::vector<SideFile> files;
+	for_each_side(dating, [&](std::int16_t number, const Dated *, std::size_t) {
 		const Side &side = side_of(sides, number);
-		parts.push_back({.side = &side, .file = file_of(side.relation), .copies = copies, .count = count});
+		files.push_back({.side = &side, .file = file_of(side.relation)});
 	});
-	return parts;
+	return files;
 }
 
-void commit_swap(Oid target, std::vector<DatedPart> parts, const Dating &dating) {
-	for (DatedPart &part : parts) {
-		for (const Oid relation : {part.side->relation, part.side->stands_for, target}) {
-			if (file_of(relation) == part.file) {
-				part.relation = relation;
+void commit_swap(Oid target, const Dating &dating, const std::vector<SideFile> &files) {
+	commit_dated(target, dating, [&](std::int16_t number) {
+		const auto file = std::ranges::find_if(files, [&](const SideFile &its) { return its.side->number == number; });
+		for (const Oid relation : {file->side->relation, file->side->stands_for, target}) {
+			if (file_of(relation) == file->file) {
+				return relation;
 			}
 		}
-		if (!OidIsValid(part.relation)) {
-			throw Error(ERRCODE_DATA_CORRUPTED, format("nobody has the storage %u after a swap", part.file));
-		}
-	}
-	call(commit_and_date, target, parts.data(), parts.size(), dating.written_by);
+		throw Error(ERRCODE_DATA_CORRUPTED, format("nobody has the storage %u after a swap", file->file));
+	});
 }
 
 } // namespace warden::move

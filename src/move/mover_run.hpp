@@ -45,20 +45,17 @@ Round replay_once(const Run &run);
 /// After a replay of all: another one, dated, and both committed; how many places were looked at.
 std::int64_t replay_and_date(const Run &run);
 
-/// What is to be dated in one side, which is another table's storage after the swap.
-struct DatedPart {
+/// The file of a side, which may be another table's after the swap.
+struct SideFile {
 	const Side *side;
 	Oid file;
-	Oid relation = InvalidOid; ///< whose storage it is after the swap
-	const Dated *copies;
-	std::size_t count;
 };
 
-/// Before the swap.
-std::vector<DatedPart> find_parts(const Dating &dating, const std::vector<Side> &sides);
+/// Those of sides with copies to be dated, before the swap.
+std::vector<SideFile> files_of(const Dating &dating, const std::vector<Side> &sides);
 
 /// Commits the swap, and dates its replay before anybody else gets at the target.
-void commit_swap(Oid target, std::vector<DatedPart> parts, const Dating &dating);
+void commit_swap(Oid target, const Dating &dating, const std::vector<SideFile> &files);
 
 /// The phases.  Each begins with what the one before has committed, or with what a run of its own has that was cut
 /// short.

@@ -168,26 +168,6 @@ void end_lookup(Lookup &lookup) {
 	MemoryContextDelete(lookup.memory);
 }
 
-// Server code.
-bool sees(Snapshot snapshot, TransactionId xid) {
-	return TransactionIdIsNormal(xid) ? !XidInMVCCSnapshot(xid, snapshot) && TransactionIdDidCommit(xid)
-	                                  : xid == FrozenTransactionId;
-}
-
-// Server code.  Of a row that the snapshot does not see: whether it has come and gone before, and some other snapshot
-// may have been taken in between.
-bool has_gone(const Lookup &lookup, HeapTupleHeader row, const Life &life) {
-	return !HeapTupleHeaderXminInvalid(row) && TransactionIdIsNormal(life.ended) && life.began != life.ended &&
-	       !TransactionIdPrecedes(life.ended, lookup.horizon) && sees(lookup.snapshot, life.began) &&
-	       sees(lookup.snapshot, life.ended);
-}
-
-// Server code.
-Life life_of(HeapTupleHeader row) {
-	const bool has_ended = (row->t_infomask & HEAP_XMAX_INVALID) == 0 && !HEAP_XMAX_IS_LOCKED_ONLY(row->t_infomask);
-	return {HeapTupleHeaderGetXmin(row), has_ended ? HeapTupleHeaderGetUpdateXid(row) : InvalidTransactionId};
-}
-
 // Server code.  Gets the row at a place into the slot, if it is of the kind that is looked for.
 bool fetch(const Lookup &lookup, const ItemPointerData &place, Life &life) {
 	ExecClearTuple(lookup.row);
@@ -201,7 +181,7 @@ bool fetch(const Lookup &lookup, const ItemPointerData &place, Life &life) {
 	} else if (!is_seen && row->t_data != nullptr && lookup.kind == Rows::Gone) {
 		LockBuffer(buffer, BUFFER_LOCK_SHARE);
 		life = life_of(row->t_data);
-		is_wanted = has_gone(lookup, row->t_data, life);
+		is_wanted = has_gone(row->t_data, life, lookup.snapshot, lookup.horizon);
 		LockBuffer(buffer, BUFFER_LOCK_UNLOCK);
 	}
 	if (is_wanted) {

@@ -3,12 +3,18 @@
 #include "move/router.hpp"
 #include "pg/names.hpp"
 
+#include <array>
+#include <span>
+
 extern "C" {
 #include "access/heapam.h"
 #include "access/tableam.h"
 #include "access/tupconvert.h"
+#include "access/xact.h"
 #include "executor/tuptable.h"
 #include "miscadmin.h"
+#include "storage/bufmgr.h"
+#include "storage/procarray.h"
 #include "utils/snapmgr.h"
 }
 
@@ -63,37 +69,119 @@ void remove(Relation source, TupleTableSlot *row, CommandId command) {
 	}
 }
 
+// A scan of all versions of the source's rows.
+struct Shift {
+	Relation source;
+	Snapshot snapshot;
+	TransactionId horizon;
+	TableScanDesc scan;
+	TupleTableSlot *row;
+	Target *targets;
+	Router *router;
+	CommandId command;
+	MemoryContext memory;
+};
+
+// Server code.
+void begin_shift(Shift &shift) {
+	shift.snapshot = GetActiveSnapshot();
+	shift.horizon = GetOldestNonRemovableTransactionId(shift.source);
+	shift.row = table_slot_create(shift.source, nullptr);
+	shift.scan = table_beginscan(shift.source, SnapshotAny, 0, nullptr);
+	shift.command = GetCurrentCommandId(true);
+	shift.memory = AllocSetContextCreate(CurrentMemoryContext, "warden row", ALLOCSET_DEFAULT_SIZES);
+}
+
+// Server code.
+void end_shift(const Shift &shift) {
+	table_endscan(shift.scan);
+	ExecDropSingleTupleTableSlot(shift.row);
+	MemoryContextDelete(shift.memory);
+	CommandCounterIncrement();
+}
+
+// Server code.
+[[noreturn]] void refuse_gone(const Shift &shift) {
+	ereport(ERROR, errcode(errcode_not_yet),
+	        errmsg("somebody may still see rows of table \"%s\" that have changed since",
+	               RelationGetRelationName(shift.source)));
+	pg_unreachable();
+}
+
+// Server code.  Whether the row is there; Life of what is gone but may be seen.
+bool is_present(const Shift &shift, Life &life, bool &is_gone) {
+	const auto *const slot = reinterpret_cast<BufferHeapTupleTableSlot *>(shift.row);
+	LockBuffer(slot->buffer, BUFFER_LOCK_SHARE);
+	const bool is_present = HeapTupleSatisfiesVisibility(slot->base.tuple, shift.snapshot, slot->buffer);
+	life = life_of(slot->base.tuple->t_data);
+	is_gone = !is_present && has_gone(slot->base.tuple->t_data, life, shift.snapshot, shift.horizon);
+	LockBuffer(slot->buffer, BUFFER_LOCK_UNLOCK);
+	return is_present;
+}
+
+// A row that was moved.
+struct Shifted {
+	int side; ///< index; -1: none was
+	ItemPointerData from;
+	ItemPointerData to;
+	TransactionId began;     ///< as seen
+	TransactionId raw_began; ///< as written
+};
+
 // Server code.  First deleted, then inserted: a subscriber that is told of both under the parent's name has no moment
 // with two of them.
-int64 shift_all(Relation source, Target *targets, Router *router) {
-	const CommandId command = GetCurrentCommandId(true);
-	TupleTableSlot *const row = table_slot_create(source, nullptr);
-	const TableScanDesc scan = table_beginscan(source, GetActiveSnapshot(), 0, nullptr);
-	const MemoryContext memory = AllocSetContextCreate(CurrentMemoryContext, "warden row", ALLOCSET_DEFAULT_SIZES);
-	int64 moved = 0;
-	while (table_scan_getnextslot(scan, ForwardScanDirection, row)) {
-		CHECK_FOR_INTERRUPTS();
-		const MemoryContext context = MemoryContextSwitchTo(memory);
-		const int side = route(router, row);
-		if (side >= 0) {
-			fill(targets[side], row);
-			remove(source, row, command);
-			table_tuple_insert(targets[side].relation, targets[side].slot, command, 0, nullptr);
-			ExecClearTuple(targets[side].slot);
-			++moved;
-		}
-		MemoryContextSwitchTo(context);
-		MemoryContextReset(memory);
+Shifted shift_row(const Shift &shift) {
+	Life life;
+	bool is_gone = false;
+	const bool is_there = is_present(shift, life, is_gone);
+	const int side = is_there || is_gone ? route(shift.router, shift.row) : -1;
+	if (side >= 0 && is_gone) {
+		refuse_gone(shift);
 	}
-	table_endscan(scan);
-	ExecDropSingleTupleTableSlot(row);
-	CommandCounterIncrement();
-	return moved;
+	Shifted shifted = {side, shift.row->tts_tid, {}, life.began, InvalidTransactionId};
+	if (side >= 0) {
+		const Target &target = shift.targets[side];
+		shifted.raw_began = HeapTupleHeaderGetRawXmin(reinterpret_cast<HeapTupleTableSlot *>(shift.row)->tuple->t_data);
+		fill(target, shift.row);
+		remove(shift.source, shift.row, shift.command);
+		table_tuple_insert(target.relation, target.slot, shift.command, 0, nullptr);
+		shifted.to = target.slot->tts_tid;
+		ExecClearTuple(target.slot);
+	}
+	return shifted;
+}
+
+constexpr std::size_t rows_at_once = 100;
+
+// What one call to the server has moved.
+struct Batch {
+	std::array<Shifted, rows_at_once> rows;
+	std::size_t count;
+	bool has_ended; ///< to ask a scan that has ended for more would begin it anew
+};
+
+// Server code.
+void shift_some(const Shift &shift, Batch &batch) {
+	const MemoryContext context = MemoryContextSwitchTo(shift.memory);
+	batch.count = 0;
+	while (batch.count < rows_at_once) {
+		CHECK_FOR_INTERRUPTS();
+		if (!table_scan_getnextslot(shift.scan, ForwardScanDirection, shift.row)) {
+			batch.has_ended = true;
+			break;
+		}
+		const Shifted shifted = shift_row(shift);
+		if (shifted.side >= 0) {
+			batch.rows[batch.count++] = shifted;
+		}
+		MemoryContextReset(shift.memory);
+	}
+	MemoryContextSwitchTo(context);
 }
 
 } // namespace
 
-std::int64_t shift_rows(Oid source, const std::vector<Side> &sides, const std::string &key) {
+std::int64_t shift_rows(Oid source, const std::vector<Side> &sides, const std::string &key, Dating &dating) {
 	const ScratchMemory memory;
 	const SnapshotScope snapshot(GetLatestSnapshot);
 	Router *const router = make_router(sides, source, key);
@@ -104,11 +192,26 @@ std::int64_t shift_rows(Oid source, const std::vector<Side> &sides, const std::s
 		const Oid side = sides[i].relation;
 		call([&] { open_target(target, table.get(), side); });
 	}
-	Target *const data = targets.data();
-	const std::int64_t moved = call(shift_all, table.get(), data, router);
+	Shift shift = {};
+	shift.source = table.get();
+	shift.targets = targets.data();
+	shift.router = router;
+	call(begin_shift, shift);
+	std::int64_t moved = 0;
+	for (Batch batch = {}; !batch.has_ended; moved += static_cast<std::int64_t>(batch.count)) {
+		call(shift_some, shift, batch);
+		for (const Shifted &row : std::span(batch.rows).first(batch.count)) {
+			const Side &side = sides[static_cast<std::size_t>(row.side)];
+			dating.copies.push_back({side.number, row.to, {.began = row.began}});
+			dating.copies.push_back({0, row.from, {.ended = row.raw_began}});
+		}
+	}
+	call(end_shift, shift);
 	for (Target &target : targets) {
 		call([&] { close_target(target); });
 	}
+	dating.written_by = call(GetCurrentTransactionId);
+	sort(dating);
 	return moved;
 }
 

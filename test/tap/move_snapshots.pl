@@ -101,6 +101,46 @@ my @story = (
 	q{UPDATE t SET text = reverse(text) WHERE id = 13; DELETE FROM t WHERE id = 14}, 'look',
 	qq{BEGIN; SELECT FROM t WHERE id = 15 FOR KEY SHARE; UPDATE t SET n = n + 1 WHERE id = 15; COMMIT}, 'look');
 
+# A few rows are moved at once, if nobody may miss what has changed; otherwise as all others.
+sub move_at_once
+{
+	my ($changed) = @_;
+	my $name = $changed ? 'at once, changed' : 'at once';
+	make('drain');
+	my $one_month = $sequential =~ s/FROM t$/FROM t WHERE at >= $begin AND at < $begin + interval '20 days'/r;
+	my $frozen = $node->safe_psql('postgres', 'VACUUM FREEZE t; INSERT INTO t SELECT 200 + i, at, n, text FROM t, generate_series(1, 2) i WHERE id = 3; SELECT count(*) FROM t');
+	my @kept = keep_snapshot();
+	$node->safe_psql('postgres', $changed ? 'UPDATE t SET n = n + 1 WHERE id < 10' : "INSERT INTO t VALUES (300, $begin + interval '1 hour', 1, 'new')");
+	push @kept, keep_snapshot();
+	my $jobs = $node->safe_psql('postgres', q{SELECT count(*) FROM warden.partition_moves});
+	my @sees = ($kept[0]{sees}, $kept[1]{sees});
+	my $month = $node->safe_psql('postgres', $one_month);
+	my $client = launch($node, 'postgres', 'SET warden.partition_drain_direct_rows = 1000', $statements{drain});
+	if ($changed)
+	{
+		$node->poll_query_until('postgres', q{SELECT count(*) = 1 FROM warden.partition_moves WHERE phase = 'wait' AND waiting_for IS NOT NULL})
+		  or die 'nobody waits';
+		ask($_->{session}, 'COMMIT;') for @kept;
+	}
+	is((result($client))[0], 0, "$name: is done");
+	is($node->safe_psql('postgres', 'SELECT count(*) FROM warden.partition_moves') - $jobs, $changed, "$name: by a job or not");
+	is($node->safe_psql('postgres', 'SELECT count(*) FROM t_rest'), 0, "$name: the default partition is empty");
+	is($node->safe_psql('postgres', $one_month), $month, "$name: the rows are in their partition");
+	for my $i ($changed ? () : (0, 1))
+	{
+		my $month = ask($kept[$i]{session}, "$one_month;") =~ s/\|.*//r;
+		is(ask($kept[$i]{session}, "$sequential;"), $sees[$i], "$name: who came " . qw(before after)[$i] . ' sees what he saw');
+		is(ask($kept[$i]{session}, "$by_index;"), $sees[$i], "$name: by index");
+		is($month, 21 + $i, "$name: and in one partition");
+	}
+	close_session($_->{session}) for @kept;
+	my $now = $node->safe_psql('postgres', $sequential);
+	is($node->safe_psql('postgres', "VACUUM (FREEZE, DISABLE_PAGE_SKIPPING) t; $sequential"), $now, "$name: VACUUM agrees");
+	is_sound($node, 't', $name);
+	$node->safe_psql('postgres', 'DROP TABLE t; CALL warden.maintain()');
+	return;
+}
+
 sub replayed { return $node->safe_psql('postgres', 'SELECT coalesce(sum(changes_replayed), 0) FROM warden.partition_moves'); }
 
 sub move
@@ -192,4 +232,5 @@ sub move_in_slices
 
 move($_) for qw(convert drain revert);
 move_in_slices($_) for 0, 1;
+move_at_once($_) for 0, 1;
 finish(undef, $node);

@@ -1,11 +1,12 @@
 # What others do while rows are moved: who has the table locked keeps a job waiting, and no third one; definitions that
 # change have it begin anew; whoever wants it to stop is heard.
 #
-# Needs TAP, because a job waits without a lock, which isolation tests do not see.
+# Needs TAP, because a job waits without a lock, which isolation tests do not see.  PG_WARDEN_MOVE_CASES=. is the long
+# form: all cases of all kinds.
 use strict;
 use warnings;
 use FindBin;
-use lib "$FindBin::RealBin/../lib";
+use lib "$FindBin::RealBin/lib";
 use Moves;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
@@ -13,14 +14,19 @@ use Test::More;
 use Time::HiRes qw(usleep time);
 use Warden;
 
-my $rows = 15_000;
+my $rows = 8000;
 my $node = start_server('locks', <<'END');
 max_connections = 40
 max_prepared_transactions = 5
 warden.lock_timeout = '100ms'
 warden.lock_retries = 1000
 warden.lock_retry_delay = '50ms'
+warden.partition_drain_direct_rows = 0
 END
+# The cases whose names match: each for one kind.
+my $only = $ENV{PG_WARDEN_MOVE_CASES} // join '|', 'drain, a row is updated', 'revert, it is read',
+	'metadata, a table that refers to it', 'revert, an old snapshot', 'convert, a session', 'revert, a lock', 'a prepared transaction', 'drain, a new check',
+	'convert, rewritten', 'convert, emptied', 'drain, dropped', 'convert, stopped', 'given up';
 my @small = qw(increments edges_prepared count);
 my $open = 'SELECT count(*) FROM warden.partition_move_jobs WHERE ended IS NULL';
 
@@ -29,7 +35,7 @@ sub begin_job
 {
 	my ($kind, $more) = @_;
 	local $ENV{PGAPPNAME} = 'mover';
-	return launch($node, 'postgres', job_of($kind, $more // ($kind eq 'metadata' ? '' : 'max_rows_per_second => 15000')));
+	return launch($node, 'postgres', job_of($kind, $more // ($kind eq 'metadata' ? '' : 'max_rows_per_second => 8000')));
 }
 
 sub await { my ($what, $query) = @_; return $node->poll_query_until('postgres', $query) || die "not seen: $what"; }
@@ -72,14 +78,16 @@ sub hold_against
 {
 	my ($kind, $name, $must_wait, @commands) = @_;
 	$name = "$kind, $name";
+	return if $name !~ /$only/;
 	make_table($node, $kind, $rows, 'referenced');
 	my $state = state_of($node);
 	my $application = start_application($node, $rows, rate => 100, only => \@small);
 	await('the application', 'SELECT count(*) > 5 FROM load.ledger');
 	my $holder = hold(@commands);
 	my $client = begin_job($kind, $kind eq 'metadata' ? '' : 'max_rows_per_second => 100000');
-	# So long that it has been tried several times, if it is tried at all.
-	usleep(2_500_000);
+	await('what is waited for', 'SELECT waiting_for IS NOT NULL FROM warden.partition_move_jobs WHERE ended IS NULL') if $must_wait;
+	# So long that it is tried several times, if it is tried at all.
+	usleep(1_500_000);
 	is($node->safe_psql('postgres', $open), 1, "$name: the job waits") if $must_wait;
 	is($node->safe_psql('postgres', 'SELECT count(*) FROM warden.partition_move_jobs WHERE ended IS NULL AND waiting_for IS NULL'), 0, "$name: if it waits, it tells for what");
 	$holder->query_safe('COMMIT');
@@ -106,6 +114,7 @@ for my $kind (qw(drain convert metadata revert))
 for my $kind (qw(drain convert revert))
 {
 	my $name = "$kind, an old snapshot";
+	next if $name !~ /$only/;
 	make_table($node, $kind, $rows, 'referenced');
 	my $state = state_of($node);
 	my $books = $node->safe_psql('postgres', 'SELECT * FROM load.books');
@@ -131,6 +140,7 @@ for my $kind (qw(drain convert revert))
 for my $kind (qw(drain convert metadata revert))
 {
 	my $name = "$kind, a session";
+	next if $name !~ /$only/;
 	make_table($node, $kind, $rows, 'referenced');
 	$node->safe_psql('postgres', q{CREATE FUNCTION load.one(k bigint) RETURNS bigint LANGUAGE plpgsql AS $$ DECLARE r load.t; BEGIN
 		SELECT * INTO STRICT r FROM load.t WHERE id = k; UPDATE load.t SET note = r.note WHERE id = k; IF NOT FOUND THEN RAISE 'lost'; END IF; RETURN r.n; END $$});
@@ -151,6 +161,7 @@ for my $kind (qw(drain convert metadata revert))
 }
 
 # A prepared transaction that has changed rows.
+if ('convert, a prepared transaction' =~ /$only/)
 {
 	make_table($node, 'convert', $rows, 'referenced');
 	my $state = state_of($node);
@@ -161,6 +172,22 @@ for my $kind (qw(drain convert metadata revert))
 	is_ended('convert', $client, 'a prepared transaction', $state);
 }
 
+# Somebody has the table for himself while rows are copied; nothing else goes on then either.
+for my $kind (qw(drain convert revert))
+{
+	my $name = "$kind, a lock";
+	next if $name !~ /$only/;
+	make_table($node, $kind, $rows, 'referenced');
+	my $state = state_of($node);
+	my $client = begin_job($kind);
+	await('rows copied', 'SELECT rows_copied > 1000 FROM warden.partition_move_jobs WHERE ended IS NULL');
+	my $holder = hold('LOCK TABLE load.t IN ACCESS EXCLUSIVE MODE');
+	await('what is waited for', "SELECT waiting_for ~ 'lock' FROM warden.partition_move_jobs WHERE ended IS NULL");
+	$holder->query_safe('COMMIT');
+	$holder->quit;
+	is_ended($kind, $client, $name, $state);
+}
+
 # Definitions that change while rows are copied.
 my %changes = (
 	'a new column' => [ q{ALTER TABLE load.t ADD fresh int DEFAULT 5}, q{SELECT count(*) FROM load.t WHERE fresh IS DISTINCT FROM 5} ],
@@ -169,17 +196,23 @@ my %changes = (
 	'a new index' => [ q{CREATE INDEX fresh ON load.t (n)}, q{SELECT count(*) FROM pg_index WHERE NOT indisvalid} ],
 	'a new check' => [ q{ALTER TABLE load.t ADD CHECK (id > 0)}, q{SELECT count(*) FROM pg_constraint WHERE NOT convalidated} ],
 	'a new trigger' => [ q{CREATE TRIGGER fresh AFTER INSERT ON load.t FOR EACH ROW EXECUTE FUNCTION load.fire()}, 'SELECT 0' ],
-	'a new owner' => [ q{CREATE ROLE somebody; GRANT USAGE, CREATE ON SCHEMA load TO somebody; ALTER TABLE load.t OWNER TO somebody}, q{SELECT count(*) FROM pg_class WHERE relnamespace = 'load'::regnamespace AND relname ~ '^t' AND relkind IN ('r', 'p') AND relowner <> 'somebody'::regrole} ],
+	'a new owner' => [ q{CREATE ROLE somebody; GRANT USAGE, CREATE ON SCHEMA load TO somebody;
+		DO $$ DECLARE t regclass; BEGIN
+			FOR t IN SELECT oid FROM pg_class WHERE relnamespace = 'load'::regnamespace AND relname ~ '^t' AND relkind IN ('r', 'p') ORDER BY oid
+			LOOP EXECUTE 'ALTER TABLE ' || t || ' OWNER TO somebody'; END LOOP;
+		END $$}, q{SELECT count(*) FROM pg_class WHERE relnamespace = 'load'::regnamespace AND relname ~ '^t' AND relkind IN ('r', 'p') AND relowner <> 'somebody'::regrole} ],
 	'a new name' => [ q{ALTER TABLE load.t RENAME TO s; ALTER TABLE load.s RENAME TO t}, 'SELECT 0' ],
+	# A drain has nothing to do then, and says so.
 	'emptied' => [ q{TRUNCATE load.t CASCADE; TRUNCATE load.ledger; INSERT INTO load.ledger VALUES (0, 0, 0, 0); INSERT INTO load.t (at, kind) VALUES (now(), 1);
-		INSERT INTO load.ledger SELECT 1, hashint8(id), 0, 0 FROM load.t}, 'SELECT count(*) - 1 FROM load.t' ],
+		INSERT INTO load.ledger SELECT 1, hashint8(id), 0, (SELECT count(*) FROM load.items) FROM load.t}, 'SELECT count(*) - 1 FROM load.t' ],
 	'rewritten' => [ q{VACUUM FULL load.t}, 'SELECT 0' ],
 	'sorted' => [ q{ALTER TABLE load.t CLUSTER ON t_id}, 'SELECT 0' ],
 	'many changes' => [ q{UPDATE load.t SET note = 'u' WHERE id % 3 = 0}, q{SELECT count(*) FROM load.t WHERE id % 3 = 0 AND note <> 'u'} ]);
 for my $what (sort keys %changes)
 {
-	for my $kind ($what =~ /sorted|rewritten/ ? qw(convert) : qw(drain convert revert))
+	for my $kind ($what =~ /sorted|rewritten/ ? 'convert' : $what eq 'emptied' ? qw(convert revert) : qw(drain convert revert))
 	{
+		next if "$kind, $what" !~ /$only/;
 		make_table($node, $kind, $rows, 'keyless');
 		my ($change, $check) = @{ $changes{$what} };
 		my $state = state_of($node);
@@ -200,6 +233,7 @@ for my $what (sort keys %changes)
 # Tables that go away.
 for my $kind (qw(drain convert revert))
 {
+	next if "$kind, dropped" !~ /$only/;
 	make_table($node, $kind, $rows, 'referenced');
 	my $members = grep { /^member/ } split /\n/, state_of($node);
 	my $client = begin_job($kind);
@@ -216,6 +250,7 @@ for my $kind (qw(drain convert revert))
 # Stopped by others.
 for my $kind (qw(drain convert revert))
 {
+	next if "$kind, stopped" !~ /$only/;
 	make_table($node, $kind, $rows, 'referenced');
 	my $state = state_of($node);
 	my $application = start_application($node, $rows, rate => 50, only => \@small);
@@ -250,6 +285,7 @@ for my $kind (qw(drain convert revert))
 }
 
 # It gives up in the end, and can be resumed.
+if ('convert, given up' =~ /$only/)
 {
 	make_table($node, 'convert', $rows, 'referenced');
 	my $state = state_of($node);
