@@ -179,11 +179,10 @@ void swap_drain(const Job &job, const std::vector<Source> &, const std::vector<S
 	const Blueprint blueprint = read_blueprint(*policy, partition::examine(*policy).bounds);
 	const Oid owner = owner_of(policy->parent);
 	const ForeignKeysAside foreign_keys(policy->parent);
-	const Oid default_owner = owner_of(default_partition); // who may be another; no code of a user's runs
 	for (std::size_t i = 0; i < partitions.size(); i += group_size) {
 		const std::span<const Side> group =
 			std::span<const Side>(partitions).subspan(i, std::min(group_size, partitions.size() - i));
-		RestCheck rest(default_partition, default_owner, group);
+		RestCheck rest(default_partition, owner, group);
 		for (const Side &side : group) {
 			attach_side(*policy, blueprint, side, owner);
 		}
