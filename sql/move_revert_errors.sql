@@ -95,7 +95,7 @@ ALTER TABLE events_1 ALTER at SET DEFAULT '2024-01-01';
 COMMENT ON TABLE events_1 IS 'the first';
 SELECT action, detail FROM warden.partition_revert_plan('events') WHERE action = 'lost' ORDER BY step;
 
--- Not while something else is done; and not with a limit of nothing.
+-- Not twice; and not with a limit of nothing.
 INSERT INTO warden.partition_move_jobs (target, target_name, kind, state) VALUES ('events'::regclass, 'x', 'drain', 'paused');
 CALL warden.partition_revert('events');
 DELETE FROM warden.partition_move_jobs WHERE target = 'events'::regclass;

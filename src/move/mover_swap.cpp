@@ -27,11 +27,12 @@ using namespace pg;
 
 namespace {
 
-constexpr double poll_s = 0.1;               // for old snapshots
-constexpr double replay_every_s = 1;         // meanwhile
-constexpr int most_rounds = 5;               // of replay before a try
-constexpr std::int64_t few_places = 100;     // are left by then
-constexpr std::int64_t most_places = 10'000; // left for the swap
+constexpr double poll_s = 0.1;              // for old snapshots
+constexpr double replay_every_s = 1;        // meanwhile
+constexpr int most_rounds = 5;              // of replay before a try
+constexpr std::int64_t few_places = 100;    // are left by then
+constexpr std::int64_t most_changes = 1000; // left for the swap, times the tries:
+constexpr int most_times = 10;              // where so many change all the time, it has to come as well
 
 /// Sleeps, without letting changes pile up.
 Stop rest_replaying(const Run &run, double seconds) {
@@ -102,12 +103,13 @@ void check_unchanged(const Job &job, const std::vector<Source> &sources) {
 
 /// The last changes.
 void replay_rest(const Run &run, const Job &job, const std::vector<Source> &sources, const std::vector<Side> &sides,
-                 Dating &dating) {
+                 int tries, Dating &dating) {
 	if (!OidIsValid(job.log)) {
 		return;
 	}
 	// All or nothing: a part of them could break a unique index, and what is left over would be lost.
-	if (count_changes(job.log, most_places) >= most_places) {
+	const std::int64_t most = most_changes * std::min(tries, most_times);
+	if (count_changes(job.log, most) >= most) {
 		throw Error(errcode_not_yet, "too many changes are left to be replayed");
 	}
 	if (const std::int64_t places = replay_dated(job, sources, sides, dating); places > 0) {
@@ -147,7 +149,7 @@ std::optional<Refusal> swap_once(const Run &run, int tries) {
 	check_unchanged(job, sources);
 	watch.lap("compared");
 	Dating dating;
-	replay_rest(run, job, sources, sides, dating);
+	replay_rest(run, job, sources, sides, tries, dating);
 	const std::vector<SideFile> files = files_of(dating, sides);
 	watch.lap("replayed");
 	std::ranges::for_each(sources, drop_capture);
