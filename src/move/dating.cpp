@@ -2,6 +2,7 @@
 #include "move/dating.hpp"
 
 #include "pg/call.hpp"
+#include "pg/commit_action.hpp"
 
 #include <algorithm>
 #include <tuple>
@@ -11,15 +12,16 @@ extern "C" {
 #include "access/htup_details.h"
 #include "access/table.h"
 #include "access/transam.h"
-#include "executor/spi.h"
-#include "miscadmin.h"
 #include "storage/bufmgr.h"
-#include "storage/lmgr.h"
 }
 
 namespace warden::move {
 
 namespace {
+
+BlockNumber block_of(const Dated &copy) {
+	return ItemPointerGetBlockNumber(&copy.place);
+}
 
 // Server code.  What nobody's snapshot is older than need not have an id that the table's age does not allow for:
 // VACUUM has never moved that beyond what some snapshot may still ask for.
@@ -60,44 +62,22 @@ bool date_row(Page page, const Dated &copy, TransactionId written_by, Transactio
 	return begins || ends;
 }
 
-BlockNumber block_of(const Dated &copy) {
-	return ItemPointerGetBlockNumber(&copy.place);
-}
-
 // What is to be dated in one relation.
 struct Part {
-	Oid relation;
+	Relation table;
 	const Dated *copies;
 	std::size_t count;
 };
 
-// Server code.  With the locks of the transaction, beyond its end, until each copy is dated; and not to be interrupted.
-void commit_and_date(Oid oid, const Part *parts, std::size_t count, TransactionId written_by) {
-	LockRelId table = {oid, MyDatabaseId};
-	LockRelationIdForSession(&table, AccessExclusiveLock);
-	for (std::size_t i = 0; i < count; ++i) {
-		LockRelId part = {parts[i].relation, MyDatabaseId};
-		LockRelationIdForSession(&part, AccessExclusiveLock);
-	}
-	HOLD_INTERRUPTS();
-	SPI_commit();
-	for (std::size_t i = 0; i < count; ++i) {
-		LockRelId part = {parts[i].relation, MyDatabaseId};
-		date_copies(parts[i].relation, written_by, parts[i].copies, parts[i].count);
-		UnlockRelationIdForSession(&part, AccessExclusiveLock);
-	}
-	UnlockRelationIdForSession(&table, AccessExclusiveLock);
-	RESUME_INTERRUPTS();
-}
+// What a commit has to date.
+struct Parts {
+	Part *parts;
+	std::size_t count;
+	TransactionId written_by;
+};
 
-} // namespace
-
-void sort(Dating &dating) {
-	std::ranges::sort(dating.copies, {}, [](const Dated &copy) { return std::tuple(copy.side, block_of(copy)); });
-}
-
-void date_copies(Oid relation, TransactionId written_by, const Dated *copies, std::size_t count) {
-	const Relation table = table_open(relation, NoLock);
+// Server code.  With the table open.
+void date(Relation table, TransactionId written_by, const Dated *copies, std::size_t count) {
 	const BlockNumber blocks = RelationGetNumberOfBlocks(table);
 	const TransactionId frozen_before = table->rd_rel->relfrozenxid;
 	for (std::size_t i = 0; i < count;) {
@@ -120,6 +100,27 @@ void date_copies(Oid relation, TransactionId written_by, const Dated *copies, st
 		}
 		UnlockReleaseBuffer(buffer);
 	}
+}
+
+// Server code, at the commit.
+void date_parts(void *argument) {
+	const auto &parts = *static_cast<const Parts *>(argument);
+	for (std::size_t i = 0; i < parts.count; ++i) {
+		const Part &part = parts.parts[i];
+		date(part.table, parts.written_by, part.copies, part.count);
+		table_close(part.table, NoLock);
+	}
+}
+
+} // namespace
+
+void sort(Dating &dating) {
+	std::ranges::sort(dating.copies, {}, [](const Dated &copy) { return std::tuple(copy.side, block_of(copy)); });
+}
+
+void date_copies(Oid relation, TransactionId written_by, const Dated *copies, std::size_t count) {
+	const Relation table = table_open(relation, NoLock);
+	date(table, written_by, copies, count);
 	table_close(table, NoLock);
 }
 
@@ -133,12 +134,14 @@ void for_each_side(const Dating &dating,
 	}
 }
 
-void commit_dated(Oid table, const Dating &dating, const std::function<Oid(std::int16_t side)> &relation_of) {
+void commit_dated(const Dating &dating, const std::function<Oid(std::int16_t side)> &relation_of) {
 	std::vector<Part> parts;
 	for_each_side(dating, [&](std::int16_t side, const Dated *copies, std::size_t count) {
-		parts.push_back({.relation = relation_of(side), .copies = copies, .count = count});
+		const Oid relation = relation_of(side);
+		parts.push_back({.table = pg::call(table_open, relation, NoLock), .copies = copies, .count = count});
 	});
-	pg::call(commit_and_date, table, parts.data(), parts.size(), dating.written_by);
+	Parts all = {.parts = parts.data(), .count = parts.size(), .written_by = dating.written_by};
+	pg::call(pg::commit_and, date_parts, &all);
 }
 
 } // namespace warden::move

@@ -45,8 +45,8 @@ void date_copies(Oid relation, TransactionId written_by, const Dated *copies, st
 void for_each_side(const Dating &dating,
                    const std::function<void(std::int16_t side, const Dated *copies, std::size_t count)> &body);
 
-/// Commits what a procedure has done, with ACCESS EXCLUSIVE on a table and on whatever has the storage of a side with
-/// copies now; and dates those before anybody else gets at the table.
-void commit_dated(Oid table, const Dating &dating, const std::function<Oid(std::int16_t side)> &relation_of);
+/// Commits what a procedure has done, with ACCESS EXCLUSIVE on whatever leads to the copies; which are dated before
+/// anybody else gets that lock.
+void commit_dated(const Dating &dating, const std::function<Oid(std::int16_t side)> &relation_of);
 
 } // namespace warden::move

@@ -77,7 +77,7 @@ bool drain_in_steps(const Procedure &procedure, const DrainSurvey &survey) {
 		std::optional<Refusal> refusal;
 		const auto error = attempt([&] { step = drain_directly(policy, std::min(left, most_direct), refusal); });
 		if (!error && step.rows > 0) {
-			commit_directly(policy, step);
+			commit_directly(step);
 		} else {
 			procedure.commit();
 		}

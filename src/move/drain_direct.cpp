@@ -117,8 +117,8 @@ void inherit_age(Oid source, Oid partition) {
 
 } // namespace
 
-void commit_directly(const Policy &policy, const DirectStep &step) {
-	commit_dated(policy.parent, step.dating, [&](std::int16_t number) {
+void commit_directly(const DirectStep &step) {
+	commit_dated(step.dating, [&](std::int16_t number) {
 		return number == 0 ? step.source : step.partitions[static_cast<std::size_t>(number) - 1];
 	});
 }

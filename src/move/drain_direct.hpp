@@ -28,7 +28,7 @@ struct DirectStep {
 };
 
 /// Commits it, so that older snapshots see what they have seen before.
-void commit_directly(const partition::Policy &policy, const DirectStep &step);
+void commit_directly(const DirectStep &step);
 
 /// Makes at most so many partitions and moves their rows to them, in the current (sub)transaction; none if there is
 /// nothing to do.  If a lock is not to be had: `refusal`, and the error that is thrown.  Error errcode_not_yet if only

@@ -64,7 +64,7 @@ std::vector<SideFile> files_of(const Dating &dating, const std::vector<Side> &si
 }
 
 void commit_swap(Oid target, const Dating &dating, const std::vector<SideFile> &files) {
-	commit_dated(target, dating, [&](std::int16_t number) {
+	commit_dated(dating, [&](std::int16_t number) {
 		const auto file = std::ranges::find_if(files, [&](const SideFile &its) { return its.side->number == number; });
 		for (const Oid relation : {file->side->relation, file->side->stands_for, target}) {
 			if (file_of(relation) == file->file) {
