@@ -18,7 +18,7 @@ use Test::More;
 use Time::HiRes qw(usleep time);
 use Warden;
 
-my $rounds = $ENV{PG_WARDEN_MOVE_KILLS} // 2;
+my $rounds = $ENV{PG_WARDEN_MOVE_KILLS} // 1;
 my $rows = $ENV{PG_WARDEN_MOVE_ROWS} // 15_000;
 my $seed = $ENV{PG_WARDEN_SEED} // int(time * 1000) % 1_000_000;
 srand($seed);
