@@ -122,8 +122,8 @@ std::vector<Candidate> number_all(std::vector<Proposal> &proposals, KnownIndexes
 
 std::vector<Candidate> find_candidates(WhatIf &what_if, std::size_t number, const Statement &statement,
                                        KnownIndexes &indexes, std::vector<Silence> *silence) {
-	Observation observation{.text = statement.text.c_str(),
-	                        .has_parameters = statement.has_values && !statement.parameters.empty()};
+	ObservedStatement observation{.text = statement.text.c_str(),
+	                              .has_parameters = statement.has_values && !statement.parameters.empty()};
 	what_if.observe(number, indexes.existing(), observe_wishes, &observation);
 
 	// If there are too many, those of large tables matter more.

@@ -71,11 +71,11 @@ void copy(Sample &to, const Sample &from) {
 }
 
 /// The place of a statement; a new one may be that of another.
-int place_of(const Observation &observation) {
+int place_of(const Execution &execution) {
 	int least = 0;
 	for (int i = 0; i < sampled_queries(); ++i) {
 		const Key &key = keys[i];
-		if (key.query == observation.query && key.role == observation.role && key.database == MyDatabaseId) {
+		if (key.query == execution.query && key.role == execution.role && key.database == MyDatabaseId) {
 			return i;
 		}
 		const bool is_better = !OidIsValid(key.database) || key.milliseconds < keys[least].milliseconds;
@@ -84,9 +84,9 @@ int place_of(const Observation &observation) {
 		}
 	}
 	memset(static_cast<void *>(&queries[least]), 0, offsetof(SampledQuery, samples));
-	queries[least].role = observation.role;
-	queries[least].query = observation.query;
-	keys[least] = {.database = MyDatabaseId, .role = observation.role, .query = observation.query, .milliseconds = 0};
+	queries[least].role = execution.role;
+	queries[least].query = execution.query;
+	keys[least] = {.database = MyDatabaseId, .role = execution.role, .query = execution.query, .milliseconds = 0};
 	return least;
 }
 
@@ -115,22 +115,22 @@ bool has_sample_board() {
 	return keys != nullptr;
 }
 
-void offer(const Observation &observation) {
+void offer(const Execution &execution) {
 	const TimestampTz now = GetCurrentTimestamp();
 	if (!LWLockConditionalAcquire(board_lock, LW_EXCLUSIVE)) {
 		return;
 	}
-	const int place = place_of(observation);
+	const int place = place_of(execution);
 	SampledQuery &query = queries[place];
 	query.since = query.since == 0 ? now : query.since;
 	query.last = now;
-	query.calls += observation.calls;
-	query.milliseconds += observation.calls * observation.milliseconds;
+	query.calls += execution.calls;
+	query.milliseconds += execution.calls * execution.milliseconds;
 	keys[place].milliseconds = query.milliseconds;
-	query.rows += observation.calls * observation.rows;
-	if (observation.sample != nullptr) {
+	query.rows += execution.calls * execution.rows;
+	if (execution.sample != nullptr) {
 		if (Sample *const room = room_for_sample(query)) {
-			copy(*room, *observation.sample);
+			copy(*room, *execution.sample);
 		}
 	}
 	LWLockRelease(board_lock);

@@ -47,7 +47,7 @@ struct SampledQuery {
 };
 
 /// What one execution adds.
-struct Observation {
+struct Execution {
 	Oid role;
 	int64 query;
 	double calls; ///< that it stands for; 0: it is counted elsewhere
@@ -62,9 +62,9 @@ void init_sample_board();
 /// Whether there is any.
 bool has_sample_board();
 
-/// Leaves an observation of this database, unless somebody else is at it.  When there is no room it takes that of the
+/// Leaves an execution of this database, unless somebody else is at it.  When there is no room it takes that of the
 /// statement with the least time.
-void offer(const Observation &observation);
+void offer(const Execution &execution);
 
 /// Copies the first query of this database from place `from` on, and makes its place free if it is to be taken. Returns
 /// the place after it, or -1 if there is none.

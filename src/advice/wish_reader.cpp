@@ -411,7 +411,8 @@ void add_needed(const Place &place, const TableFacts &facts, Observed &observed)
 	}
 }
 
-void read_relation(Observation &observation, PlannerInfo *root, RelOptInfo *relation, const RangeTblEntry *entry) {
+void read_relation(ObservedStatement &observation, PlannerInfo *root, RelOptInfo *relation,
+                   const RangeTblEntry *entry) {
 	const char *obstacle = call([&] { return obstacle_of_table(entry); });
 	Observed observed{.relation = entry->relid};
 	const Oid table = call(topmost, entry->relid);
@@ -448,7 +449,7 @@ void observe_wishes(void *observation, PlannerInfo *root, RelOptInfo *relation, 
 	if (entry->rtekind != RTE_RELATION || IS_DUMMY_REL(relation) || is_read_elsewhere(root, relation, entry)) {
 		return;
 	}
-	pg::entry([&] { read_relation(*static_cast<Observation *>(observation), root, relation, entry); });
+	pg::entry([&] { read_relation(*static_cast<ObservedStatement *>(observation), root, relation, entry); });
 }
 
 } // namespace warden::advice

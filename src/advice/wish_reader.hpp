@@ -21,13 +21,13 @@ struct Observed {
 	std::vector<std::string> silence = {}; ///< why there are not more
 };
 
-struct Observation {
+struct ObservedStatement {
 	const char *text = nullptr; ///< of the statement
 	bool has_parameters = false;
 	std::vector<Observed> relations = {};
 };
 
-/// For WhatIf::observe(), with an Observation as its context.
+/// For WhatIf::observe(), with an ObservedStatement as its context.
 void observe_wishes(void *observation, PlannerInfo *root, RelOptInfo *relation, RangeTblEntry *entry);
 
 } // namespace warden::advice

@@ -51,7 +51,7 @@ void write_link(const CapturePlan &plan, Relation table, TupleTableSlot *before,
 
 // Of a row without a key, the whole one is what it is known by.
 void capture_update(const CapturePlan &plan, Relation table, TupleTableSlot *before, TupleTableSlot *after) {
-	const Change change = change_between(plan, before, after);
+	const ChangedColumns change = change_between(plan, before, after);
 	if (change.count == 0) {
 		return;
 	}

@@ -64,10 +64,10 @@ Jsonb *key_of(const CapturePlan &plan, TupleTableSlot *row) {
 	return columns_of(plan, row, plan.key, plan.keys, is_cut);
 }
 
-Change change_between(const CapturePlan &plan, TupleTableSlot *before, TupleTableSlot *after) {
+ChangedColumns change_between(const CapturePlan &plan, TupleTableSlot *before, TupleTableSlot *after) {
 	slot_getsomeattrs(before, plan.last);
 	slot_getsomeattrs(after, plan.last);
-	Change change{0, false, static_cast<std::size_t *>(palloc(sizeof(std::size_t) * (plan.count + 1)))};
+	ChangedColumns change{0, false, static_cast<std::size_t *>(palloc(sizeof(std::size_t) * (plan.count + 1)))};
 	std::size_t key = 0;
 	for (std::size_t i = 0; i < plan.count; ++i) {
 		const bool is_key = key < plan.keys && plan.key[key] == i;
@@ -80,7 +80,7 @@ Change change_between(const CapturePlan &plan, TupleTableSlot *before, TupleTabl
 	return change;
 }
 
-Jsonb *part_of(const CapturePlan &plan, TupleTableSlot *row, const Change &change, bool &is_cut) {
+Jsonb *part_of(const CapturePlan &plan, TupleTableSlot *row, const ChangedColumns &change, bool &is_cut) {
 	return columns_of(plan, row, change.columns, change.count, is_cut);
 }
 

@@ -22,14 +22,14 @@ Jsonb *image_of(const CapturePlan &plan, TupleTableSlot *row, bool &is_cut);
 Jsonb *key_of(const CapturePlan &plan, TupleTableSlot *row);
 
 /// The columns in which two versions of a row differ.
-struct Change {
+struct ChangedColumns {
 	std::size_t count; ///< 0: in none
 	bool of_key;
 	std::size_t *columns;
 };
-Change change_between(const CapturePlan &plan, TupleTableSlot *before, TupleTableSlot *after);
+ChangedColumns change_between(const CapturePlan &plan, TupleTableSlot *before, TupleTableSlot *after);
 
 /// These columns of a row.
-Jsonb *part_of(const CapturePlan &plan, TupleTableSlot *row, const Change &change, bool &is_cut);
+Jsonb *part_of(const CapturePlan &plan, TupleTableSlot *row, const ChangedColumns &change, bool &is_cut);
 
 } // namespace warden::audit

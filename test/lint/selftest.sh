@@ -50,6 +50,7 @@ configure() {
 	cmake -S . -B build > /dev/null
 }
 
+plant test/lint/definitions.sh 'src/advice/stray.hpp.*Observation' "echo 'struct Observation {};' > src/advice/stray.hpp"
 plant test/lint/words.sh 'errors end in attempt' "source_file 'void f() { try { } catch (...) { } }'"
 plant test/lint/words.sh 'errors end in attempt' "source_file 'void f() { PG_TRY(); }'"
 plant test/lint/words.sh 'errors end in attempt' "source_file 'void f() { FlushErrorState(); }'"
