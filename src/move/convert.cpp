@@ -114,7 +114,6 @@ const Operations &convert_operations() {
 		.lock = lock_convert,
 		.swap = swap_convert,
 		.finish = finish_convert,
-		.undo = undo_convert,
 	};
 	return operations;
 }

@@ -21,7 +21,6 @@ partition::Placement default_placement();
 partition::Draft draft_heir(const partition::Blueprint &blueprint, Oid table, const partition::Placement &placement);
 
 void prepare_convert(const pg::Procedure &procedure, const Job &job);
-void undo_convert(const pg::Procedure &procedure, const Job &job);
 std::optional<pg::Refusal> lock_convert(const Job &job, int milliseconds);
 void swap_convert(const Job &job, const std::vector<Source> &sources, const std::vector<Side> &sides);
 void finish_convert(const pg::Procedure &procedure, const Job &job);

@@ -84,23 +84,20 @@ void add_prepare(std::vector<PlanStep> &steps, const Study &study, const std::ve
 	}
 }
 
-void add_proof(std::vector<PlanStep> &steps, const Study &study) {
+/// The table is read as for a copy, and its changes are.
+void add_look(std::vector<PlanStep> &steps, const Study &study) {
 	const std::string table = qualified_name(study.policy.parent);
 	const OpenRelation relation(study.policy.parent, AccessShareLock);
 	const auto bytes =
 		static_cast<std::int64_t>(call([&] { return RelationGetNumberOfBlocks(relation.get()); })) * BLCKSZ;
-	steps.push_back({.action = "prepare",
-	                 .command = "ALTER TABLE " + table + " ADD CONSTRAINT " + bound_check + " CHECK (" +
-	                            condition_for(study, study.first.value_or(Range{})) + ") NOT VALID",
-	                 .lock = "ACCESS EXCLUSIVE on " + table + ", for 1 ms",
-	                 .relation = table,
-	                 .detail = "until the swap rows beyond that bound are refused"});
-	steps.push_back({.action = "prepare",
-	                 .command = "ALTER TABLE " + table + " VALIDATE CONSTRAINT " + bound_check,
-	                 .lock = "SHARE UPDATE EXCLUSIVE on " + table,
+	steps.push_back(capture_step(table));
+	steps.push_back({.action = "look",
+	                 .lock = "ACCESS SHARE on " + table,
 	                 .relation = table,
 	                 .seconds = static_cast<double>(bytes) / read_per_second,
-	                 .detail = format("reads the table once; assumes %.0f MB/s", read_per_second / 1e6)});
+	                 .detail = format("Reads the table once: all rows have to belong into the first partition. Assumes "
+	                                  "%.0f MB/s.",
+	                                  read_per_second / 1e6)});
 }
 
 /// What one may not know of a key that has become longer.
@@ -180,7 +177,7 @@ std::vector<PlanStep> convert_steps(const Study &study, const std::vector<Narrow
 	std::vector<PlanStep> steps;
 	add_prepare(steps, study, drafts);
 	if (study.first) {
-		add_proof(steps, study);
+		add_look(steps, study);
 	} else {
 		const Wish wish{
 			.target = study.policy.parent, .kind = Kind::Convert, .limits = limits, .rows_total = study.survey.total};

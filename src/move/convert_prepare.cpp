@@ -1,5 +1,5 @@
-// convert_prepare.cpp - The partitions to be, each a table of its own; or, if no row is to be copied, the heir of the
-// table's storage, and the constraint that says that all rows belong into it.
+// convert_prepare.cpp - The partitions to be, each a table of its own; if no row is to be copied, the first is the heir
+// of the table's storage, and the mover only looks whether all rows belong into it.
 #include "move/convert_parts.hpp"
 
 #include "move/convert_obstacles.hpp"
@@ -61,39 +61,6 @@ std::function<bool(IndexDefinition &)> widening(const std::vector<NarrowIndex> &
 		}
 		return true;
 	};
-}
-
-std::string check_of(const Study &study) {
-	return " ADD CONSTRAINT " + std::string(bound_check) + " CHECK (" +
-	       condition_for(study, study.first.value_or(Range{})) + ") NOT VALID";
-}
-
-void alter(Oid table, const std::string &action) {
-	const AsOwner owner(owner_of(table));
-	partition::pin_notation();
-	Spi().execute(("ALTER TABLE " + qualified_name(table) + action).c_str());
-}
-
-/// From here on no row can come that does not belong into the first partition; and there is none.  It is the last thing
-/// before the swap, because such rows are refused meanwhile; and because a partition that is made LIKE the table would
-/// have the constraint as well.
-void prove_rows(const Procedure &procedure, const Job &job, const Study &study) {
-	procedure.commit();
-	if (!lock_patiently(procedure, job.id, job.wish.target, AccessExclusiveLock)) {
-		throw Error(errcode_begin_anew, "the table was dropped");
-	}
-	check_unaltered(read_job(job.id)); // the constraint itself, by its name, is not in a fingerprint
-	alter(job.wish.target, check_of(study));
-	procedure.commit();
-	if (!lock_patiently(procedure, job.id, job.wish.target, ShareUpdateExclusiveLock)) {
-		throw Error(errcode_begin_anew, "the table was dropped");
-	}
-	check_unaltered(read_job(job.id)); // the constraint itself, by its name, is not in a fingerprint
-	const auto error = attempt([&] { alter(job.wish.target, std::string(" VALIDATE CONSTRAINT ") + bound_check); });
-	if (error) { // a row that came after the rows were looked at moves the bound
-		throw error->sqlstate == ERRCODE_CHECK_VIOLATION ? Error(errcode_begin_anew, error->message) : Error(*error);
-	}
-	procedure.commit();
 }
 
 } // namespace
@@ -160,27 +127,7 @@ void prepare_convert(const Procedure &procedure, const Job &job) {
 	if (request.default_partition) {
 		add(default_placement(), "", {.number = 0, .relation = InvalidOid, .takes_rest = true});
 	}
-	if (found.first) {
-		prove_rows(procedure, job, found);
-	} else {
-		std::ignore = add_source(job.id, table);
-	}
-}
-
-void undo_convert(const Procedure &procedure, const Job &job) {
-	const Oid table = job.wish.target;
-	const auto has_check = [&] {
-		return relation_exists(table) &&
-		       OidIsValid(call(get_relation_constraint_oid, table, static_cast<const char *>(bound_check), true));
-	};
-	if (!job.wish.metadata_only || !has_check()) {
-		return;
-	}
-	procedure.commit();
-	if (lock_patiently(procedure, job.id, table, AccessExclusiveLock) && has_check()) {
-		const PinnedSettings settings;
-		alter(table, std::string(" DROP CONSTRAINT ") + bound_check);
-	}
+	std::ignore = add_source(job.id, table);
 }
 
 } // namespace warden::move

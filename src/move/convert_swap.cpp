@@ -169,11 +169,10 @@ void swap_convert(const Job &job, const std::vector<Source> & /* sources */, con
 	const std::string schema = call([&] { return get_namespace_name(get_rel_namespace(target)); });
 	const Oid owner = owner_of(target);
 	const std::vector<NarrowIndex> narrow = find_narrow(target, request.key);
-	std::vector<std::string> before = drop_narrow(name, narrow);
+	const std::vector<std::string> before = drop_narrow(name, narrow);
 	Oid heir = InvalidOid;
 	std::vector<std::pair<Oid, Oid>> indexes;
 	if (request.metadata_only) {
-		before.push_back("ALTER TABLE " + name + " DROP CONSTRAINT " + bound_check);
 		heir = sides.front().relation;
 		indexes = heirs_indexes(job, sides.front());
 	}

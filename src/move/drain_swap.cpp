@@ -207,9 +207,7 @@ void finish_drain(const Procedure &procedure, const Job &job) {
 	analyze_partitions(procedure, job.wish.target, partitions);
 }
 
-void undo_drain(const Procedure &, const Job &) {}
-
-constexpr Operations operations{prepare_drain, lock_drain, swap_drain, finish_drain, undo_drain};
+constexpr Operations operations{prepare_drain, lock_drain, swap_drain, finish_drain};
 
 } // namespace
 

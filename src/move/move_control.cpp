@@ -54,7 +54,7 @@ void warn(const Job &job, const Error &error) {
 void clean_up(const Procedure &procedure, std::int64_t id) {
 	claim(id);
 	procedure.commit();
-	take_back(procedure, operations_of(read_job(id).wish.kind), id);
+	take_back(procedure, id);
 	leave(id, Ending::Canceled);
 	procedure.commit();
 }

@@ -145,16 +145,20 @@ void tell_steps(const std::vector<PlanStep> &steps) {
 	}
 }
 
+PlanStep capture_step(const std::string &names) {
+	return {.action = "capture",
+	        .lock = "SHARE ROW EXCLUSIVE on " + names + ", each for some milliseconds",
+	        .relation = names,
+	        .detail = "A trigger logs which rows change, by their place only. Readers notice nothing."};
+}
+
 std::vector<PlanStep> common_steps(const Wish &wish, const std::vector<Oid> &sources, std::size_t sides) {
 	Size size = size_of(sources);
 	size.rows = std::max(size.rows, wish.rows_total); // counted, perhaps, where the server has no estimate yet
 	const std::string names = names_of(sources);
 	const std::int64_t needed = size.heap + size.indexes + size.rows * bytes_of_map;
 	std::vector<PlanStep> steps;
-	steps.push_back({.action = "capture",
-	                 .lock = "SHARE ROW EXCLUSIVE on " + names + ", each for some milliseconds",
-	                 .relation = names,
-	                 .detail = "A trigger logs which rows change, by their place only. Readers notice nothing."});
+	steps.push_back(capture_step(names));
 	steps.push_back(
 		{.action = "copy",
 	     .lock = "ACCESS SHARE on " + names,

@@ -24,6 +24,9 @@ void add_steps(PlanRows &rows, const std::vector<PlanStep> &steps);
 /// For dry_run of a procedure: each step is an INFO.
 void tell_steps(const std::vector<PlanStep> &steps);
 
+/// The trigger on sources.
+PlanStep capture_step(const std::string &names);
+
 /// The steps that every kind has: capture, copy, index, wait, from the size of the sources; with the disk space that is
 /// needed at most.
 std::vector<PlanStep> common_steps(const Wish &wish, const std::vector<Oid> &sources, std::size_t sides);

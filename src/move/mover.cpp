@@ -68,18 +68,9 @@ Stop perform_all(const Run &run) {
 /// The job as it stands is of no use: everything is taken away, for Prepare to begin with nothing.
 void begin_anew(const Run &run, const Error &reason) {
 	report(NOTICE, Error(reason.sqlstate, "begins anew: " + reason.message));
-	take_back(run.procedure, run.operations, run.id);
+	take_back(run.procedure, run.id);
 	note_restart(run.id);
 	run.procedure.commit();
-}
-
-/// A conversion without a copy keeps rows beyond a bound out of the table until its swap.  So what is paused or has
-/// failed is taken back at once: there is nothing in it but empty tables.
-void open_up(const Run &run) {
-	const Job job = read_job(run.id);
-	if (job.wish.metadata_only && job.phase != Phase::Finish && relation_exists(job.wish.target)) {
-		take_back(run.procedure, run.operations, run.id);
-	}
 }
 
 void end(const Run &run, const Job &job, Stop stop) {
@@ -92,7 +83,6 @@ void end(const Run &run, const Job &job, Stop stop) {
 		run.procedure.commit();
 		return;
 	case Stop::Pause:
-		open_up(run);
 		leave(run.id, Ending::Paused);
 		run.procedure.commit();
 		report(NOTICE,
@@ -118,7 +108,6 @@ void end(const Run &run, const Job &job, Stop stop) {
 	// That a limit for waits was reached is no fault of the job.
 	const Ending ending =
 		error.sqlstate == ERRCODE_LOCK_NOT_AVAILABLE && job.phase == Phase::Wait ? Ending::Paused : Ending::Failed;
-	std::ignore = run.procedure.attempt([&] { open_up(run); });
 	std::ignore = run.procedure.attempt([&] {
 		leave(run.id, ending, error);
 		run.procedure.commit();
@@ -163,7 +152,7 @@ bool try_again(const Run &run, const Job &job, const Error &error, Patience &pat
 
 /// A table that was dropped needs no more.
 void end_without_target(const Run &run) {
-	take_back(run.procedure, run.operations, run.id);
+	take_back(run.procedure, run.id);
 	leave(run.id, Ending::Canceled);
 	run.procedure.commit();
 }
@@ -239,7 +228,7 @@ void cancel_job(const Procedure &procedure, std::int64_t id) {
 	}
 	want(id, Wanted::Cancel); // whoever goes on if we are killed completes it
 	procedure.commit();
-	take_back(procedure, operations, id);
+	take_back(procedure, id);
 	leave(id, Ending::Canceled);
 	procedure.commit();
 }

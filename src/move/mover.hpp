@@ -9,7 +9,7 @@ namespace warden::move {
 /// What the kinds differ in.  No scope of PinnedSettings, RunAs or Spi is open when they are called.
 struct Operations {
 	/// Makes the sides (registered, with their indexes), and registers the sources, in the current transaction or in
-	/// several.  Undone by `undo` and the mover if it is cut short; called anew then.
+	/// several.  Undone by the mover if it is cut short; called anew then.
 	void (*prepare)(const pg::Procedure &, const Job &);
 	/// Asks for the locks of the swap, for that many milliseconds.
 	std::optional<pg::Refusal> (*lock)(const Job &, int);
@@ -17,8 +17,6 @@ struct Operations {
 	void (*swap)(const Job &, const std::vector<Source> &, const std::vector<Side> &);
 	/// After the swap: what need not be in its transaction.  Commits; may be called again.
 	void (*finish)(const pg::Procedure &, const Job &);
-	/// Takes away what prepare() did beside sides and sources, before the swap.
-	void (*undo)(const pg::Procedure &, const Job &);
 };
 
 const Operations &drain_operations();

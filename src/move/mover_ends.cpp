@@ -82,7 +82,7 @@ void forget(const Job &job) {
 
 void prepare(const Run &run) {
 	if (has_remains(read_job(run.id))) {
-		take_back(run.procedure, run.operations, run.id);
+		take_back(run.procedure, run.id);
 	}
 	const Oid target = read_job(run.id).wish.target;
 	check_owner(target);
@@ -130,7 +130,7 @@ void check_unaltered(const Job &job) {
 	}
 }
 
-void take_back(const Procedure &procedure, const Operations &operations, std::int64_t id) {
+void take_back(const Procedure &procedure, std::int64_t id) {
 	set_phase(id, Phase::Prepare); // nothing of it may be used any more, whenever this is cut short
 	std::ignore = take_mark(id);
 	procedure.commit();
@@ -142,7 +142,6 @@ void take_back(const Procedure &procedure, const Operations &operations, std::in
 		procedure.commit();
 	}
 	drop_sides(procedure, read_sides(id));
-	operations.undo(procedure, job);
 	forget(job);
 	procedure.commit();
 }

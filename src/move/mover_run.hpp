@@ -71,7 +71,7 @@ void finish(const Run &run);
 void check_unaltered(const Job &job);
 
 /// Takes away what was made before the swap, and the registration of it.
-void take_back(const pg::Procedure &procedure, const Operations &operations, std::int64_t id);
+void take_back(const pg::Procedure &procedure, std::int64_t id);
 
 const Operations &operations_of(Kind kind);
 

@@ -205,7 +205,8 @@ std::optional<std::string> try_swap(const Run &run, int tries) {
 } // namespace
 
 Stop wait(const Run &run) {
-	if (OidIsValid(read_job(run.id).log)) {
+	// Rows that stay where they are are there for everybody.
+	if (const Job job = read_job(run.id); OidIsValid(job.log) && !job.wish.metadata_only) {
 		auto mark = take_mark(run.id);
 		run.procedure.commit();
 		if (!mark) {

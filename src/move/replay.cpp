@@ -150,6 +150,7 @@ struct Lookup {
 	SideRows *rows;
 	BlockNumber blocks;
 	MemoryContext memory;
+	bool only_looks; ///< rows stay where they are
 };
 
 // Server code.
@@ -211,8 +212,12 @@ std::size_t collect(Lookup &lookup, const Change *places, std::size_t count) {
 			continue;
 		}
 		const MemoryContext previous = MemoryContextSwitchTo(lookup.memory);
-		const int side = route_or_fail(lookup.router, lookup.row);
-		add_row(lookup.rows, side, lookup.row, life);
+		if (lookup.only_looks) {
+			check_stays(lookup.router, lookup.row);
+		} else {
+			const int side = route_or_fail(lookup.router, lookup.row);
+			add_row(lookup.rows, side, lookup.row, life);
+		}
 		MemoryContextSwitchTo(previous);
 		MemoryContextReset(lookup.memory);
 	}
@@ -238,6 +243,7 @@ void insert_rows(const Job &job, PlaceMap &map, const Part &part, const std::vec
 	lookup.source = relation.get();
 	lookup.snapshot = snapshot;
 	lookup.kind = kind;
+	lookup.only_looks = job.wish.metadata_only;
 	lookup.router = make_router(sides, part.source->relation, key_of(job, sides));
 	lookup.rows = begin_rows(sides, lookup.source);
 	call(begin_lookup, lookup);
@@ -292,7 +298,7 @@ std::int64_t replay(const Job &job, const std::vector<Source> &sources, const st
 	delete_copies(map, parts, sides, dating);
 	call(CommandCounterIncrement);
 	for (const Rows kind : {Rows::Gone, Rows::Present}) {
-		if (kind == Rows::Gone && dating == nullptr) {
+		if (kind == Rows::Gone && (dating == nullptr || job.wish.metadata_only)) {
 			continue;
 		}
 		for (const Part &part : parts) {

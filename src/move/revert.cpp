@@ -65,10 +65,7 @@ void finish(const Procedure &procedure, const Job &) {
 	procedure.commit();
 }
 
-void undo(const Procedure &, const Job &) {}
-
-constexpr Operations operations{
-	.prepare = prepare, .lock = lock_to_revert, .swap = swap_to_plain, .finish = finish, .undo = undo};
+constexpr Operations operations{.prepare = prepare, .lock = lock_to_revert, .swap = swap_to_plain, .finish = finish};
 
 // Plan ---------------------------------------------------------------------------------------------------------------
 

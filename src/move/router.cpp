@@ -150,6 +150,16 @@ bool takes(Router *router, const Entry &entry, Datum value) {
 	                       : is_above(router, entry, value) && is_below(router, entry, value);
 }
 
+[[noreturn]] void refuse(Router *router, TupleTableSlot *slot, const char *why) {
+	bool is_null = false;
+	const Datum value = router->key == InvalidAttrNumber ? 0 : slot_getattr(slot, router->key, &is_null);
+	ereport(ERROR, errcode(errcode_begin_anew), errmsg("%s", why),
+	        router->key == InvalidAttrNumber || is_null
+	            ? errdetail("Its key is null.")
+	            : errdetail("Its key is %s.", OidOutputFunctionCall(router->output, value)));
+	pg_unreachable();
+}
+
 } // namespace
 
 Router *make_router(const std::vector<Side> &sides, Oid source, const std::string &key) {
@@ -211,17 +221,16 @@ int route(Router *router, TupleTableSlot *slot) {
 
 int route_or_fail(Router *router, TupleTableSlot *slot) {
 	const int side = route(router, slot);
-	if (side >= 0) {
-		return side;
+	if (side < 0) {
+		refuse(router, slot, "there is no partition for a row that came while rows were moved");
 	}
-	bool is_null = false;
-	const Datum value = router->key == InvalidAttrNumber ? 0 : slot_getattr(slot, router->key, &is_null);
-	ereport(ERROR, errcode(errcode_begin_anew),
-	        errmsg("there is no partition for a row that came while rows were moved"),
-	        router->key == InvalidAttrNumber || is_null
-	            ? errdetail("Its key is null.")
-	            : errdetail("Its key is %s.", OidOutputFunctionCall(router->output, value)));
-	pg_unreachable();
+	return side;
+}
+
+void check_stays(Router *router, TupleTableSlot *slot) {
+	if (route(router, slot) != 0) {
+		refuse(router, slot, "a row that came meanwhile does not belong into the first partition");
+	}
 }
 
 } // namespace warden::move

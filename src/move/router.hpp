@@ -19,4 +19,8 @@ int route(Router *router, TupleTableSlot *slot);
 /// such.
 int route_or_fail(Router *router, TupleTableSlot *slot);
 
+/// Server code.  For a conversion that copies nothing: error errcode_begin_anew if a row is not of the first side,
+/// which gets the storage that it is in.
+void check_stays(Router *router, TupleTableSlot *slot);
+
 } // namespace warden::move

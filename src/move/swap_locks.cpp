@@ -23,20 +23,6 @@ namespace {
 constexpr double longest_pause_s = 5;
 constexpr double busy_share = 4; // a pause is that many times as long as the try before it
 
-/// Nobody waits for us yet: a table that somebody alters or rewrites is not to stop the others at each try.
-void look_at_peers(Oid table) {
-	std::vector<partition::Peer> peers;
-	{
-		const OpenRelation relation(table, AccessShareLock);
-		peers = partition::find_peers(relation);
-	}
-	for (const partition::Peer &peer : peers) {
-		if (peer.table != table) {
-			lock_now(peer.table, AccessShareLock);
-		}
-	}
-}
-
 } // namespace
 
 int swap_patience_ms(int tries) {
@@ -75,7 +61,16 @@ std::optional<Refusal> take_lock_within(Oid relation, LOCKMODE mode, int millise
 }
 
 void lock_peers_now(Oid table) {
-	look_at_peers(table);
+	std::vector<partition::Peer> peers;
+	{
+		const OpenRelation relation(table, AccessShareLock);
+		peers = partition::find_peers(relation);
+	}
+	for (const partition::Peer &peer : peers) {
+		if (peer.table != table) {
+			lock_now(peer.table, AccessShareLock);
+		}
+	}
 }
 
 std::optional<Refusal> lock_for_swap(const Job &job, const std::vector<Side> &sides, int milliseconds,
@@ -87,7 +82,9 @@ std::optional<Refusal> lock_for_swap(const Job &job, const std::vector<Side> &si
 		for (const Side &side : sides) {
 			lock_now(side.relation, AccessExclusiveLock); // autovacuum may be there
 		}
-		look_at_peers(target);
+		// While nobody waits for us yet: a table that somebody alters or rewrites is not to stop the others at each
+		// try.
+		lock_peers_now(target);
 		if (const auto refusal = take_lock_within(target, AccessExclusiveLock, milliseconds)) {
 			will_last = refusal->will_last;
 			throw Error(refusal->error);

@@ -31,6 +31,7 @@ struct Reading {
 	Router *router;
 	SideRows *rows;
 	MemoryContext memory; ///< for the comparisons of a block's rows
+	bool only_looks;      ///< the rows stay where they are
 	bool is_ahead;        ///< the row at hand is of the next chunk
 };
 
@@ -63,8 +64,12 @@ bool collect(Reading &reading) {
 		}
 		block = its;
 		const MemoryContext previous = MemoryContextSwitchTo(reading.memory);
-		const int side = route_or_fail(reading.router, reading.row);
-		add_row(reading.rows, side, reading.row, Life());
+		if (reading.only_looks) {
+			check_stays(reading.router, reading.row);
+		} else {
+			const int side = route_or_fail(reading.router, reading.row);
+			add_row(reading.rows, side, reading.row, Life());
+		}
 		MemoryContextSwitchTo(previous);
 		MemoryContextReset(reading.memory);
 	}
@@ -86,6 +91,7 @@ Copied copy(const Job &job, const Source &source, const std::vector<Side> &sides
 	Reading reading = {};
 	reading.router = make_router(sides, source.relation, key_of(job, sides));
 	reading.rows = begin_rows(sides, relation.get());
+	reading.only_looks = job.wish.metadata_only;
 	call(begin_reading, reading, relation.get(), snapshot.get(), first, std::min(count, present - first));
 	bool has_more = true;
 	while (has_more) {

@@ -13,8 +13,9 @@ struct Copied {
 };
 
 /// Copies what a new snapshot sees of at most so many blocks of a source, from source.next_block on, into the sides,
-/// and notes where.  In the current transaction, with ACCESS SHARE on the source, as the owner of the target.  Error
-/// errcode_begin_anew if the source has other storage than when its trigger was made, or is not captured any more.
+/// and notes where; or, for a conversion that copies nothing, looks whether they may stay.  In the current transaction,
+/// with ACCESS SHARE on the source, as the owner of the target.  Error errcode_begin_anew if the source has other
+/// storage than when its trigger was made, or is not captured any more.
 Copied copy_blocks(const Job &job, const Source &source, const std::vector<Side> &sides, std::int64_t blocks);
 
 } // namespace warden::move

@@ -141,6 +141,34 @@ sub move_at_once
 	return;
 }
 
+# Without a copy: a row that comes meanwhile and does not belong into the first partition moves its bound.
+sub move_beyond
+{
+	make('convert');
+	$node->safe_psql('postgres', 'ALTER TABLE t DROP CONSTRAINT t_pkey, ADD PRIMARY KEY (id, at)');
+	my $holder = open_session();
+	ask($holder, 'BEGIN; LOCK TABLE t IN ACCESS SHARE MODE;');
+	my $client = launch($node, 'postgres', q{CALL warden.partition_convert('t', 'at', '1 year', timezone => 'UTC', metadata_only => true)});
+	$node->poll_query_until('postgres', q{SELECT count(*) = 1 FROM warden.partition_moves WHERE ended IS NULL AND phase = 'swap' AND swap_tries > 0})
+	  or die 'the swap does not begin';
+	my $definition = $node->safe_psql('postgres', q{SELECT count(*) FROM pg_constraint WHERE conrelid = 't'::regclass AND contype = 'c'});
+	is($definition, 0, 'beyond: meanwhile the table has nothing that it had not');
+	my $kept = keep_snapshot();
+	$node->safe_psql('postgres', q{INSERT INTO t VALUES (2000, '2090-05-05', 7, 'far'); UPDATE t SET n = n + 1 WHERE id < 10});
+	my $now = $node->safe_psql('postgres', $sequential);
+	ask($holder, 'COMMIT;');
+	my ($status, $out, $err) = result($client);
+	is($status, 0, 'beyond: is done') or diag($err);
+	is($node->safe_psql('postgres', 'SELECT restarts FROM warden.partition_moves ORDER BY id DESC LIMIT 1'), 1, 'beyond: it has begun anew');
+	is($node->safe_psql('postgres', 'SELECT count(DISTINCT tableoid) FROM t'), 1, 'beyond: all rows are in one partition');
+	is($node->safe_psql('postgres', $sequential), $now, 'beyond: nothing is lost');
+	is(ask($kept->{session}, "$sequential;"), $kept->{sees}, 'beyond: who sees what he saw');
+	close_session($_) for $holder, $kept->{session};
+	is_sound($node, 't', 'beyond');
+	$node->safe_psql('postgres', 'DROP TABLE t; CALL warden.maintain()');
+	return;
+}
+
 sub replayed { return $node->safe_psql('postgres', 'SELECT coalesce(sum(changes_replayed), 0) FROM warden.partition_moves'); }
 
 sub move
@@ -233,4 +261,5 @@ sub move_in_slices
 move($_) for qw(convert drain revert);
 move_in_slices($_) for 0, 1;
 move_at_once($_) for 0, 1;
+move_beyond();
 finish(undef, $node);
