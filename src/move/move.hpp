@@ -16,9 +16,9 @@
 // - A crash at any moment leaves a job that can be resumed or cancelled, and tables that look as before or as after.
 //
 // Reading order: row_places, throttle (plain logic), move_job (the tables of move.sql), row_capture, change_log,
-// place_map, router, transfer, replay, dating (the way of a row), side, side_index, storage_exchange, partition_flip,
-// keys_aside, key_clones (tables), fingerprint, old_snapshots, swap_locks, mover (the sequence), move_plan, drain...,
-// convert..., revert..., move_control (SQL).
+// place_map, router, transfer, row_life, replay, dating (the way of a row), side, side_index, storage_exchange,
+// partition_flip, keys_aside, key_clones (tables), fingerprint, old_snapshots, swap_locks, mover (the sequence),
+// move_plan, drain..., convert..., revert..., move_again, move_control (SQL).
 #pragma once
 
 #include "pg/procedure.hpp"
