@@ -71,19 +71,23 @@ Outcome judge_by_scans(const Observation &observation, const Patience &patience)
 
 Outcome compare(const Observation &observation, const Difference &reads, const Difference &writes) {
 	const double days = std::max(observation.days, 1 / milliseconds);
+	const bool is_scanned = observation.scans > 0; // what is not, has made no query faster, nor slower
 	Outcome outcome{.is_compared = true, .saved_ms = reads.saved / days};
 	if (writes.is_loss()) {
 		outcome.write_ms = -writes.saved / days;
 	}
-	if (reads.is_loss()) {
+	if (is_scanned && reads.is_loss()) {
 		outcome.verdict = "harmful";
 		outcome.reason = format("It has added %s.", of_time(reads).c_str());
-	} else if (writes.is_loss() && outcome.write_ms > std::max(outcome.saved_ms, 0.0)) {
+	} else if (writes.is_loss() && (!is_scanned || outcome.write_ms > outcome.saved_ms)) {
 		outcome.verdict = "harmful";
-		outcome.reason =
-			format("Writing to the table takes %.3g ms a day more since then, and its queries %.3g ms less.",
-		           outcome.write_ms, outcome.saved_ms);
-	} else if (observation.scans == 0) {
+		outcome.reason = is_scanned ? format("Writing to the table takes %.3g ms a day more since then, and its "
+		                                     "queries %.3g ms less.",
+		                                     outcome.write_ms, outcome.saved_ms)
+		                            : format("Writing to the table takes %.3g ms a day more since then, and it was "
+		                                     "not scanned in %.0f calls of the queries that it was built for.",
+		                                     outcome.write_ms, reads.calls);
+	} else if (!is_scanned) {
 		outcome.verdict = "no_effect";
 		outcome.reason = format("It was not scanned in %.0f calls of the queries that it was built for.", reads.calls);
 	} else if (!reads.is_gain()) {

@@ -68,6 +68,18 @@ TEST(Outcome, WhatIsNotScannedHasNotHelped) {
 	EXPECT_EQ(verdict(observation({}, times(1000, 2, 1), 1)), "used");
 }
 
+TEST(Outcome, WhatIsNotScannedHasNotMadeQueriesSlower) {
+	Observation slower = observation(times(1000, 10, 1), times(1000, 20, 1), 0);
+	EXPECT_EQ(verdict(slower), "no_effect");
+	EXPECT_LT(judge(slower, {}).saved_ms, 0);
+	// but it may cost who writes, whatever its queries have come to take
+	slower.statements.push_back({true, times(10000, 1, 0.1), times(10000, 1.2, 0.1)});
+	EXPECT_EQ(verdict(slower), "harmful");
+	slower.statements[0].after = times(1000, 1, 1);
+	EXPECT_EQ(verdict(slower), "harmful");
+	EXPECT_NE(judge(slower, {}).reason.find("not scanned"), std::string::npos);
+}
+
 TEST(Outcome, WritesCountAgainstIt) {
 	Observation both = observation(times(1000, 10, 1), times(1000, 9, 1));           // saves 100 ms a day
 	both.statements.push_back({true, times(10000, 1, 0.1), times(10000, 1.2, 0.1)}); // costs 200
