@@ -164,6 +164,24 @@ UPDATE warden.partition_move_jobs SET wanted = 'cancel' WHERE target = 't'::regc
 CALL warden.maintain();
 SELECT state, phase, wanted FROM warden.partition_move_jobs WHERE target = 't'::regclass AND started > :'before' ORDER BY id;
 SELECT * FROM leftovers;
+
+\echo --- a drain whose rows have gone meanwhile
+SET again.meets = 'failure';
+CALL warden.partition_drain('t', 1);
+SET again.meets = '';
+TRUNCATE t_rest;
+CALL warden.partition_drain('t', 1);
+SELECT * FROM job;
+INSERT INTO t SELECT timestamptz '2086-01-01 UTC' + g % 48 * interval '1 hour', g FROM generate_series(1, 480) g;
+SET again.meets = 'failure';
+CALL warden.partition_drain('t', 1);
+SET again.meets = '';
+DELETE FROM t_rest;
+ALTER TABLE t ADD COLUMN more int;
+CALL warden.partition_drain('t', 1);
+SELECT * FROM job;
+SELECT * FROM contents();
+SELECT * FROM leftovers;
 SET client_min_messages = warning;
 DROP SCHEMA again CASCADE;
 CALL warden.maintain();

@@ -107,8 +107,8 @@ bool drain_in_steps(const Procedure &procedure, const DrainSurvey &survey) {
 	return true;
 }
 
-/// Returns whether it was done: somebody may have paused it.
-bool drain_by_job(const Procedure &procedure, const DrainSurvey &survey, std::size_t max_partitions,
+/// Tells of its end, unless somebody has paused it.
+void drain_by_job(const Procedure &procedure, const DrainSurvey &survey, std::size_t max_partitions,
                   const Limits &limits) {
 	Wish wish{.target = survey.policy.parent, .kind = Kind::Drain, .limits = limits};
 	wish.every = format("%zu", max_partitions);
@@ -118,10 +118,14 @@ bool drain_by_job(const Procedure &procedure, const DrainSurvey &survey, std::si
 	procedure.commit();
 	run_job(procedure, job.id);
 	if (find_job(job.wish.target)) {
-		return false;
+		return;
 	}
 	record_drain(survey.policy, survey.beyond);
-	return true;
+	if (read_job(job.id).rows_copied == 0) {
+		tell_end(survey, 0, 0); // they have gone meanwhile
+	} else {
+		tell_end(survey, survey.rows, survey.places.size());
+	}
 }
 
 } // namespace
@@ -152,8 +156,10 @@ PG_FUNCTION(partition_drain) {
 	} else if (!is_small(survey) || !drain_in_steps(procedure, survey)) {
 		const DrainSurvey left = look(parent, max_partitions);
 		procedure.commit();
-		if (drain_by_job(procedure, left, max_partitions, limits)) {
-			tell_end(left, left.rows, left.places.size());
+		if (left.places.empty()) {
+			tell_end(left, 0, 0);
+		} else {
+			drain_by_job(procedure, left, max_partitions, limits);
 		}
 	}
 	PG_RETURN_VOID();

@@ -79,9 +79,7 @@ void prepare_drain(const Procedure &procedure, const Job &job) {
 	const DrainSurvey survey = survey_drain(policy, max_partitions_of(job.wish.every));
 	check_drain(policy, survey.set);
 	if (survey.places.empty()) {
-		throw Error(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
-		            "the default partition of table " + qualified_name(policy.parent) + " has no rows to move any more")
-			.with_hint("Use CALL warden.partition_cancel(" + quoted_literal(qualified_name(policy.parent)) + ").");
+		return; // somebody has deleted the rows, or made partitions for them
 	}
 	std::size_t made = 0;
 	for (const DrainPlace &place : survey.places) {

@@ -9,7 +9,8 @@ namespace warden::move {
 /// What the kinds differ in.  No scope of PinnedSettings, RunAs or Spi is open when they are called.
 struct Operations {
 	/// Makes the sides (registered, with their indexes), and registers the sources, in the current transaction or in
-	/// several.  Undone by the mover if it is cut short; called anew then.
+	/// several.  Undone by the mover if it is cut short; called anew then.  None of them: there is nothing to move any
+	/// more, and the job is done.
 	void (*prepare)(const pg::Procedure &, const Job &);
 	/// Asks for the locks of the swap, for that many milliseconds.
 	std::optional<pg::Refusal> (*lock)(const Job &, int);

@@ -92,6 +92,11 @@ void prepare(const Run &run) {
 	run.operations.prepare(run.procedure, read_job(run.id));
 	run.procedure.commit();
 	const auto sources = read_sources(run.id);
+	if (sources.empty() && read_sides(run.id).empty()) {
+		set_phase(run.id, Phase::Finish);
+		run.procedure.commit();
+		return;
+	}
 	if (!sources.empty()) {
 		const Oid log = create_log(run.id);
 		const Oid map = create_map(run.id);
