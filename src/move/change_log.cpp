@@ -136,24 +136,26 @@ void append_change(Relation log, std::int16_t source, const ItemPointerData *bef
 	heap_freetuple(tuple);
 }
 
-std::vector<Change> take_changes(Oid log, Snapshot snapshot, std::size_t limit) {
+Changes take_changes(Oid log, Snapshot snapshot, std::size_t limit) {
 	const ScratchMemory memory;
 	const OpenRelation relation(log, RowExclusiveLock);
 	const LogScan scan(relation.get(), snapshot);
-	std::vector<Change> changes;
+	Changes changes{.places = {}, .is_all = false};
+	std::vector<Change> &places = changes.places;
 	// A row that changes often is there often: memory is for places, not for changes.
 	std::size_t enough = few;
 	Taken taken = {};
 	while (limit > 0 && !taken.has_ended) {
 		call(take, scan.get(), scan.row(), limit, taken);
 		limit -= taken.rows;
-		changes.insert(changes.end(), taken.changes.begin(), taken.changes.begin() + taken.count);
-		if (changes.size() > enough) {
-			make_distinct(changes);
-			enough = std::max(few, 2 * changes.size());
+		places.insert(places.end(), taken.changes.begin(), taken.changes.begin() + taken.count);
+		if (places.size() > enough) {
+			make_distinct(places);
+			enough = std::max(few, 2 * places.size());
 		}
 	}
-	make_distinct(changes);
+	make_distinct(places);
+	changes.is_all = taken.has_ended;
 	return changes;
 }
 

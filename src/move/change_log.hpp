@@ -26,8 +26,13 @@ bool is_log(Relation relation);
 /// Server code, for the trigger.  Appends a row; either may be null.
 void append_change(Relation log, std::int16_t source, const ItemPointerData *before, const ItemPointerData *after);
 
-/// Takes what the snapshot sees out of the log, at most so many rows of it: their places, each once, in order.
-std::vector<Change> take_changes(Oid log, Snapshot snapshot, std::size_t limit);
+struct Changes {
+	std::vector<Change> places; ///< each once, in order
+	bool is_all;                ///< the log has no more
+};
+
+/// Takes what the snapshot sees out of the log, at most so many rows of it.
+Changes take_changes(Oid log, Snapshot snapshot, std::size_t limit);
 
 /// How many rows the log has, up to a limit.
 std::int64_t count_changes(Oid log, std::int64_t limit);

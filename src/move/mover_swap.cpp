@@ -4,7 +4,6 @@
 // replayed, the swap waits, without any lock, until nobody has an older snapshot than that.  What is replayed from then
 // on is dated (dating.hpp), so that it need not be waited for: who has a snapshot that is younger sees after the swap
 // what he has seen before.
-#include "move/change_log.hpp"
 #include "move/mover_run.hpp"
 
 #include "move/replay.hpp"
@@ -27,12 +26,12 @@ using namespace pg;
 
 namespace {
 
-constexpr double poll_s = 0.1;              // for old snapshots
-constexpr double replay_every_s = 1;        // meanwhile
-constexpr int most_rounds = 5;              // of replay before a try
-constexpr std::int64_t few_places = 100;    // are left by then
-constexpr std::int64_t most_changes = 1000; // left for the swap, times the tries:
-constexpr int most_times = 10;              // where so many change all the time, it has to come as well
+constexpr double poll_s = 0.1;             // for old snapshots
+constexpr double replay_every_s = 1;       // meanwhile
+constexpr int most_rounds = 5;             // of replay before a try
+constexpr std::int64_t few_places = 100;   // are left by then
+constexpr std::size_t most_changes = 1000; // left for the swap, times the tries:
+constexpr int most_times = 10;             // where so many change all the time, it has to come as well
 
 /// Sleeps, without letting changes pile up.
 Stop rest_replaying(const Run &run, double seconds) {
@@ -108,11 +107,8 @@ void replay_rest(const Run &run, const Job &job, const std::vector<Source> &sour
 		return;
 	}
 	// All or nothing: a part of them could break a unique index, and what is left over would be lost.
-	const std::int64_t most = most_changes * std::min(tries, most_times);
-	if (count_changes(job.log, most) >= most) {
-		throw Error(errcode_not_yet, "too many changes are left to be replayed");
-	}
-	if (const std::int64_t places = replay_dated(job, sources, sides, dating); places > 0) {
+	const std::size_t most = most_changes * static_cast<std::size_t>(std::min(tries, most_times));
+	if (const std::int64_t places = replay_dated(job, sources, sides, dating, most); places > 0) {
 		note_replayed(run.id, places);
 	}
 }

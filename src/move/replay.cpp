@@ -282,8 +282,14 @@ std::vector<Part> parts_of(std::vector<Change> &places, const std::vector<Source
 	return parts;
 }
 
-std::int64_t replay(const Job &job, const std::vector<Source> &sources, const std::vector<Side> &sides,
-                    std::size_t limit, Dating *dating) {
+/// How much of the log: so many rows, or all of it, if that is no more than so many.
+struct Extent {
+	std::size_t limit = std::numeric_limits<std::size_t>::max();
+	bool is_all = true;
+};
+
+std::int64_t replay(const Job &job, const std::vector<Source> &sources, const std::vector<Side> &sides, Extent extent,
+                    Dating *dating) {
 	const ScratchMemory memory;
 	for (const Source &source : sources) {
 		const OpenSource check(source);
@@ -292,9 +298,12 @@ std::int64_t replay(const Job &job, const std::vector<Source> &sources, const st
 	map.check_storage(sides);
 	call(CommandCounterIncrement);
 	const LatestSnapshot snapshot;
-	std::vector<Change> places = take_changes(job.log, snapshot.get(), limit);
-	const auto count = static_cast<std::int64_t>(places.size());
-	const std::vector<Part> parts = parts_of(places, sources);
+	Changes changes = take_changes(job.log, snapshot.get(), extent.limit);
+	if (extent.is_all && !changes.is_all) {
+		throw Error(errcode_not_yet, "too many changes are left to be replayed");
+	}
+	const auto count = static_cast<std::int64_t>(changes.places.size());
+	const std::vector<Part> parts = parts_of(changes.places, sources);
 	delete_copies(map, parts, sides, dating);
 	call(CommandCounterIncrement);
 	for (const Rows kind : {Rows::Gone, Rows::Present}) {
@@ -313,28 +322,26 @@ std::int64_t replay(const Job &job, const std::vector<Source> &sources, const st
 }
 
 std::int64_t replay_as_owner(const Job &job, const std::vector<Source> &sources, const std::vector<Side> &sides,
-                             std::size_t limit, Dating *dating) {
+                             Extent extent, Dating *dating) {
 	std::int64_t count = 0;
 	{
 		const AsOwner owner(owner_of(job.wish.target));
-		count = replay(job, sources, sides, limit, dating);
+		count = replay(job, sources, sides, extent, dating);
 	}
 	call(CommandCounterIncrement);
 	return count;
 }
 
-constexpr std::size_t no_limit = std::numeric_limits<std::size_t>::max();
-
 } // namespace
 
 std::int64_t replay_changes(const Job &job, const std::vector<Source> &sources, const std::vector<Side> &sides,
                             std::optional<std::size_t> limit) {
-	return replay_as_owner(job, sources, sides, limit.value_or(no_limit), nullptr);
+	return replay_as_owner(job, sources, sides, limit ? Extent{.limit = *limit, .is_all = false} : Extent{}, nullptr);
 }
 
 std::int64_t replay_dated(const Job &job, const std::vector<Source> &sources, const std::vector<Side> &sides,
-                          Dating &dating) {
-	return replay_as_owner(job, sources, sides, no_limit, &dating);
+                          Dating &dating, std::optional<std::size_t> most) {
+	return replay_as_owner(job, sources, sides, most ? Extent{.limit = *most} : Extent{}, &dating);
 }
 
 } // namespace warden::move

@@ -20,8 +20,8 @@ std::int64_t replay_changes(const Job &job, const std::vector<Source> &sources, 
                             std::optional<std::size_t> limit = std::nullopt);
 
 /// Replays all, after everything was replayed once; returns also what is to be dated when the transaction has
-/// committed.
+/// committed.  Error errcode_not_yet if the log has that many rows or more.
 std::int64_t replay_dated(const Job &job, const std::vector<Source> &sources, const std::vector<Side> &sides,
-                          Dating &dating);
+                          Dating &dating, std::optional<std::size_t> most = std::nullopt);
 
 } // namespace warden::move
