@@ -14,4 +14,7 @@ namespace warden::move {
 /// whoever keeps a snapshot for that: both are in this database); this process does not count.
 std::optional<std::string> find_old_snapshot(const Mark &mark);
 
+/// Whether a snapshot has been exported: then who begins now may get one that is older than he is.
+bool may_be_given_away();
+
 } // namespace warden::move
