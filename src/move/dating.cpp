@@ -32,8 +32,8 @@ void set_began(HeapTupleHeader row, TransactionId began, TransactionId frozen_be
 	row->t_infomask |= is_frozen ? HEAP_XMIN_FROZEN : HEAP_XMIN_COMMITTED;
 }
 
-// Server code.  The same: it is known to have committed.  What nobody can see any more is a row that never was: there is
-// no id that ended rows before all others, as VACUUM compares what is not normal with what is in two ways.
+// Server code.  The same: it is known to have committed.  What nobody can see any more is a row that never was: there
+// is no id that ended rows before all others, as VACUUM compares what is not normal with what is in two ways.
 void set_ended(HeapTupleHeader row, TransactionId ended, TransactionId frozen_before) {
 	if (TransactionIdPrecedes(ended, frozen_before)) {
 		row->t_infomask &= static_cast<std::uint16_t>(~HEAP_XMIN_FROZEN);
