@@ -79,8 +79,8 @@ void take(TableScanDesc scan, TupleTableSlot *row, std::size_t limit, Taken &tak
 			return;
 		}
 		slot_getallattrs(row);
-		// Who has logged it has done it.
-		const TransactionId by = HeapTupleHeaderGetRawXmin(ExecFetchSlotHeapTuple(row, false, nullptr)->t_data);
+		// Who has logged it has done it; frozen if nobody needs to know.
+		const TransactionId by = HeapTupleHeaderGetXmin(ExecFetchSlotHeapTuple(row, false, nullptr)->t_data);
 		for (const Column column : {Before, After}) {
 			if (!row->tts_isnull[column - 1]) {
 				taken.changes[taken.count++] = {

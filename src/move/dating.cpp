@@ -32,9 +32,16 @@ void set_began(HeapTupleHeader row, TransactionId began, TransactionId frozen_be
 	row->t_infomask |= is_frozen ? HEAP_XMIN_FROZEN : HEAP_XMIN_COMMITTED;
 }
 
-// Server code.  The same: it is known to have committed.
+// Server code.  The same: it is known to have committed.  What nobody can see any more is a row that never was: there
+// is no id that ended rows before all others, as VACUUM compares what is not normal with what is in two ways.
 void set_ended(HeapTupleHeader row, TransactionId ended, TransactionId frozen_before) {
-	HeapTupleHeaderSetXmax(row, TransactionIdPrecedes(ended, frozen_before) ? FrozenTransactionId : ended);
+	if (TransactionIdPrecedes(ended, frozen_before)) {
+		row->t_infomask &= static_cast<std::uint16_t>(~HEAP_XMIN_FROZEN);
+		row->t_infomask |= HEAP_XMIN_INVALID;
+		HeapTupleHeaderSetXmin(row, frozen_before);
+		return;
+	}
+	HeapTupleHeaderSetXmax(row, ended);
 	row->t_infomask |= HEAP_XMAX_COMMITTED;
 }
 

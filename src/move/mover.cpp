@@ -129,6 +129,13 @@ bool is_in_the_way(const Error &error, Phase phase) {
 	       (error.sqlstate == ERRCODE_LOCK_NOT_AVAILABLE || error.sqlstate == ERRCODE_T_R_DEADLOCK_DETECTED);
 }
 
+/// What a row that has gone has out of line may go as well while it is copied: if the last who could see it ends just
+/// then.  The next try does not look for it.
+bool has_vanished(const Error &error, Phase phase) {
+	return (phase == Phase::Wait || phase == Phase::Swap) && error.hint.empty() &&
+	       error.sqlstate == ERRCODE_DATA_CORRUPTED;
+}
+
 /// How often in succession a step was in vain.
 struct Patience {
 	Phase phase = Phase::Prepare;
@@ -195,8 +202,10 @@ void run_job(const Procedure &procedure, std::int64_t id, std::optional<double> 
 		}
 		if (error->sqlstate != errcode_begin_anew) {
 			bool again = false;
-			const auto failure = procedure.attempt(
-				[&] { again = is_in_the_way(*error, now.phase) && try_again(run, now, *error, patience); });
+			const auto failure = procedure.attempt([&] {
+				again = (is_in_the_way(*error, now.phase) || has_vanished(*error, now.phase)) &&
+				        try_again(run, now, *error, patience);
+			});
 			if (again && !failure) {
 				continue;
 			}

@@ -18,6 +18,7 @@
 
 extern "C" {
 #include "access/xact.h"
+#include "datatype/timestamp.h"
 }
 
 namespace warden::move {
@@ -47,13 +48,24 @@ Stop rest_replaying(const Run &run, double seconds) {
 	}
 }
 
+/// Looks for them.  Who comes after this look may still get his of somebody who is there now, and gone at the next one.
+std::optional<std::string> look_for_old(Mark &mark) {
+	auto who = find_old_snapshot(mark);
+	if (who && may_be_given_away()) {
+		mark.at = DT_NOEND;
+	} else if (TIMESTAMP_IS_NOEND(mark.at)) {
+		mark.at = now();
+	}
+	return who;
+}
+
 /// Waits for the snapshots that a mark is not in; false if that takes too long.
-bool outwait(const Run &run, const Mark &mark, double seconds, Stop &stop) {
+bool outwait(const Run &run, Mark &mark, double seconds, Stop &stop) {
 	const TimestampTz begun = now();
 	TimestampTz replayed = begun;
 	bool is_told = false;
 	for (;;) {
-		const auto who = find_old_snapshot(mark);
+		const auto who = look_for_old(mark);
 		if (who || is_told) {
 			tell_waiting(run, who);
 			is_told = true;
@@ -213,6 +225,7 @@ Stop wait(const Run &run) {
 		Stop stop = Stop::No;
 		const int limit = longest_wait_s();
 		if (!outwait(run, *mark, limit > 0 ? limit : 1e9, stop)) {
+			set_mark(run.id, *mark);
 			keep_mark(run.id);
 			run.procedure.commit();
 			if (stop != Stop::No) {

@@ -3,7 +3,12 @@
 #include "pg/security.hpp"
 #include "pg/spi.hpp"
 
+#include <cstring>
 #include <string_view>
+
+extern "C" {
+#include "storage/fd.h"
+}
 
 namespace warden::move {
 
@@ -24,12 +29,28 @@ FROM (SELECT a.xact_start AS since,
       FROM pg_stat_get_activity(NULL) a
       WHERE a.datid = (SELECT oid FROM pg_database WHERE datname = current_database())
         AND a.pid <> pg_backend_pid() AND a.leader_pid IS NULL
-        AND a.backend_type NOT IN ('autovacuum worker', 'walsender')
+        AND a.backend_type <> 'autovacuum worker'
         AND age(a.backend_xmin) >= age($1::xid) AND coalesce(a.xact_start <= $2, true)
         AND NOT EXISTS (SELECT FROM pg_stat_get_progress_info('VACUUM') v WHERE v.pid = a.pid)
       ORDER BY 1 LIMIT 5) holder)"};
 
+// Server code.  Of whatever database: who it is of, the name of the file does not say.
+bool has_exported_snapshot() {
+	constexpr char folder[] = "pg_snapshots";
+	DIR *const files = AllocateDir(folder);
+	bool has = false;
+	for (const dirent *file = ReadDir(files, folder); file != nullptr && !has; file = ReadDir(files, folder)) {
+		has = strcmp(file->d_name, ".") != 0 && strcmp(file->d_name, "..") != 0;
+	}
+	FreeDir(files);
+	return has;
+}
+
 } // namespace
+
+bool may_be_given_away() {
+	return call(has_exported_snapshot);
+}
 
 std::optional<std::string> find_old_snapshot(const Mark &mark) {
 	const AsExtension owner;

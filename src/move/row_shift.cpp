@@ -124,8 +124,7 @@ struct Shifted {
 	int side; ///< index; -1: none was
 	ItemPointerData from;
 	ItemPointerData to;
-	TransactionId began;     ///< as seen
-	TransactionId raw_began; ///< as written
+	TransactionId began; ///< not what is written in a frozen row, which may be of an age ago, or seem to be yet to come
 };
 
 // Server code.  First deleted, then inserted: a subscriber that is told of both under the parent's name has no moment
@@ -138,10 +137,9 @@ Shifted shift_row(const Shift &shift) {
 	if (side >= 0 && is_gone) {
 		refuse_gone(shift);
 	}
-	Shifted shifted = {side, shift.row->tts_tid, {}, life.began, InvalidTransactionId};
+	Shifted shifted = {side, shift.row->tts_tid, {}, life.began};
 	if (side >= 0) {
 		const Target &target = shift.targets[side];
-		shifted.raw_began = HeapTupleHeaderGetRawXmin(reinterpret_cast<HeapTupleTableSlot *>(shift.row)->tuple->t_data);
 		fill(target, shift.row);
 		remove(shift.source, shift.row, shift.command);
 		table_tuple_insert(target.relation, target.slot, shift.command, 0, nullptr);
@@ -203,7 +201,7 @@ std::int64_t shift_rows(Oid source, const std::vector<Side> &sides, const std::s
 		for (const Shifted &row : std::span(batch.rows).first(batch.count)) {
 			const Side &side = sides[static_cast<std::size_t>(row.side)];
 			dating.copies.push_back({side.number, row.to, {.began = row.began}});
-			dating.copies.push_back({0, row.from, {.ended = row.raw_began}});
+			dating.copies.push_back({0, row.from, {.ended = row.began}});
 		}
 	}
 	call(end_shift, shift);

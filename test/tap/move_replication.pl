@@ -6,6 +6,7 @@ use strict;
 use warnings;
 use FindBin;
 use lib "$FindBin::RealBin/lib";
+use IPC::Run;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
@@ -116,11 +117,32 @@ for my $name (sort keys %subscribers)
 
 is($publisher->safe_psql('postgres', 'SELECT count(*) FROM pg_class WHERE relrewrite <> 0'), 0, 'what is stored from now on is decoded, TOAST too');
 
+# A subscription copies a table first, by a walsender's snapshot: it is waited for as anybody else's.
+$publisher->safe_psql('postgres', q{
+	CREATE TABLE copied (id int, at timestamptz NOT NULL, PRIMARY KEY (id, at));
+	INSERT INTO copied SELECT i, timestamptz '2024-01-01' + i * interval '2 minutes' FROM generate_series(1, 1000) i});
+my %session = (in => '', out => '');
+$session{run} = IPC::Run::start([ 'psql', '-XAtq', '-v', 'ON_ERROR_STOP=1', '-d', $publisher->connstr('postgres') . ' replication=database' ],
+	'<', \$session{in}, '>', \$session{out}, IPC::Run::timeout($PostgreSQL::Test::Utils::timeout_default));
+$session{in} .= q{BEGIN READ ONLY ISOLATION LEVEL REPEATABLE READ;
+CREATE_REPLICATION_SLOT first_copy TEMPORARY LOGICAL pgoutput (SNAPSHOT 'use');
+\echo :slot:
+};
+$session{run}->pump until $session{out} =~ /:slot:/;
+my $conversion = launch($publisher, 'postgres', q{CALL warden.partition_convert('copied', 'at', '1 month', ahead => '1 month')});
+ok($publisher->poll_query_until('postgres', q{
+	SELECT state = 'done' OR waiting_for LIKE 'older snapshots:%' FROM warden.partition_moves WHERE target_name = 'public.copied'}),
+	'the first copy of a subscription is waited for');
+$session{in} .= "COPY copied TO STDOUT;\n\\echo :end:\nCOMMIT;\n\\q\n";
+$session{run}->finish;
+is(scalar(() = $session{out} =~ /^\d+\t/mg), 1000, 'it has each row');
+is((result($conversion))[0], 0, 'then the conversion ends');
+
 # On a standby a job is not touched.
 like(($standby->psql('postgres', q{CALL warden.partition_revert('converted')}))[2], qr/recovery|read-only/, 'a standby refuses a job');
 like(($standby->psql('postgres', q{CALL warden.partition_resume('converted')}))[2], qr/ERROR/, 'also to resume one');
 is(($standby->psql('postgres', 'CALL warden.maintain()'))[0], 0, 'maintenance does nothing there');
-is($standby->safe_psql('postgres', 'SELECT count(*) FROM warden.partition_moves'), 3, 'what there was is seen there');
+is($standby->safe_psql('postgres', 'SELECT count(*) FROM warden.partition_moves'), 4, 'what there was is seen there');
 $standby->stop;
 $subscribers{$_}->safe_psql('postgres', "DROP SUBSCRIPTION $_") for sort keys %subscribers;
 

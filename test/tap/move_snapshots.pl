@@ -225,6 +225,26 @@ sub move
 	return;
 }
 
+# Who begins late may have a snapshot that is older than he is, of somebody who is gone by then.
+sub move_passed_on
+{
+	make('convert');
+	my ($old, $young) = (keep_snapshot(), open_session());
+	my $snapshot = ask($old->{session}, 'SELECT pg_export_snapshot();');
+	my $client = launch($node, 'postgres', $statements{convert});
+	my $waits = q{SELECT count(*) = 1 FROM warden.partition_moves WHERE phase = 'wait' AND waiting_for ~ };
+	$node->poll_query_until('postgres', "$waits 'older snapshots'") or die 'nobody waits';
+	my $pid = ask($young, "BEGIN ISOLATION LEVEL REPEATABLE READ; SET TRANSACTION SNAPSHOT '$snapshot'; SELECT pg_backend_pid();");
+	ask($old->{session}, 'COMMIT;');
+	ok($node->poll_query_until('postgres', "SELECT ($waits 'process $pid ') OR relkind = 'p' FROM pg_class WHERE oid = 't'::regclass"), 'passed on: it goes on');
+	is(ask($young, "$sequential;"), $old->{sees}, 'passed on: who has got a snapshot sees what is in it');
+	ask($young, 'COMMIT;');
+	is((result($client))[0], 0, 'passed on: is done then');
+	close_session($_) for $old->{session}, $young;
+	$node->safe_psql('postgres', 'DROP TABLE t; CALL warden.maintain()');
+	return;
+}
+
 # Maintenance goes on with a job that was interrupted, a slice at a time: it does not begin to wait for others each time.
 sub move_in_slices
 {
@@ -262,4 +282,5 @@ move($_) for qw(convert drain revert);
 move_in_slices($_) for 0, 1;
 move_at_once($_) for 0, 1;
 move_beyond();
+move_passed_on();
 finish(undef, $node);
