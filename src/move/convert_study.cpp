@@ -38,8 +38,9 @@ Moment moment_of_text(const std::string &text, const Key &key) {
 
 /// What there is to know when nothing is copied: an index tells it, if there is one.
 KeySurvey survey_ends(Oid table, const Key &key) {
-	const std::string column = call([&] { return quote_identifier(key.column.c_str()); });
-	const std::string from = " FROM ONLY " + qualified_name(table) + " WHERE " + column;
+	// With the table's name: ORDER BY would take the plain one for that of the text.
+	const std::string column = "source." + std::string(call([&] { return quote_identifier(key.column.c_str()); }));
+	const std::string from = " FROM ONLY " + qualified_name(table) + " AS source WHERE " + column;
 	std::optional<std::string> greatest;
 	KeySurvey survey;
 	{
