@@ -83,4 +83,15 @@ CREATE TABLE digits (k int NOT NULL);
 INSERT INTO digits SELECT generate_series(1, 3000);
 CALL warden.partition_convert('digits', 'k', '1000', ahead => '1000', metadata_only => true);
 SELECT pg_get_expr(relpartbound, oid) FROM pg_class WHERE oid IN (SELECT inhrelid FROM pg_inherits WHERE inhparent = 'digits'::regclass) ORDER BY 1;
+-- The greatest key of all rows, not of those that its owner may see.
+CREATE ROLE convm_owner;
+GRANT USAGE, CREATE ON SCHEMA convm TO convm_owner;
+CREATE TABLE hidden (k int NOT NULL);
+INSERT INTO hidden SELECT generate_series(1, 3000);
+CREATE POLICY none ON hidden USING (k < 0);
+ALTER TABLE hidden ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY, OWNER TO convm_owner;
+CALL warden.partition_convert('hidden', 'k', '1000', ahead => '1000', metadata_only => true);
+SELECT pg_get_expr(relpartbound, oid) FROM pg_class WHERE oid IN (SELECT inhrelid FROM pg_inherits WHERE inhparent = 'hidden'::regclass) ORDER BY 1;
+SELECT count(*), count(DISTINCT tableoid) AS tables FROM hidden;
 DROP SCHEMA convm CASCADE;
+DROP ROLE convm_owner;

@@ -66,6 +66,12 @@ KeySurvey survey_ends(Oid table, const Key &key) {
 	return survey;
 }
 
+/// From its owner as well, who would find no end of it with SQL.
+bool hides_rows(Oid table) {
+	const OpenRelation relation(table, AccessShareLock);
+	return relation->rd_rel->relrowsecurity && relation->rd_rel->relforcerowsecurity;
+}
+
 Range range_of(const Calendar &calendar, std::int64_t number) {
 	return {calendar.start(number), calendar.start(number + 1)};
 }
@@ -160,7 +166,8 @@ Study study(const Request &request, Oid table) {
 	const partition::Policy policy = policy_for(request, table, key);
 	const Bounds none{key, {}, {}, InvalidOid, {}};
 	Set set = examine(policy, none, {policy.anchor, true});
-	KeySurvey survey = request.metadata_only ? survey_ends(table, key) : survey_keys(table, key, set.calendar);
+	KeySurvey survey =
+		request.metadata_only && !hides_rows(table) ? survey_ends(table, key) : survey_keys(table, key, set.calendar);
 	const partition::Position position = position_of(policy, key, survey);
 	Study study{request, policy, std::move(set), std::move(survey), {}, {}};
 	study.set = examine(policy, none, position);
