@@ -181,7 +181,47 @@ ALTER TABLE t ADD COLUMN more int;
 CALL warden.partition_drain('t', 1);
 SELECT * FROM job;
 SELECT * FROM contents();
+DROP TABLE t;
+
+\echo --- what was revoked, or is to protect rows, meanwhile holds for the partitions that are made as well
+CREATE ROLE again_reader;
+CREATE TABLE t (id int NOT NULL, k int NOT NULL, v text);
+CREATE INDEX ON t (again.meets(id));
+INSERT INTO t SELECT i, i, i FROM generate_series(1, 200) i;
+GRANT SELECT ON t TO again_reader;
+GRANT UPDATE (v) ON t TO again_reader;
+SET again.meets = 'failure';
+CALL warden.partition_convert('t', 'k', '100', ahead => '100');
+SET again.meets = '';
+REVOKE ALL ON t FROM again_reader;
+CALL warden.partition_resume('t');
+SET again.meets = 'failure';
+SELECT relname, relacl IS NULL OR relacl::text !~ 'again_reader' AS is_revoked FROM pg_class WHERE oid IN ('t'::regclass, 't_p0'::regclass) ORDER BY 1;
+CALL warden.partition_revert('t');
+GRANT SELECT ON t TO again_reader; -- no partition is made: it does not begin anew
+SET again.meets = '';
+CALL warden.partition_resume('t');
+SET again.meets = 'failure';
+CALL warden.partition_convert('t', 'k', '100', ahead => '100');
+SET again.meets = '';
+ALTER TABLE t ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY, REPLICA IDENTITY FULL, SET (fillfactor = 50);
+ALTER TABLE t ALTER v SET STORAGE external, ALTER v SET STATISTICS 7, ALTER v SET (n_distinct = 3);
+CALL warden.partition_resume('t');
+SELECT relname, relrowsecurity, relforcerowsecurity, relreplident, reloptions, attstorage, attstattarget, attoptions::text ~ 'n_distinct=3' AS options
+FROM pg_class c JOIN pg_attribute ON attrelid = c.oid AND attname = 'v' WHERE c.oid IN ('t'::regclass, 't_p0'::regclass) ORDER BY 1;
+CALL warden.partition_revert('t');
+SET again.meets = 'failure';
+CALL warden.partition_convert('t', 'k', '100', ahead => '100');
+SET again.meets = '';
+SET client_min_messages = error; -- of wal_level
+CREATE PUBLICATION again_some FOR TABLE t WHERE (id > 5);
+SET client_min_messages = notice;
+CALL warden.partition_resume('t');
+DROP PUBLICATION again_some;
+CALL warden.partition_resume('t');
+SELECT count(*), sum(id), count(DISTINCT tableoid) AS tables FROM t;
 SELECT * FROM leftovers;
 SET client_min_messages = warning;
 DROP SCHEMA again CASCADE;
+DROP ROLE again_reader;
 CALL warden.maintain();

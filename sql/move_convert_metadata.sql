@@ -78,4 +78,20 @@ INSERT INTO without_end VALUES ('2024-01-01'), ('infinity');
 CALL warden.partition_convert('without_end', 'at', '1 month', metadata_only => true);
 CREATE TABLE narrow (id int PRIMARY KEY, k int NOT NULL);
 CALL warden.partition_convert('narrow', 'k', '10', metadata_only => true, widen_key => true);
+-- The greatest key, as numbers are compared, not as texts are.
+CREATE TABLE digits (k int NOT NULL);
+INSERT INTO digits SELECT generate_series(1, 3000);
+CALL warden.partition_convert('digits', 'k', '1000', ahead => '1000', metadata_only => true);
+SELECT pg_get_expr(relpartbound, oid) FROM pg_class WHERE oid IN (SELECT inhrelid FROM pg_inherits WHERE inhparent = 'digits'::regclass) ORDER BY 1;
+-- The greatest key of all rows, not of those that its owner may see.
+CREATE ROLE convm_owner;
+GRANT USAGE, CREATE ON SCHEMA convm TO convm_owner;
+CREATE TABLE hidden (k int NOT NULL);
+INSERT INTO hidden SELECT generate_series(1, 3000);
+CREATE POLICY none ON hidden USING (k < 0);
+ALTER TABLE hidden ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY, OWNER TO convm_owner;
+CALL warden.partition_convert('hidden', 'k', '1000', ahead => '1000', metadata_only => true);
+SELECT pg_get_expr(relpartbound, oid) FROM pg_class WHERE oid IN (SELECT inhrelid FROM pg_inherits WHERE inhparent = 'hidden'::regclass) ORDER BY 1;
+SELECT count(*), count(DISTINCT tableoid) AS tables FROM hidden;
 DROP SCHEMA convm CASCADE;
+DROP ROLE convm_owner;

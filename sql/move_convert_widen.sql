@@ -48,4 +48,26 @@ CALL warden.partition_convert('t', 'k', '100', widen_key => true);
 DROP VIEW grouped;
 ALTER TABLE t ALTER k DROP NOT NULL;
 CALL warden.partition_convert('t', 'k', '100', widen_key => true);
+-- What was altered while the table was partitioned: columns, keys and the index that it is clustered by have other names;
+-- an index is gone, and one that has the name of a key that was widened is somebody's own.
+CREATE TABLE later (id int CONSTRAINT later_key PRIMARY KEY, k int NOT NULL, v text, w int CONSTRAINT later_own UNIQUE, gone int);
+ALTER TABLE later ADD CONSTRAINT later_renamed UNIQUE (v);
+CREATE INDEX later_v ON later (v);
+CREATE UNIQUE INDEX later_gone ON later (gone);
+ALTER TABLE later CLUSTER ON later_v;
+INSERT INTO later SELECT i, i, i, i FROM generate_series(1, 200) i;
+CALL warden.partition_convert('later', 'k', '100', ahead => '100', widen_key => true);
+ALTER TABLE later RENAME id TO "the id";
+ALTER TABLE later RENAME k TO "the, key";
+ALTER TABLE later DROP gone;
+ALTER INDEX later_v RENAME TO later_of_v;
+ALTER TABLE later RENAME CONSTRAINT later_renamed TO "other, name";
+ALTER TABLE later DROP CONSTRAINT later_own, ADD CONSTRAINT later_own UNIQUE ("the, key");
+CREATE TABLE refers (v text, k int, CONSTRAINT to_later FOREIGN KEY (v, k) REFERENCES later (v, "the, key"));
+CALL warden.partition_revert('later');
+DROP TABLE refers;
+SELECT command FROM warden.partition_revert_plan('later') WHERE command LIKE 'ALTER%';
+CALL warden.partition_revert('later');
+SELECT pg_get_indexdef(indexrelid), indisclustered, pg_get_constraintdef(c.oid)
+FROM pg_index LEFT JOIN pg_constraint c ON c.conindid = indexrelid WHERE indrelid = 'later'::regclass ORDER BY 1;
 DROP SCHEMA convw CASCADE;

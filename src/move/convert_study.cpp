@@ -38,8 +38,9 @@ Moment moment_of_text(const std::string &text, const Key &key) {
 
 /// What there is to know when nothing is copied: an index tells it, if there is one.
 KeySurvey survey_ends(Oid table, const Key &key) {
-	const std::string column = call([&] { return quote_identifier(key.column.c_str()); });
-	const std::string from = " FROM ONLY " + qualified_name(table) + " WHERE " + column;
+	// With the table's name: ORDER BY would take the plain one for that of the text.
+	const std::string column = "source." + std::string(call([&] { return quote_identifier(key.column.c_str()); }));
+	const std::string from = " FROM ONLY " + qualified_name(table) + " AS source WHERE " + column;
 	std::optional<std::string> greatest;
 	KeySurvey survey;
 	{
@@ -63,6 +64,12 @@ KeySurvey survey_ends(Oid table, const Key &key) {
 		}
 	}
 	return survey;
+}
+
+/// From its owner as well, who would find no end of it with SQL.
+bool hides_rows(Oid table) {
+	const OpenRelation relation(table, AccessShareLock);
+	return relation->rd_rel->relrowsecurity && relation->rd_rel->relforcerowsecurity;
 }
 
 Range range_of(const Calendar &calendar, std::int64_t number) {
@@ -159,7 +166,8 @@ Study study(const Request &request, Oid table) {
 	const partition::Policy policy = policy_for(request, table, key);
 	const Bounds none{key, {}, {}, InvalidOid, {}};
 	Set set = examine(policy, none, {policy.anchor, true});
-	KeySurvey survey = request.metadata_only ? survey_ends(table, key) : survey_keys(table, key, set.calendar);
+	KeySurvey survey =
+		request.metadata_only && !hides_rows(table) ? survey_ends(table, key) : survey_keys(table, key, set.calendar);
 	const partition::Position position = position_of(policy, key, survey);
 	Study study{request, policy, std::move(set), std::move(survey), {}, {}};
 	study.set = examine(policy, none, position);

@@ -48,21 +48,47 @@ std::string quoted(const std::string &name) {
 	return call([&] { return quote_identifier(name.c_str()); });
 }
 
-} // namespace
+struct Columns {
+	std::size_t end = 0; ///< where the parenthesis after the last one is
+	int number = 0;      ///< 0: there are none
+};
 
-std::string widen(const std::string &definition, const std::string &column) {
+/// The columns that the index is of: what is in the first parentheses.
+Columns columns_in(const std::string &definition) {
 	int depth = 0;
+	int number = 1;
 	for (std::size_t i = 0; i < definition.size(); ++i) {
 		const char c = definition[i];
 		if (c == '\'' || c == '"') {
 			i = std::min(definition.find(c, i + 1), definition.size()); // a doubled one begins the next part
 		} else if (c == '(') {
 			++depth;
+		} else if (c == ',' && depth == 1) {
+			++number;
 		} else if (c == ')' && --depth == 0) {
-			return definition.substr(0, i) + ", " + column + definition.substr(i);
+			return {.end = i, .number = number};
 		}
 	}
-	return definition;
+	return {};
+}
+
+} // namespace
+
+std::string widen(const std::string &definition, const std::string &column) {
+	const Columns columns = columns_in(definition);
+	return columns.number == 0 ? definition
+	                           : definition.substr(0, columns.end) + ", " + column + definition.substr(columns.end);
+}
+
+std::optional<std::string> narrowed(const std::string &definition, const std::string &column,
+                                    const std::string &before) {
+	const Columns columns = columns_in(definition);
+	const std::string last = ", " + column;
+	if (columns.number < 2 || columns.number != columns_in(before).number + 1 ||
+	    !definition.substr(0, columns.end).ends_with(last)) {
+		return std::nullopt;
+	}
+	return definition.substr(0, columns.end - last.size()) + definition.substr(columns.end);
 }
 
 std::vector<NarrowIndex> find_narrow(Oid table, const std::string &key) {

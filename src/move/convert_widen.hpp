@@ -31,6 +31,10 @@ std::vector<NarrowIndex> find_narrow(Oid table, const std::string &key);
 /// "PRIMARY KEY (id) INCLUDE (x)" -> "PRIMARY KEY (id, key) INCLUDE (x)"; of "USING btree (lower(a))" likewise.
 std::string widen(const std::string &definition, const std::string &column);
 
+/// The reverse, of what was `before` and may have been altered since; nothing if it has not one column more, the last.
+std::optional<std::string> narrowed(const std::string &definition, const std::string &column,
+                                    const std::string &before);
+
 /// What is to be run before the table is partitioned, and after.
 std::vector<std::string> drop_narrow(const std::string &table, const std::vector<NarrowIndex> &indexes);
 std::vector<std::string> create_wide(const std::string &schema, const std::string &table,

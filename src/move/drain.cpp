@@ -54,13 +54,14 @@ std::string tell_left(const std::vector<LeftRows> &left) {
 	return text;
 }
 
-void tell_end(const DrainSurvey &survey, std::int64_t rows, std::size_t partitions) {
+/// How many rows: in words, as only a transaction that has moved them itself knows.
+void tell_end(const DrainSurvey &survey, const std::string &rows, std::size_t partitions) {
 	const std::string table = qualified_name(survey.policy.parent);
 	Error notice(ERRCODE_SUCCESSFUL_COMPLETION,
 	             !OidIsValid(survey.source()) ? "table " + table + " has no default partition"
 	             : partitions == 0            ? "the default partition of table " + table + " has no rows to move"
-	                                          : format("moved %s of table %s to %zu partition%s", text_of(rows).c_str(),
-	                                                   table.c_str(), partitions, partitions == 1 ? "" : "s"));
+	                               : format("moved %s of table %s to %zu partition%s", rows.c_str(), table.c_str(),
+	                                        partitions, partitions == 1 ? "" : "s"));
 	notice.detail = tell_left(survey.left);
 	report(NOTICE, notice);
 }
@@ -103,7 +104,7 @@ bool drain_in_steps(const Procedure &procedure, const DrainSurvey &survey) {
 	record_drain(policy, survey.beyond);
 	procedure.commit();
 	analyze_partitions(procedure, policy.parent, partitions);
-	tell_end(survey, rows, partitions.size());
+	tell_end(survey, text_of(rows), partitions.size());
 	return true;
 }
 
@@ -122,9 +123,9 @@ void drain_by_job(const Procedure &procedure, const DrainSurvey &survey, std::si
 	}
 	record_drain(survey.policy, survey.beyond);
 	if (read_job(job.id).rows_copied == 0) {
-		tell_end(survey, 0, 0); // they have gone meanwhile
+		tell_end(survey, "", 0); // they have gone meanwhile
 	} else {
-		tell_end(survey, survey.rows, survey.places.size());
+		tell_end(survey, "about " + text_of(survey.rows), survey.places.size());
 	}
 }
 
@@ -152,12 +153,12 @@ PG_FUNCTION(partition_drain) {
 	procedure.commit();
 	if (survey.places.empty()) {
 		record_drain(survey.policy, 0);
-		tell_end(survey, 0, 0);
+		tell_end(survey, "", 0);
 	} else if (!is_small(survey) || !drain_in_steps(procedure, survey)) {
 		const DrainSurvey left = look(parent, max_partitions);
 		procedure.commit();
 		if (left.places.empty()) {
-			tell_end(left, 0, 0);
+			tell_end(left, "", 0);
 		} else {
 			drain_by_job(procedure, left, max_partitions, limits);
 		}

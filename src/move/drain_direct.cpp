@@ -4,6 +4,7 @@
 #include "move/drain_obstacles.hpp"
 #include "move/keys_aside.hpp"
 #include "move/row_shift.hpp"
+#include "move/serializable.hpp"
 #include "move/swap_locks.hpp"
 #include "partition/default_leaves.hpp"
 #include "partition/tree.hpp"
@@ -173,6 +174,9 @@ DirectStep drain_directly(const Policy &policy, std::size_t limit, std::optional
 	const std::string rest = condition_of_rest(survey);
 	std::vector<Fresh> fresh = build(survey, blueprint, owner);
 	lock_all(policy, survey.source(), refusal);
+	if (is_read_serializably({survey.source()})) {
+		throw Error(errcode_not_yet, "SERIALIZABLE transactions have read its rows");
+	}
 	{
 		const AsOwner scope(owner);
 		const std::vector<Side> sides = sides_of(fresh);

@@ -11,10 +11,12 @@ using namespace pg;
 namespace {
 
 // $1 the target, $2 whether only its default partition matters of its partitions: others come and go while that one is
-// drained.  Each line says one thing that a copy, or the swap, depends on.  What the job adds, or maintenance for its
-// own time, has names of its own; triggers of the system are the server's matter.  A clone of a foreign key can be
-// there whose definition the server cannot write: ON DELETE SET NULL (...) has the columns' numbers of the parent
-// there.
+// drained; $3 whether no partition is made.  Each line says one thing that a copy, or the swap, depends on.  What the
+// job adds, or maintenance for its own time, has names of its own; triggers of the system are the server's matter.  A
+// clone of a foreign key can be there whose definition the server cannot write: ON DELETE SET NULL (...) has the
+// columns' numbers of the parent there.  What partitions are made with, they get when their tables are made: one that
+// lacks what was revoked, or the row-level security that was enabled since, would show its rows to whoever reads it by
+// its own name.
 constinit Statement select_digest{R"(
 WITH RECURSIVE tables (oid) AS (
     SELECT $1
@@ -34,6 +36,17 @@ FROM (
                   pg_get_expr(d.adbin, d.adrelid))
     FROM tables t JOIN pg_attribute a ON a.attrelid = t.oid AND a.attnum > 0
     LEFT JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
+    UNION ALL
+    SELECT format('partitions %s %s %s %s %s %s %s', c.relacl, c.relrowsecurity, c.relforcerowsecurity, c.relreplident,
+                  c.reltablespace, c.reloptions, s.reloptions)
+    FROM pg_class c LEFT JOIN pg_class s ON s.oid = c.reltoastrelid WHERE c.oid = $1 AND NOT $3
+    UNION ALL
+    SELECT format('columns of partitions %s %s %s %s %s %s', attnum, attacl, attstorage, attcompression, attstattarget,
+                  ARRAY(SELECT o FROM unnest(attoptions) o WHERE o ^@ 'n_distinct'))
+    FROM pg_attribute WHERE attrelid = $1 AND attnum > 0 AND NOT $3
+    UNION ALL
+    SELECT format('publication %s %s %s %s', p.oid, p.pubviaroot, r.prattrs, pg_get_expr(r.prqual, r.prrelid))
+    FROM pg_publication_rel r JOIN pg_publication p ON p.oid = r.prpubid WHERE r.prrelid = $1 AND NOT $3
     UNION ALL
     SELECT format('constraint %s %s %s %s %s', o.conrelid, o.confrelid, o.conname, o.convalidated,
                   CASE WHEN o.contype = 'f' AND o.conparentid <> 0
@@ -64,8 +77,10 @@ std::string fingerprint_of(const Job &job) {
 	partition::pin_notation();
 	PinnedSettings::set("timezone", "UTC"); // who resumes a job may read moments in another zone
 	Spi spi;
-	return std::string(std::get<0>(
-		spi.query_latest<std::string_view>(select_digest, job.wish.target, job.wish.kind == Kind::Drain).front()));
+	return std::string(
+		std::get<0>(spi.query_latest<std::string_view>(select_digest, job.wish.target, job.wish.kind == Kind::Drain,
+	                                                   job.wish.kind == Kind::Revert)
+	                    .front()));
 }
 
 } // namespace warden::move

@@ -17,8 +17,8 @@
 //
 // Reading order: row_places, throttle (plain logic), move_job (the tables of move.sql), row_capture, change_log,
 // place_map, router, transfer, row_life, replay, dating (the way of a row), side, side_index, storage_exchange,
-// partition_flip, keys_aside, key_clones (tables), fingerprint, old_snapshots, swap_locks, mover (the sequence),
-// move_plan, drain..., convert..., revert..., move_again, move_control (SQL).
+// partition_flip, keys_aside, key_clones (tables), fingerprint, old_snapshots, serializable, swap_locks, mover (the
+// sequence), move_plan, drain..., convert..., revert..., move_again, move_control (SQL).
 #pragma once
 
 #include "pg/procedure.hpp"

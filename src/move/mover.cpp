@@ -164,6 +164,11 @@ void end_without_target(const Run &run) {
 	run.procedure.commit();
 }
 
+Error dropped_meanwhile(const std::string &target) {
+	return Error(ERRCODE_UNDEFINED_TABLE, "table " + target + " was dropped while its rows were moved")
+	    .with_detail("What was made for that is taken away.");
+}
+
 } // namespace
 
 const Operations &operations_of(Kind kind) {
@@ -181,6 +186,7 @@ const Operations &operations_of(Kind kind) {
 void run_job(const Procedure &procedure, std::int64_t id, std::optional<double> seconds) {
 	procedure.commit(); // what was begun, or claimed
 	const Job job = read_job(id);
+	const std::string target = relation_exists(job.wish.target) ? qualified_name(job.wish.target) : "";
 	const auto milliseconds = [](double value) { return static_cast<int>(std::clamp(value * 1000, 0.0, 1e9)); };
 	const Run run{.procedure = procedure,
 	              .id = id,
@@ -198,7 +204,7 @@ void run_job(const Procedure &procedure, std::int64_t id, std::optional<double> 
 		const Job now = read_job(id);
 		if (!relation_exists(job.wish.target)) {
 			std::ignore = procedure.attempt([&] { end_without_target(run); });
-			throw Error(*error);
+			throw target.empty() ? Error(*error) : dropped_meanwhile(target);
 		}
 		if (error->sqlstate != errcode_begin_anew) {
 			bool again = false;

@@ -8,6 +8,7 @@
 
 #include "move/replay.hpp"
 #include "move/row_capture.hpp"
+#include "move/serializable.hpp"
 #include "move/side.hpp"
 #include "move/swap_locks.hpp"
 
@@ -112,6 +113,18 @@ void check_unchanged(const Job &job, const std::vector<Source> &sources) {
 	}
 }
 
+/// Nor is there somebody to whom it matters where rows are.
+void check_unread(const std::vector<Source> &sources) {
+	std::vector<Oid> tables;
+	tables.reserve(sources.size());
+	for (const Source &source : sources) {
+		tables.push_back(source.relation);
+	}
+	if (is_read_serializably(tables)) {
+		throw Error(errcode_not_yet, "SERIALIZABLE transactions that have read its rows, or overlap with such");
+	}
+}
+
 /// The last changes.
 void replay_rest(const Run &run, const Job &job, const std::vector<Source> &sources, const std::vector<Side> &sides,
                  int tries, Dating &dating) {
@@ -154,6 +167,7 @@ std::optional<Refusal> swap_once(const Run &run, int tries) {
 		return refusal;
 	}
 	watch.lap("locked");
+	check_unread(sources);
 	check_unchanged(job, sources);
 	watch.lap("compared");
 	Dating dating;
@@ -217,7 +231,9 @@ Stop wait(const Run &run) {
 	if (const Job job = read_job(run.id); OidIsValid(job.log) && !job.wish.metadata_only) {
 		auto mark = take_mark(run.id);
 		run.procedure.commit();
-		if (!mark) {
+		if (mark) {
+			mark->at = now(); // who has come meanwhile may have been given an older snapshot, which nobody has seen
+		} else {
 			mark = replay_once(run).mark;
 			set_mark(run.id, *mark);
 			run.procedure.commit();

@@ -28,8 +28,8 @@ FROM (SELECT a.xact_start AS since,
              END || coalesce(' since ' || to_char(a.xact_start, 'YYYY-MM-DD HH24:MI:SS TZ'), '') AS who
       FROM pg_stat_get_activity(NULL) a
       WHERE a.datid = (SELECT oid FROM pg_database WHERE datname = current_database())
-        AND a.pid <> pg_backend_pid() AND a.leader_pid IS NULL
-        AND a.backend_type <> 'autovacuum worker'
+        AND a.pid <> pg_backend_pid()
+        AND a.backend_type NOT IN ('autovacuum worker', 'parallel worker')
         AND age(a.backend_xmin) >= age($1::xid) AND coalesce(a.xact_start <= $2, true)
         AND NOT EXISTS (SELECT FROM pg_stat_get_progress_info('VACUUM') v WHERE v.pid = a.pid)
       ORDER BY 1 LIMIT 5) holder)"};

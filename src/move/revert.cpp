@@ -54,7 +54,7 @@ void prepare(const Procedure &, const Job &job) {
 	const auto origin = read_origin(parent);
 	register_indexes(job, side, index_definitions(parent), [&](IndexDefinition &definition) {
 		if (origin) {
-			narrow(*origin, definition);
+			narrow(parent, *origin, definition);
 		}
 		return true;
 	});

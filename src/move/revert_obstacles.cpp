@@ -2,6 +2,8 @@
 
 #include "move/move_plan.hpp"
 #include "move/origins.hpp"
+#include "move/revert_swap.hpp"
+#include "move/side_index.hpp"
 #include "partition/dependents.hpp"
 #include "partition/maintenance.hpp"
 #include "pg/names.hpp"
@@ -177,7 +179,10 @@ void check_widened_keys(Oid parent) {
 		return;
 	}
 	Spi spi;
-	for (const WidenedKey &key : origin->keys) {
+	for (IndexDefinition &key : index_definitions(parent)) {
+		if (!narrow(parent, *origin, key)) {
+			continue;
+		}
 		for (const auto &[name] : spi.query_latest<std::string_view>(find_widened_reference, parent, key.name)) {
 			throw cannot_revert(parent, ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
 			                    format("Foreign key %s refers to \"%s\", which gets back fewer columns.",

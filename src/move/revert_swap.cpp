@@ -1,5 +1,6 @@
 #include "move/revert_swap.hpp"
 
+#include "move/convert_widen.hpp"
 #include "move/keys_aside.hpp"
 #include "move/partition_flip.hpp"
 #include "move/revert_obstacles.hpp"
@@ -45,6 +46,41 @@ WHERE i.oid = $1
 UNION ALL
 SELECT format('ALTER TABLE %s REPLICA IDENTITY USING INDEX %s', $3, $2)
 FROM pg_index WHERE indexrelid = $1 AND indisreplident)"};
+
+// $1 the parent.  Null: the key is an expression.
+constinit Statement select_key_column{R"(
+SELECT attname::text FROM pg_partitioned_table JOIN pg_attribute ON attrelid = partrelid AND attnum = partattrs[0]
+WHERE partrelid = $1)"};
+
+// $1 the parent, $2 a name.
+constinit Statement find_index{R"(
+SELECT indexrelid FROM pg_index JOIN pg_class c ON c.oid = indexrelid WHERE indrelid = $1 AND relname = $2)"};
+
+// $1 the parent, $2 an action of ALTER TABLE: whether it is about an index that was dropped or renamed since.
+constinit Statement select_vain{R"(
+SELECT $2 ^@ 'CLUSTER ON ' AND NOT EXISTS (
+    SELECT FROM pg_index JOIN pg_class c ON c.oid = indexrelid
+    WHERE indrelid = $1 AND $2 IN (format('CLUSTER ON %I', relname), format('CLUSTER ON "%s"', relname))))"};
+
+std::string key_column(Oid parent) {
+	const PinnedSettings settings;
+	Spi spi;
+	for (const auto &[column] : spi.query_latest<std::string_view>(select_key_column, parent)) {
+		return std::string(column);
+	}
+	return {};
+}
+
+bool has_index(Oid parent, const std::string &name) {
+	const PinnedSettings settings;
+	return !Spi().query_latest<Oid>(find_index, parent, name).empty();
+}
+
+bool is_vain(Oid parent, const std::string &action) {
+	const PinnedSettings settings;
+	Spi spi;
+	return std::get<0>(spi.query_latest<bool>(select_vain, parent, action).front());
+}
 
 std::string quoted(const std::string &name) {
 	return call([&] { return quote_identifier(name.c_str()); });
@@ -112,7 +148,7 @@ std::vector<Narrowed> find_narrowed(Oid parent, const std::optional<Origin> &ori
 	if (origin) {
 		for (const IndexDefinition &now : index_definitions(parent)) {
 			IndexDefinition before = now;
-			if (narrow(*origin, before)) {
+			if (narrow(parent, *origin, before)) {
 				all.push_back(narrowed_of(parent, now, before));
 			}
 		}
@@ -182,15 +218,20 @@ std::vector<std::string> set_parameters(Oid parent, const std::optional<std::str
 
 } // namespace
 
-bool narrow(const Origin &origin, IndexDefinition &definition) {
-	const auto key = std::ranges::find(origin.keys, definition.name, &WidenedKey::name);
-	if (key == origin.keys.end()) {
-		return false;
+bool narrow(Oid parent, const Origin &origin, IndexDefinition &definition) {
+	const std::string column = quoted(key_column(parent));
+	for (const WidenedKey &key : origin.keys) {
+		const auto narrow = narrowed(definition.definition, column, key.definition);
+		if (!narrow || key.is_constraint != definition.is_constraint || !definition.is_unique) {
+			continue; // it is another one that got that name
+		}
+		if (key.name == definition.name || (key.definition == *narrow && !has_index(parent, key.name))) {
+			definition.index = InvalidOid;
+			definition.definition = *narrow; // with what its columns are called now
+			return true;
+		}
 	}
-	definition.index = InvalidOid;
-	definition.is_constraint = key->is_constraint;
-	definition.definition = key->definition;
-	return true;
+	return false;
 }
 
 std::vector<std::string> origin_statements(Oid parent, const std::optional<Origin> &origin) {
@@ -199,7 +240,9 @@ std::vector<std::string> origin_statements(Oid parent, const std::optional<Origi
 		set_parameters(parent, origin ? origin->storage_parameters : parameters_like(tree.model));
 	if (origin) {
 		for (const std::string &action : origin->statements) {
-			statements.push_back("ALTER TABLE " + qualified_name(parent) + " " + action);
+			if (!is_vain(parent, action)) {
+				statements.push_back("ALTER TABLE " + qualified_name(parent) + " " + action);
+			}
 		}
 	}
 	return statements;

@@ -17,7 +17,7 @@ std::optional<pg::Refusal> lock_to_revert(const Job &job, int milliseconds);
 void swap_to_plain(const Job &job, const std::vector<Source> &sources, const std::vector<Side> &sides);
 
 /// For register_indexes(): what an index was before it was widened, on a side that has no place for the wider one.
-bool narrow(const Origin &origin, IndexDefinition &definition);
+bool narrow(Oid parent, const Origin &origin, IndexDefinition &definition);
 
 /// The statements that give back what the table was, once it is plain; for the plan, with its name.
 std::vector<std::string> origin_statements(Oid parent, const std::optional<Origin> &origin);

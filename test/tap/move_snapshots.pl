@@ -245,6 +245,31 @@ sub move_passed_on
 	return;
 }
 
+# What was read, and is written by somebody who could not see that, is a conflict, wherever the row is by then.
+sub move_serializable
+{
+	my ($kind) = @_;
+	my $at_once = $kind eq 'drain';
+	make($kind);
+	$node->safe_psql('postgres', 'CREATE TABLE other AS SELECT 0 AS n');
+	my ($old, $reader, $writer) = ($at_once ? undef : keep_snapshot(), open_session(), open_session());
+	my $waits = q{SELECT count(*) = 1 FROM warden.partition_moves WHERE state = 'running' AND waiting_for ~ };
+	my $start = sub { return launch($node, 'postgres', 'SET warden.partition_drain_direct_rows = 1000', $statements{$kind}) };
+	my $client = $at_once ? undef : $start->();
+	$at_once || $node->poll_query_until('postgres', "$waits 'older snapshots'") or die 'nobody waits';
+	ask($writer, 'BEGIN ISOLATION LEVEL SERIALIZABLE; SELECT n FROM other;');
+	is(ask($reader, 'BEGIN ISOLATION LEVEL SERIALIZABLE; SELECT n FROM t WHERE id = 7; UPDATE other SET n = n + 1; COMMIT;'), '0', "$kind: somebody has read");
+	$client //= $start->();
+	ask($old->{session}, 'COMMIT;') if $old;
+	ok($node->poll_query_until('postgres', "$waits '" . ($at_once ? 'older snapshots' : 'SERIALIZABLE') . q{'}), "$kind: what was read is waited for");
+	like(ask($writer, 'UPDATE t SET n = n + 1 WHERE id = 7; COMMIT;'), qr/40001/, "$kind: who writes to it is in conflict");
+	is((result($client))[0], 0, "$kind: is done then");
+	is($node->safe_psql('postgres', 'SELECT count(DISTINCT tableoid) > 1, count(*), sum(n) FROM t'), 't|100|0', "$kind: with what was there");
+	close_session($_) for $reader, $writer, $old ? $old->{session} : ();
+	$node->safe_psql('postgres', 'DROP TABLE t, other; CALL warden.maintain()');
+	return;
+}
+
 # Maintenance goes on with a job that was interrupted, a slice at a time: it does not begin to wait for others each time.
 sub move_in_slices
 {
@@ -283,4 +308,5 @@ move_in_slices($_) for 0, 1;
 move_at_once($_) for 0, 1;
 move_beyond();
 move_passed_on();
+move_serializable($_) for qw(convert drain);
 finish(undef, $node);
