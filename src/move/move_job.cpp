@@ -305,6 +305,10 @@ void note_replayed(std::int64_t job, std::int64_t changes) {
 	OwnTables().spi.execute_latest(add_replayed, int64{job}, int64{changes});
 }
 
+void hold(std::int64_t job) {
+	OwnTables().spi.execute_latest(lock_job, int64{job});
+}
+
 void note_waiting(std::int64_t job, const std::optional<std::string> &what) {
 	OwnTables().spi.execute_latest(update_waiting, int64{job}, what);
 }

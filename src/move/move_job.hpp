@@ -163,6 +163,9 @@ enum class Wanted { Nothing, Pause, Cancel };
 Wanted wanted(std::int64_t job);
 void want(std::int64_t job, Wanted what);
 
+/// Takes the lock of its row, which somebody has who has just asked for it to stop, and not committed.
+void hold(std::int64_t job);
+
 /// How the process leaves it: paused or failed is not the end.
 enum class Ending { Paused, Failed, Done, Canceled };
 void leave(std::int64_t job, Ending ending, const std::optional<Error> &error = std::nullopt);

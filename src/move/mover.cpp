@@ -143,6 +143,13 @@ struct Patience {
 	int tries = 0;
 };
 
+/// If it can be told: who has asked for the job to stop, and has not committed, has the lock of its row.
+void tell_if_possible(const Run &run, const std::optional<std::string> &what) {
+	if (const auto error = run.procedure.attempt([&] { tell_waiting(run, what); }); error && !is_blocked(*error)) {
+		throw Error(*error);
+	}
+}
+
 /// Waits for the next try.  Returns false if it was tried often enough.
 bool try_again(const Run &run, const Job &job, const Error &error, Patience &patience) {
 	if (patience.phase != job.phase || patience.rows_copied != job.rows_copied) {
@@ -151,9 +158,9 @@ bool try_again(const Run &run, const Job &job, const Error &error, Patience &pat
 	if (patience.tries++ >= lock_retries()) {
 		return false;
 	}
-	tell_waiting(run, error.message);
+	tell_if_possible(run, error.message);
 	run.procedure.pause(lock_retry_delay_ms());
-	tell_waiting(run, std::nullopt);
+	tell_if_possible(run, std::nullopt);
 	return true;
 }
 

@@ -162,6 +162,7 @@ std::optional<Refusal> swap_once(const Run &run, int tries) {
 	const Job job = read_job(run.id);
 	const auto sources = read_sources(run.id);
 	const auto sides = read_sides(run.id);
+	hold(run.id); // not to be waited for later, with the table locked
 	Stopwatch watch(run.id);
 	if (auto refusal = run.operations.lock(job, swap_patience_ms(tries))) {
 		return refusal;

@@ -270,6 +270,26 @@ sub move_serializable
 	return;
 }
 
+# Who asks for a pause, and does not commit, has the lock of the job's row: the job waits for it, with no lock of the table.
+sub move_asked
+{
+	make('convert');
+	my ($old, $asker) = (keep_snapshot(), open_session());
+	my $client = launch($node, 'postgres', "SET warden.lock_retries = 1000; SET warden.lock_retry_delay = '10ms'", $statements{convert});
+	$node->poll_query_until('postgres', q{SELECT count(*) = 1 FROM warden.partition_moves WHERE waiting_for ~ 'older snapshots'}) or die 'nobody waits';
+	ask($asker, q{BEGIN; SELECT warden.partition_pause('t');});
+	ask($old->{session}, 'COMMIT;');
+	my $waits = q{SELECT count(*) = 1 FROM pg_locks JOIN pg_stat_activity USING (pid) WHERE NOT granted AND query ~ '^CALL' AND locktype = 'transactionid'};
+	ok($node->poll_query_until('postgres', $waits), 'asked: waits for the lock of its row');
+	is($node->safe_psql('postgres', q{SELECT count(*) FROM pg_locks WHERE relation = 't'::regclass AND mode = 'AccessExclusiveLock'}), 0, 'asked: without the table');
+	ask($asker, 'ROLLBACK;');
+	my ($status, undef, $err) = result($client);
+	is($status, 0, 'asked: is done then') or diag($err);
+	close_session($_) for $old->{session}, $asker;
+	$node->safe_psql('postgres', 'DROP TABLE t; CALL warden.maintain()');
+	return;
+}
+
 # Maintenance goes on with a job that was interrupted, a slice at a time: it does not begin to wait for others each time.
 sub move_in_slices
 {
@@ -308,5 +328,6 @@ move_in_slices($_) for 0, 1;
 move_at_once($_) for 0, 1;
 move_beyond();
 move_passed_on();
+move_asked();
 move_serializable($_) for qw(convert drain);
 finish(undef, $node);
