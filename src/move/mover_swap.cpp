@@ -168,8 +168,8 @@ std::optional<Refusal> swap_once(const Run &run, int tries) {
 		return refusal;
 	}
 	watch.lap("locked");
-	check_unread(sources);
 	check_unchanged(job, sources);
+	check_unread(sources);
 	watch.lap("compared");
 	Dating dating;
 	replay_rest(run, job, sources, sides, tries, dating);

@@ -245,6 +245,20 @@ sub move_passed_on
 	return;
 }
 
+# A table that is dropped meanwhile is told of by its name, and nothing is left of the job.
+sub move_dropped
+{
+	make('convert');
+	my $old = keep_snapshot();
+	my $client = launch($node, 'postgres', $statements{convert});
+	$node->poll_query_until('postgres', q{SELECT count(*) = 1 FROM warden.partition_moves WHERE waiting_for ~ 'older snapshots'}) or die 'nobody waits';
+	$node->safe_psql('postgres', 'DROP TABLE t');
+	like((result($client))[2], qr/42P01: table public\.t was dropped while its rows were moved/, 'dropped: is said');
+	is($node->safe_psql('postgres', q{SELECT count(*) FROM pg_class WHERE relnamespace = 'warden'::regnamespace AND relname ~ '^(t_p|partition_move_(log|map)_\d)'}), 0, 'dropped: nothing is left');
+	close_session($old->{session});
+	return;
+}
+
 # What was read, and is written by somebody who could not see that, is a conflict, wherever the row is by then.
 sub move_serializable
 {
@@ -329,5 +343,6 @@ move_at_once($_) for 0, 1;
 move_beyond();
 move_passed_on();
 move_asked();
+move_dropped();
 move_serializable($_) for qw(convert drain);
 finish(undef, $node);
