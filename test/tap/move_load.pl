@@ -2,7 +2,8 @@
 # statement fails, no trigger fires, and what refers to them stays.
 #
 # Needs TAP, because of many clients that do not wait for each other.  PG_WARDEN_MOVE_ROWS=1000000,
-# PG_WARDEN_MOVE_INCREMENTS=10000 and PG_WARDEN_MOVE_RATE=0 are the long form.  PG_WARDEN_MOVE_CASES="drain:referenced ..."
+# PG_WARDEN_MOVE_INCREMENTS=10000 and PG_WARDEN_MOVE_RATE=0 are the long form, which needs a PG_WARDEN_MOVE_LOCK_TIMEOUT
+# that the statements that count leave a gap for.  PG_WARDEN_MOVE_CASES="drain:referenced ..."
 # are those that run; PG_WARDEN_MOVE_DEBUG=1 tells how long each part of a swap has taken.
 use strict;
 use warnings;
@@ -21,10 +22,11 @@ my $increments = $ENV{PG_WARDEN_MOVE_INCREMENTS} // 2_000;
 my $rate = $ENV{PG_WARDEN_MOVE_RATE} // 300;    # transactions a second of each client that writes; 0: as it can
 my $seed = $ENV{PG_WARDEN_SEED} // int(time * 1000) % 1_000_000;
 diag("PG_WARDEN_SEED=$seed, $rows rows");
-my $node = start_server('load', <<'END');
+my $lock_timeout = $ENV{PG_WARDEN_MOVE_LOCK_TIMEOUT} // '100ms';
+my $node = start_server('load', <<END);
 max_connections = 40
 shared_buffers = '256MB'
-warden.lock_timeout = '100ms'
+warden.lock_timeout = '$lock_timeout'
 warden.lock_retries = 100
 warden.lock_retry_delay = '50ms'
 END
