@@ -1,6 +1,7 @@
 #include "audit/encoders.hpp"
 
 #include "audit/number_layout.hpp"
+#include "audit/time_layout.hpp"
 
 #include <cmath>
 
@@ -12,6 +13,7 @@ extern "C" {
 #include "mb/pg_wchar.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
+#include "utils/date.h"
 #include "utils/datetime.h"
 #include "utils/datum.h"
 #include "utils/float.h"
@@ -173,9 +175,26 @@ Item bytes_item(Datum value) {
 	return {Item::Kind::String, {text, 2 + 2 * size}};
 }
 
+// How many bytes were written; 0 of what is infinite, before the year 1 or after 9999, or another type.
+std::size_t write_time(char *out, Datum value, Oid type) {
+	switch (type) {
+	case DATEOID:
+		return write_date(out, DatumGetDateADT(value));
+	case TIMESTAMPOID:
+	case TIMESTAMPTZOID:
+		return write_timestamp(out, DatumGetTimestamp(value), type == TIMESTAMPTZOID);
+	default:
+		return 0;
+	}
+}
+
 Item time_item(Datum value, Oid type) {
+	static_assert(most_time_text <= MAXDATELEN);
 	const int utc = 0;
 	char *const text = static_cast<char *>(palloc(MAXDATELEN + 1));
+	if (const std::size_t size = write_time(text, value, type); size > 0) {
+		return {Item::Kind::String, {text, size}};
+	}
 	JsonEncodeDateTime(text, value, type, type == TIMESTAMPTZOID ? &utc : nullptr);
 	return string_item(text);
 }
