@@ -63,7 +63,9 @@ public:
 
 private:
 	void add(std::string_view bytes, std::size_t padding, std::uint32_t kind) {
-		std::memset(out_ + end_, 0, padding);
+		for (std::size_t i = 0; i < padding; ++i) {
+			out_[end_ + i] = '\0'; // three at most: no call
+		}
 		if (!bytes.empty()) {
 			std::memcpy(out_ + end_ + padding, bytes.data(), bytes.size());
 		}

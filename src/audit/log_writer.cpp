@@ -2,6 +2,7 @@
 
 #include "audit/event_order.hpp"
 #include "audit/incarnation.hpp"
+#include "audit/log_tuple.hpp"
 #include "audit/session_rows.hpp"
 
 #include "pg/index_insertion.hpp"
@@ -36,24 +37,6 @@ namespace warden::audit {
 namespace {
 
 // All of this is server code.
-
-// The columns of the log, from 1 on.
-enum Column : AttrNumber {
-	Id = 1,
-	At,
-	Transaction,
-	Session,
-	KeyNumber,
-	RelationNumber,
-	Version,
-	LogClass,
-	Flags,
-	OperationLetter,
-	Key,
-	Before,
-	After
-};
-constexpr int columns = After;
 
 // From so many bytes on, compressing a value costs less than writing what that saves.  The server itself does it for
 // rows of more than 2 kB only.
@@ -249,8 +232,8 @@ bool lets_in(Oid partition, TimestampTz moment) {
 	EState *const state = CreateExecutorState();
 	TupleTableSlot *const row = MakeSingleTupleTableSlot(RelationGetDescr(table), &TTSOpsVirtual);
 	ExecStoreAllNullTuple(row);
-	row->tts_values[At - 1] = TimestampTzGetDatum(moment);
-	row->tts_isnull[At - 1] = false;
+	row->tts_values[at_column - 1] = TimestampTzGetDatum(moment);
+	row->tts_isnull[at_column - 1] = false;
 	ExprContext *const context = GetPerTupleExprContext(state);
 	context->ecxt_scantuple = row;
 	bool is_let_in = true;
@@ -337,16 +320,30 @@ void insert_into_indexes(Relation table, HeapTuple tuple) {
 }
 
 // What is long, where it is declared that it is done by the fast method.
-void compress(TupleDesc row, Datum *values, const bool *nulls) {
-	for (int column = Before; column <= After; ++column) {
-		Datum &value = values[column - 1];
-		if (nulls[column - 1] || VARSIZE(DatumGetPointer(value)) < worth_compressing ||
-		    TupleDescAttr(row, column - 1)->attcompression != TOAST_LZ4_COMPRESSION) {
-			continue;
-		}
-		const Datum compressed = toast_compress_datum(value, TOAST_LZ4_COMPRESSION);
-		value = DatumGetPointer(compressed) == nullptr ? value : compressed;
+const struct varlena *compressed(TupleDesc row, int column, Jsonb *image) {
+	if (image == nullptr || VARSIZE(image) < worth_compressing ||
+	    TupleDescAttr(row, column - 1)->attcompression != TOAST_LZ4_COMPRESSION) {
+		return reinterpret_cast<const struct varlena *>(image);
 	}
+	const Datum smaller = toast_compress_datum(JsonbPGetDatum(image), TOAST_LZ4_COMPRESSION);
+	return reinterpret_cast<const struct varlena *>(DatumGetPointer(smaller) == nullptr ? JsonbPGetDatum(image)
+	                                                                                    : smaller);
+}
+
+HeapTuple form_tuple(TupleDesc row, const Event &event, TimestampTz moment, std::int64_t session) {
+	const auto image = [&](int i, Jsonb *json) { return compressed(row, first_image_column + i, json); };
+	return form_log_tuple({.id = event_id(event.overtaken_by),
+	                       .at = moment,
+	                       .transaction = transaction_id(),
+	                       .session = session,
+	                       .has_key = event.has_key,
+	                       .key_number = event.key_number,
+	                       .relation = event.relation,
+	                       .version = event.version,
+	                       .log_class = event.log_class,
+	                       .flags = event.flags,
+	                       .operation = static_cast<char>(event.operation),
+	                       .images = {image(0, event.key), image(1, event.before), image(2, event.after)}});
 }
 
 } // namespace
@@ -354,32 +351,9 @@ void compress(TupleDesc row, Datum *values, const bool *nulls) {
 void write_event(const Event &event) {
 	Leaf &leaf = leaf_of(event.log);
 	const TimestampTz moment = settle(leaf, GetCurrentTimestamp());
-	const std::int64_t session_row = session_id(leaf.target.upper);
-	Datum values[columns] = {};
-	bool nulls[columns] = {};
-	const auto set = [&](Column column, Datum value) { values[column - 1] = value; };
-	const auto set_json = [&](Column column, const Jsonb *json) {
-		values[column - 1] = PointerGetDatum(json);
-		nulls[column - 1] = json == nullptr;
-	};
-	set(Id, Int64GetDatum(event_id(event.overtaken_by)));
-	set(At, TimestampTzGetDatum(moment));
-	set(Transaction, Int64GetDatum(transaction_id()));
-	set(Session, Int64GetDatum(session_row));
-	set(KeyNumber, Int64GetDatum(event.key_number));
-	nulls[KeyNumber - 1] = !event.has_key;
-	set(RelationNumber, Int32GetDatum(event.relation));
-	set(Version, Int32GetDatum(event.version));
-	set(LogClass, Int16GetDatum(event.log_class));
-	set(Flags, Int16GetDatum(event.flags));
-	set(OperationLetter, CharGetDatum(static_cast<char>(event.operation)));
-	set_json(Key, event.key);
-	set_json(Before, event.before);
-	set_json(After, event.after);
-
+	const std::int64_t session = session_id(leaf.target.upper);
 	const Relation table = table_open(leaf.target.partition, NoLock);
-	compress(RelationGetDescr(table), values, nulls);
-	const HeapTuple tuple = heap_form_tuple(RelationGetDescr(table), values, nulls);
+	const HeapTuple tuple = form_tuple(RelationGetDescr(table), event, moment, session);
 	heap_insert(table, tuple, GetCurrentCommandId(true), 0, nullptr);
 	if (leaf.is_plain) {
 		insert_into_key_index(leaf, table, tuple, event);

@@ -1,6 +1,7 @@
 // time_layout.hpp - The text of dates and timestamps in UTC, as ISO 8601 has it.
 //
-// Plain C++.  The invariant: it is what the server itself writes into JSON under TimeZone = UTC, in a tenth of the time.
+// Plain C++.  The invariant: it is what the server itself writes into JSON under TimeZone = UTC, in a tenth of the
+// time.
 #pragma once
 
 #include <cstddef>

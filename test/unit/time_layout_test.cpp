@@ -14,7 +14,7 @@ using warden::audit::write_timestamp;
 
 constexpr std::int64_t second = 1'000'000;
 constexpr std::int64_t day = 86'400 * second;
-constexpr std::int64_t first_day = -730'119;  // 0001-01-01
+constexpr std::int64_t first_day = -730'119; // 0001-01-01
 constexpr std::int64_t last_day = 2'921'939; // 9999-12-31
 
 std::string date(std::int64_t days) {
