@@ -320,18 +320,19 @@ void insert_into_indexes(Relation table, HeapTuple tuple) {
 }
 
 // What is long, where it is declared that it is done by the fast method.
-const struct varlena *compressed(TupleDesc row, int column, Jsonb *image) {
+const struct varlena *compressed(TupleDesc row, int column, const Jsonb *image) {
+	const auto *const plain = reinterpret_cast<const struct varlena *>(image);
 	if (image == nullptr || VARSIZE(image) < worth_compressing ||
 	    TupleDescAttr(row, column - 1)->attcompression != TOAST_LZ4_COMPRESSION) {
-		return reinterpret_cast<const struct varlena *>(image);
+		return plain;
 	}
-	const Datum smaller = toast_compress_datum(JsonbPGetDatum(image), TOAST_LZ4_COMPRESSION);
-	return reinterpret_cast<const struct varlena *>(DatumGetPointer(smaller) == nullptr ? JsonbPGetDatum(image)
-	                                                                                    : smaller);
+	const Datum smaller = toast_compress_datum(PointerGetDatum(image), TOAST_LZ4_COMPRESSION);
+	const auto *const pointer = reinterpret_cast<const struct varlena *>(DatumGetPointer(smaller));
+	return pointer == nullptr ? plain : pointer;
 }
 
 HeapTuple form_tuple(TupleDesc row, const Event &event, TimestampTz moment, std::int64_t session) {
-	const auto image = [&](int i, Jsonb *json) { return compressed(row, first_image_column + i, json); };
+	const auto image = [&](int i, const Jsonb *json) { return compressed(row, first_image_column + i, json); };
 	return form_log_tuple({.id = event_id(event.overtaken_by),
 	                       .at = moment,
 	                       .transaction = transaction_id(),
