@@ -12,6 +12,8 @@ namespace warden::audit {
 
 namespace {
 
+constexpr auto bitmap_size = static_cast<std::size_t>(BITMAPLEN(log_columns_count));
+
 /// Where the next column goes.
 class Columns {
 public:
@@ -74,7 +76,7 @@ void write_nulls(bits8 *bits, const LogFields &fields) {
 			leave_out(first_image_column + static_cast<int>(i));
 		}
 	}
-	for (std::size_t i = 0; i < BITMAPLEN(log_columns_count); ++i) {
+	for (std::size_t i = 0; i < bitmap_size; ++i) {
 		bits[i] = static_cast<bits8>(present >> (BITS_PER_BYTE * i));
 	}
 }
@@ -97,7 +99,7 @@ HeapTuple begin_tuple(const LogFields &fields, std::size_t header_size) {
 
 HeapTuple form_log_tuple(const LogFields &fields) {
 	const bool is_partial = has_nulls(fields);
-	const std::size_t header_size = MAXALIGN(SizeofHeapTupleHeader + (is_partial ? BITMAPLEN(log_columns_count) : 0));
+	const std::size_t header_size = MAXALIGN(SizeofHeapTupleHeader + (is_partial ? bitmap_size : 0));
 	const HeapTuple tuple = begin_tuple(fields, header_size);
 	if (is_partial) {
 		tuple->t_data->t_infomask |= HEAP_HASNULL;
