@@ -12,7 +12,7 @@ namespace warden::audit {
 
 namespace {
 
-constexpr auto bitmap_size = static_cast<std::size_t>(BITMAPLEN(log_columns_count));
+constexpr std::size_t bitmap_size = (log_columns_count + BITS_PER_BYTE - 1) / BITS_PER_BYTE;
 
 /// Where the next column goes.
 class Columns {
