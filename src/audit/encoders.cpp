@@ -239,6 +239,7 @@ Item output_item(const Encoder &encoder, Datum value, Writing &writing) {
 		pin_settings(writing);
 	}
 	FmgrInfo output = encoder.output;
+	output.fn_mcxt = CurrentMemoryContext; // what it keeps between calls goes with this one, not with the plan
 	const char *const text = unique_name(encoder, OutputFunctionCall(&output, value));
 	return string_item(text != nullptr ? text : psprintf("%u", DatumGetObjectId(value)));
 }
