@@ -34,6 +34,20 @@ INSERT INTO accounts VALUES (6, 6, 'secret');
 ALTER TABLE accounts DROP n, ADD "Note" text;
 INSERT INTO accounts VALUES (7, 7, 'open');
 
+-- A typed table is changed with its type.
+CREATE TYPE entry AS (id int, password text);
+CREATE TABLE entries OF entry (PRIMARY KEY (id));
+SELECT status FROM warden.audit_enable('entries', except_columns => '{password}');
+INSERT INTO entries VALUES (1, 'secret');
+ALTER TYPE entry RENAME ATTRIBUTE password TO passphrase CASCADE;
+INSERT INTO entries VALUES (2, 'secret');
+ALTER TYPE entry ADD ATTRIBUTE n int CASCADE;
+SELECT command, jsonb_path_query_array(before, '$[*].name') AS before, jsonb_path_query_array(after, '$[*].name') AS after
+FROM warden.audit_ddl WHERE relation = 'entries'::regclass ORDER BY id;
+SELECT operation, key, old, new FROM warden.audit_events WHERE relation = 'entries'::regclass ORDER BY id;
+SELECT warden.audit_disable('entries');
+DROP TYPE entry CASCADE;
+
 SELECT relation, operation, key, old, new FROM warden.audit_events
 WHERE relation IN ('accounts'::regclass, 'readings'::regclass) ORDER BY id;
 SELECT columns, except_columns FROM warden.audit_tables WHERE relation IN ('accounts'::regclass, 'readings'::regclass) ORDER BY relation_name;
