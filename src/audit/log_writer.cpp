@@ -355,6 +355,11 @@ void write_event(const Event &event) {
 	Leaf &leaf = leaf_of(event.log);
 	const TimestampTz moment = settle(leaf, GetCurrentTimestamp());
 	const std::int64_t session_row = session_id(leaf.target.upper);
+	const Relation table = table_open(leaf.target.partition, NoLock);
+	// Of the transaction that has made it, with wal_level = minimal: the rows themselves would not move us on.
+	if (!RelationNeedsWAL(table)) {
+		advance_position();
+	}
 	Datum values[columns] = {};
 	bool nulls[columns] = {};
 	const auto set = [&](Column column, Datum value) { values[column - 1] = value; };
@@ -377,7 +382,6 @@ void write_event(const Event &event) {
 	set_json(Before, event.before);
 	set_json(After, event.after);
 
-	const Relation table = table_open(leaf.target.partition, NoLock);
 	compress(RelationGetDescr(table), values, nulls);
 	const HeapTuple tuple = heap_form_tuple(RelationGetDescr(table), values, nulls);
 	heap_insert(table, tuple, GetCurrentCommandId(true), 0, nullptr);
