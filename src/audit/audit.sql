@@ -171,7 +171,7 @@ CREATE FUNCTION warden.audit_key(relation oid) RETURNS SETOF name
 
 -- The columns as they are now; types are written the same way for everybody.
 CREATE FUNCTION warden.audit_columns(relation oid) RETURNS jsonb
-    LANGUAGE sql STABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp
+    LANGUAGE sql STABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp SET quote_all_identifiers = off
     BEGIN ATOMIC
         SELECT jsonb_agg(jsonb_strip_nulls(jsonb_build_object(
                    'number', a.attnum, 'name', a.attname, 'type', format_type(a.atttypid, a.atttypmod),

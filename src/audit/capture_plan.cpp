@@ -107,8 +107,7 @@ void add_columns(CapturePlan &plan, const Found *found, std::size_t count) {
 		}
 	}
 	if (plan.keys == 1) {
-		const Encoder::Form form = plan.columns[plan.key[0]].encoder.form;
-		plan.has_number_key = form == Encoder::Form::Int2 || form == Encoder::Form::Int4 || form == Encoder::Form::Int8;
+		plan.has_number_key = is_whole_number(plan.columns[plan.key[0]].encoder);
 	}
 }
 

@@ -223,8 +223,9 @@ bool any_command(F &&test) {
 
 bool is_concerned(const Declarations &declarations, const Command &command) {
 	switch (command.class_id) {
-	case RelationRelationId:
-		return is_concerned(declarations, command.object);
+	case RelationRelationId: // a composite type is one as well, and tables may be of it
+		return is_concerned(declarations, command.object) ||
+		       (command.is_alter && get_rel_relkind(command.object) == RELKIND_COMPOSITE_TYPE);
 	case TriggerRelationId:
 		return true;
 	case NamespaceRelationId:

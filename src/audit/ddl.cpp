@@ -46,7 +46,8 @@ SELECT t.oid FROM warden.audit_relations r JOIN pg_class t ON t.oid = r.relation
 WHERE r.until IS NULL
   AND (t.oid IN (SELECT oid FROM tree UNION ALL SELECT pg_partition_root(oid)::oid FROM tree)
        OR t.relnamespace IN (SELECT objid FROM command WHERE classid = 'pg_namespace'::regclass)
-       OR EXISTS (SELECT FROM command WHERE classid = 'pg_type'::regclass AND command_tag LIKE 'ALTER%'))
+       OR EXISTS (SELECT FROM command WHERE classid = 'pg_type'::regclass AND command_tag LIKE 'ALTER%'
+                                         OR command_tag = 'ALTER TYPE')) -- of an attribute, which typed tables have
 ORDER BY t.oid)"};
 
 constinit Statement select_dropped{R"(

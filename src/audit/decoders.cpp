@@ -41,6 +41,7 @@ char *text_of(const JsonbValue &value) {
 
 Datum from_text(const Decoder &decoder, const JsonbValue &value) {
 	FmgrInfo input = decoder.input;
+	input.fn_mcxt = CurrentMemoryContext; // what it keeps between calls goes with this one
 	return InputFunctionCall(&input, text_of(value), decoder.parameter, decoder.modifier);
 }
 

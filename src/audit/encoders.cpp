@@ -258,6 +258,7 @@ Item output_item(const Encoder &encoder, Datum value, Writing &writing) {
 		pin_settings(writing);
 	}
 	FmgrInfo output = encoder.output;
+	output.fn_mcxt = CurrentMemoryContext; // what it keeps between calls goes with this one, not with the plan
 	const char *const text = unique_name(encoder, OutputFunctionCall(&output, value));
 	return string_item(text != nullptr ? text : psprintf("%u", DatumGetObjectId(value)));
 }
@@ -345,9 +346,15 @@ Item object_item(const Member *members, std::size_t count) {
 	return {Item::Kind::Container, {out, write_object(out, members, count)}};
 }
 
+bool is_whole_number(const Encoder &encoder) {
+	return !encoder.is_domain && (encoder.form == Encoder::Form::Int2 || encoder.form == Encoder::Form::Int4 ||
+	                              encoder.form == Encoder::Form::Int8);
+}
+
 Encoder encoder_for(Oid type) {
 	Encoder encoder{};
 	encoder.type = getBaseType(type);
+	encoder.is_domain = encoder.type != type;
 	encoder.form = form_of(encoder.type);
 	encoder.is_pinned = !has_plain_output(encoder.type);
 	get_typlenbyvalalign(encoder.type, &encoder.length, &encoder.by_value, &encoder.alignment);

@@ -37,7 +37,8 @@ struct Encoder {
 
 	Form form;
 	bool is_pinned; ///< whether settings decide what its output function writes
-	Oid type;       ///< not a domain
+	bool is_domain;
+	Oid type; ///< the one below the domain
 	std::int16_t length;
 	bool by_value;
 	char alignment;
@@ -47,6 +48,9 @@ struct Encoder {
 
 /// What is longer is cut: warden.audit_max_value, in kilobytes.
 extern int most_kilobytes;
+
+/// Whether a column that is the whole key is told by its number alone: as audit_versions has it, not one of a domain.
+bool is_whole_number(const Encoder &encoder);
 
 /// The encoder of a type, in the current memory context.
 Encoder encoder_for(Oid type);

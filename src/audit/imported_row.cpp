@@ -44,6 +44,7 @@ bool are_same(const Item &one, const Item &other) {
 
 Datum from_text(const ImportedColumn &column, char *text) {
 	FmgrInfo input = column.decoder.input;
+	input.fn_mcxt = CurrentMemoryContext;
 	return InputFunctionCall(&input, text, column.decoder.parameter, column.decoder.modifier);
 }
 

@@ -24,11 +24,9 @@ using namespace pg;
 
 namespace {
 
-constinit Statement select_logs{"SELECT log::oid FROM warden.audit_classes"};
-
 // The moment before which events of a part are over; null if never.
-constinit Statement select_limits{"SELECT log::oid, date_trunc('day', clock_timestamp() - keep, 'UTC') FROM "
-                                  "warden.audit_classes WHERE keep IS NOT NULL"};
+constinit Statement select_logs{
+	"SELECT log::oid, date_trunc('day', clock_timestamp() - keep, 'UTC') FROM warden.audit_classes"};
 
 // $1 a moment.  By the index: the first numbers are the oldest rows, so that mostly there is nothing to read.  A
 // context may be as much older than the events of its transaction as that took, and is looked for by the transaction.
@@ -59,13 +57,21 @@ WHERE relation IN (SELECT id FROM warden.audit_relations WHERE until < $1 AND re
 	{"DELETE FROM warden.audit_relations WHERE until < $1 AND relation = 0::oid"},
 };
 
+bool has_rows(Spi &spi, Oid table) {
+	return !spi.query_latest<int32>(("SELECT 1 FROM " + qualified_name(table) + " LIMIT 1").c_str()).empty();
+}
+
 /// Where the oldest partition of any part begins; no session is named in it that is older by more than a partition.
+/// What the default partition has may be as old as is kept at all.
 Moment oldest_event() {
 	Moment oldest = end;
 	Spi spi;
-	for (const auto &[log] : spi.query_latest<Oid>(select_logs)) {
+	for (const auto &[log, limit] : spi.query_latest<Oid, std::optional<Timestamptz>>(select_logs)) {
 		const partition::Bounds bounds = partition::read_bounds(OpenRelation(log, AccessShareLock), std::nullopt);
 		oldest = std::min(oldest, bounds.ranges.empty() ? beginning : bounds.ranges.front().lower);
+		if (OidIsValid(bounds.default_partition) && has_rows(spi, bounds.default_partition)) {
+			oldest = std::min(oldest, limit ? limit->value : beginning);
+		}
 	}
 	return oldest;
 }
@@ -79,16 +85,16 @@ Oid default_of(Oid log) {
 void delete_strays() {
 	const AsExtension owner;
 	Spi spi;
-	for (const auto &[log, limit] : spi.query_latest<Oid, Timestamptz>(select_limits)) {
-		const Oid table = default_of(log);
+	for (const auto &[log, limit] : spi.query_latest<Oid, std::optional<Timestamptz>>(select_logs)) {
+		const Oid table = limit ? default_of(log) : InvalidOid;
 		if (!OidIsValid(table)) {
 			continue;
 		}
 		const std::string name = qualified_name(table);
 		// The first row is the oldest, as long as none was deleted; then it soon will be.
 		const std::string look = "SELECT 1 FROM (SELECT at FROM " + name + " LIMIT 1) first WHERE at < $1";
-		if (!spi.query_latest<int32>(look.c_str(), limit).empty()) {
-			spi.execute(("DELETE FROM " + name + " WHERE at < $1").c_str(), limit);
+		if (!spi.query_latest<int32>(look.c_str(), *limit).empty()) {
+			spi.execute(("DELETE FROM " + name + " WHERE at < $1").c_str(), *limit);
 		}
 	}
 }

@@ -208,6 +208,11 @@ void note_locks(Leaf &leaf) {
 	leaf.locked_in = GetCurrentSubTransactionId();
 }
 
+// Up to when a session that an event of a moment names may be named by others: who deletes old sessions counts on it.
+TimestampTz end_of_session(const Target &target, TimestampTz moment) {
+	return target.is_default ? Min(target.upper, end_of_day(moment)) : target.upper;
+}
+
 // The same, if it is still that of the event before.
 bool is_same_partition(const Leaf &leaf, TimestampTz moment) {
 	const auto serves = [&] { return !leaf.is_stale && leaf.target.lower <= moment && moment < leaf.target.upper; };
@@ -352,8 +357,12 @@ HeapTuple form_tuple(TupleDesc row, const Event &event, TimestampTz moment, std:
 void write_event(const Event &event) {
 	Leaf &leaf = leaf_of(event.log);
 	const TimestampTz moment = settle(leaf, GetCurrentTimestamp());
-	const std::int64_t session = session_id(leaf.target.upper);
+	const std::int64_t session = session_id(end_of_session(leaf.target, moment));
 	const Relation table = table_open(leaf.target.partition, NoLock);
+	// Of the transaction that has made it, with wal_level = minimal: the rows themselves would not move us on.
+	if (!RelationNeedsWAL(table)) {
+		advance_position();
+	}
 	const HeapTuple tuple = form_tuple(RelationGetDescr(table), event, moment, session);
 	heap_insert(table, tuple, GetCurrentCommandId(true), 0, nullptr);
 	if (leaf.is_plain) {

@@ -66,8 +66,7 @@ void read_today(Spi &spi, PastTable &past, std::int32_t relation, Oid table) {
 	std::ranges::copy_if(past.sorted, std::back_inserter(past.key),
 	                     [&](std::size_t i) { return past.columns[i].is_key; });
 	if (past.key.size() == 1) {
-		const Encoder::Form form = past.columns[past.key.front()].encoder.form;
-		past.has_number_key = form == Encoder::Form::Int2 || form == Encoder::Form::Int4 || form == Encoder::Form::Int8;
+		past.has_number_key = is_whole_number(past.columns[past.key.front()].encoder);
 	}
 }
 

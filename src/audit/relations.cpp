@@ -53,6 +53,24 @@ constinit Statement select_dropping{"SELECT * FROM warden.audit_drop_triggers($1
 constinit Statement select_name{"SELECT name FROM warden.audit_relations WHERE id = $1"};
 constinit Statement update_name{"UPDATE warden.audit_relations SET name = $2 WHERE id = $1 AND name <> $2"};
 
+// $1 the number of the relation, $2 and $3 its versions before and after: what was said of a column holds for it by its
+// new name as well.  In a restored table, columns have other numbers, and the same places.
+constinit Statement follow_names{R"(
+WITH renamed AS (
+    SELECT o.value ->> 'name' AS old, n.value ->> 'name' AS new
+    FROM warden.audit_versions b, jsonb_array_elements(b.columns) WITH ORDINALITY o,
+         warden.audit_versions a, jsonb_array_elements(a.columns) WITH ORDINALITY n
+    WHERE b.id = $2 AND a.id = $3 AND o.value -> 'name' <> n.value -> 'name'
+      AND CASE WHEN b.transaction >> 52 = a.transaction >> 52 THEN o.value -> 'number' = n.value -> 'number'
+               ELSE o.ordinality = n.ordinality AND jsonb_array_length(b.columns) = jsonb_array_length(a.columns) END)
+UPDATE warden.audit_relations r
+SET columns = coalesce((SELECT array_agg(coalesce(new::name, name) ORDER BY place)
+                        FROM unnest(r.columns) WITH ORDINALITY u (name, place) LEFT JOIN renamed ON old = name), r.columns),
+    except_columns = coalesce((SELECT array_agg(coalesce(new::name, name) ORDER BY place)
+                               FROM unnest(r.except_columns) WITH ORDINALITY u (name, place) LEFT JOIN renamed ON old = name),
+                              r.except_columns)
+WHERE id = $1 AND EXISTS (SELECT FROM renamed WHERE old = ANY (r.columns || r.except_columns)))"};
+
 constinit Statement close_relation{R"(
 UPDATE warden.audit_relations SET until = clock_timestamp() WHERE id = $1)"};
 
@@ -220,8 +238,16 @@ void warn_of_all_gaps() {
 }
 
 void follow_change(Oid root, const std::string &command) {
-	if (const auto relation = find_relation(root)) {
-		note_change(*relation, root, command);
+	const auto relation = find_relation(root);
+	if (!relation) {
+		return;
+	}
+	const std::int32_t before = latest_version(*relation);
+	note_change(*relation, root, command);
+	const std::int32_t after = latest_version(*relation);
+	if (after != before) {
+		const AsExtension owner;
+		Spi().execute_latest(follow_names, *relation, before, after);
 	}
 }
 

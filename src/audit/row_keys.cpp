@@ -154,7 +154,7 @@ KeyForm key_form(const KeyPart *parts, std::size_t count) {
 	for (std::size_t i = 0; i < count; ++i) {
 		Encoder encoder{};
 		const Datum value = typed(parts[i], encoder);
-		if (count == 1 && (encoder.type == INT2OID || encoder.type == INT4OID || encoder.type == INT8OID)) {
+		if (count == 1 && is_whole_number(encoder)) {
 			return {encoder.type == INT2OID   ? DatumGetInt16(value)
 			        : encoder.type == INT4OID ? DatumGetInt32(value)
 			                                  : DatumGetInt64(value),

@@ -111,6 +111,10 @@ std::int64_t session_id(TimestampTz end_of_partition) {
 	return session.id;
 }
 
+TimestampTz end_of_day(TimestampTz moment) {
+	return (moment / USECS_PER_DAY + 1) * USECS_PER_DAY;
+}
+
 void write_context(bool is_required, const char *table) {
 	const char *const text = current_context();
 	if (text[0] == '\0') {

@@ -67,7 +67,7 @@ std::int32_t latest_version(std::int32_t relation) {
 }
 
 void write_change(const Change &change) {
-	const std::int64_t session = call(session_id, static_cast<TimestampTz>(DT_NOEND));
+	const std::int64_t session = call([] { return session_id(end_of_day(GetCurrentTimestamp())); });
 	const std::int64_t id = call(next_id);
 	const std::int64_t transaction = call(transaction_id);
 	const AsExtension owner;

@@ -1,13 +1,31 @@
 #include "pg/names.hpp"
 
 extern "C" {
+#include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/syscache.h"
 }
 
 namespace warden::pg {
 
+namespace {
+
+/// Names are quoted where needed, and nowhere else: they are compared as text.
+class WithoutQuotes {
+public:
+	WithoutQuotes() { quote_all_identifiers = false; }
+	WithoutQuotes(const WithoutQuotes &) = delete;
+	WithoutQuotes &operator=(const WithoutQuotes &) = delete;
+	~WithoutQuotes() { quote_all_identifiers = before_; }
+
+private:
+	bool before_ = quote_all_identifiers;
+};
+
+} // namespace
+
 std::string qualified_name(Oid relation) {
+	const WithoutQuotes scope;
 	return call([&] {
 		const char *const name = get_rel_name(relation);
 		const char *const schema = name != nullptr ? get_namespace_name(get_rel_namespace(relation)) : nullptr;
@@ -19,6 +37,7 @@ std::string qualified_name(Oid relation) {
 }
 
 std::string qualified_name(const std::string &schema, const std::string &name) {
+	const WithoutQuotes scope;
 	return call([&] { return static_cast<const char *>(quote_qualified_identifier(schema.c_str(), name.c_str())); });
 }
 

@@ -8,6 +8,7 @@ extern "C" {
 #include "catalog/pg_class.h"
 #include "catalog/pg_namespace.h"
 #include "utils/acl.h"
+#include "utils/builtins.h"
 #include "utils/syscache.h"
 }
 
@@ -29,6 +30,9 @@ PinnedSettings::PinnedSettings() : level_(call(NewGUCNestLevel)) {
 	set("search_path", "pg_catalog, pg_temp");
 	set("jit", "off"); // it takes longer than any of our statements
 	set("lock_timeout", format("%d", lock_timeout_ms()).c_str());
+	if (quote_all_identifiers) {
+		set("quote_all_identifiers", "off"); // names and types are compared as text
+	}
 }
 
 void PinnedSettings::set(const char *name, const char *value) {
