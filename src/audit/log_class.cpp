@@ -18,8 +18,9 @@ using namespace pg;
 
 namespace {
 
+// As they are written: a year equals 360 days, but is longer.
 constinit Statement find_class{R"(
-SELECT id::integer FROM warden.audit_classes WHERE keep IS NOT DISTINCT FROM $1)"};
+SELECT id::integer FROM warden.audit_classes WHERE interval_send(keep) IS NOT DISTINCT FROM interval_send($1))"};
 
 constinit Statement insert_class{R"(
 INSERT INTO warden.audit_classes (id, log, keep) VALUES ($1::integer::smallint, $2, $3))"};
