@@ -24,11 +24,14 @@ using namespace pg;
 
 namespace {
 
-constinit Statement select_logs{"SELECT log::oid FROM warden.audit_classes"};
+// Not one that was dropped by hand.
+constinit Statement select_logs{
+	"SELECT log::oid FROM warden.audit_classes WHERE EXISTS (SELECT FROM pg_class WHERE oid = log::oid)"};
 
 // The moment before which events of a part are over; null if never.
-constinit Statement select_limits{"SELECT log::oid, date_trunc('day', clock_timestamp() - keep, 'UTC') FROM "
-                                  "warden.audit_classes WHERE keep IS NOT NULL"};
+constinit Statement select_limits{R"(
+SELECT log::oid, date_trunc('day', clock_timestamp() - keep, 'UTC') FROM warden.audit_classes
+WHERE keep IS NOT NULL AND EXISTS (SELECT FROM pg_class WHERE oid = log::oid))"};
 
 // $1 a moment.  By the index: the first numbers are the oldest rows, so that mostly there is nothing to read.  A
 // context may be as much older than the events of its transaction as that took, and is looked for by the transaction.
