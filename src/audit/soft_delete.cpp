@@ -31,6 +31,7 @@ namespace {
 
 constexpr int rows_at_once = 1000;
 constexpr int most_skipped = 1000; // in one maintenance
+constexpr int most_blocked = 5;    // by somebody's locks: each was waited for
 
 constinit Statement select_steps{R"(
 SELECT action, command, is_for_caller, detail FROM warden.audit_soft_delete_steps($1, $2::name))"};
@@ -229,7 +230,8 @@ std::uint64_t delete_marked(const Due &due, int rows, int skipped) {
 	const std::string is_due = mark + " < pg_catalog.now() - " + quoted_literal(due.keep) + "::pg_catalog.interval";
 	const std::string statement = "DELETE FROM " + name + " WHERE (tableoid, ctid) IN (SELECT tableoid, ctid FROM " +
 	                              name + " WHERE " + is_due + " ORDER BY " + mark + ", tableoid, ctid" +
-	                              format(" OFFSET %d LIMIT %d", skipped, rows) + ") AND " + is_due;
+	                              format(" OFFSET %d LIMIT %d FOR UPDATE SKIP LOCKED", skipped, rows) + ") AND " +
+	                              is_due;
 	const AsOwner owner(owner_of(due.table));
 	return Spi().execute(statement.c_str());
 }
@@ -246,10 +248,12 @@ void warn(const Due &due, int skipped, const Error &error) {
 }
 
 /// A transaction for each some rows.  Where one of them cannot be deleted, because others refer to it, fewer at a time
-/// are tried, until it is that one alone which stays.  What fails without any row, would with each.
+/// are tried, until it is that one alone which stays.  What fails without any row, would with each.  What somebody has
+/// locked is left to the next maintenance.
 void purge(const Procedure &procedure, const Due &due) {
 	std::optional<Error> first;
 	int skipped = 0;
+	int blocked = 0;
 	const auto failed = attempt([&] { std::ignore = delete_marked(due, 0, 0); });
 	procedure.commit();
 	bool is_more = !failed;
@@ -265,7 +269,8 @@ void purge(const Procedure &procedure, const Due &due) {
 			rows /= 2;
 		} else {
 			first = first ? first : error;
-			is_more = ++skipped < most_skipped;
+			blocked += is_blocked(*error) ? 1 : 0;
+			is_more = ++skipped < most_skipped && blocked < most_blocked;
 		}
 	}
 	if (failed || first) {
