@@ -138,7 +138,7 @@ JOIN warden.audit_classes c ON c.id = s.class
 JOIN pg_namespace n ON n.nspname = s.schema
 JOIN pg_class t ON t.relnamespace = n.oid
 WHERE t.relkind IN ('r', 'p') AND NOT t.relispartition AND t.relpersistence <> 't'
-  AND NOT EXISTS (SELECT FROM warden.audit_relations r WHERE r.relation::oid = t.oid)
+  AND NOT EXISTS (SELECT FROM warden.audit_relations r WHERE r.relation::oid = t.oid AND NOT r.attached)
   AND NOT EXISTS (SELECT FROM warden.audit_strays(t.oid, NULL)) -- it is there with them
   AND NOT EXISTS (SELECT FROM pg_depend WHERE classid = 'pg_class'::regclass AND objid = t.oid AND deptype = 'e')
   AND (pg_has_role('pg_monitor', 'USAGE') OR pg_has_role(t.relowner, 'USAGE')
