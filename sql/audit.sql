@@ -65,7 +65,8 @@ FROM unnest(ARRAY['NULL', '''a_view''', '''a_sequence''', '''fleeting''', '''par
     '''pg_class''', '''warden.audit_log''', '''warden.audit_relations''',
     '''accounts'', columns => ''{NULL}''', '''accounts'', columns => ''{nothing}''', '''accounts'', except_columns => ''{name,xmin}''', '''accounts'', except_columns => ''{id}''',
     '''accounts'', require_context => NULL', '''accounts'', on_truncate => NULL', '''accounts'', on_truncate => ''ROWS''',
-    '''accounts'', dry_run => NULL', '''accounts'', keep => ''-1 day''', '''accounts'', keep => ''0''']) WITH ORDINALITY t (target, n) ORDER BY n;
+    '''accounts'', dry_run => NULL', '''accounts'', keep => ''-1 day''', '''accounts'', keep => ''0''',
+    '''accounts'', keep => ''2000 years''']) WITH ORDINALITY t (target, n) ORDER BY n;
 SELECT attempt($$SELECT warden.audit_disable('parts')$$), attempt($$SELECT warden.audit_disable('a_view')$$),
        warden.audit_disable(NULL) IS NULL;
 SELECT attempt($$SELECT warden.audit_disable(0)$$);

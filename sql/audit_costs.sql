@@ -8,7 +8,7 @@ CREATE TABLE users (id int PRIMARY KEY, name text, last_seen timestamptz, update
 CREATE TABLE quiet (id int PRIMARY KEY, n int);
 CREATE TABLE gone (id int PRIMARY KEY);
 SELECT status FROM warden.audit_enable('users', except_columns => '{visits}', keep => '1 year', on_truncate => 'event');
-SELECT status FROM warden.audit_enable('quiet', columns => '{n}', require_context => true);
+SELECT status FROM warden.audit_enable('quiet', columns => '{n}', require_context => true, keep_dropped => true);
 SELECT status FROM warden.audit_enable('gone');
 INSERT INTO users SELECT g, 'user ' || g, '2026-01-01', '2026-01-01', 0 FROM generate_series(1, 1000) g;
 UPDATE users SET last_seen = '2026-01-02', visits = 1;

@@ -70,6 +70,59 @@ SET ROLE warden_clerk;
 SELECT warden.audit_soft_delete('customer');
 RESET ROLE;
 
+SELECT warden.audit_soft_delete('customer', keep => '-1 day');
+SELECT warden.audit_soft_delete('customer', keep => '0');
+SELECT warden.audit_soft_delete('customer', keep => '200000 years');
+CREATE TEMP TABLE passing (id integer PRIMARY KEY);
+\set VERBOSITY sqlstate
+SELECT warden.audit_soft_delete('passing');
+\set VERBOSITY default
+SELECT keep FROM warden.audit_soft_deletes;
+-- the view is there, and marks another column
+SELECT warden.audit_soft_delete('customer', column_name => 'gone_at');
+
+-- what has the view's name, and is another's or of another table, gets no trigger of ours
+GRANT EXECUTE ON FUNCTION warden.audit_soft_delete(regclass, text, interval, boolean) TO warden_clerk;
+GRANT CREATE, USAGE ON SCHEMA public TO warden_clerk;
+SET ROLE warden_shop;
+CREATE TABLE book (id integer PRIMARY KEY);
+CREATE VIEW trap_live AS SELECT * FROM book;
+CREATE TABLE bait_live (id integer PRIMARY KEY);
+SET ROLE warden_clerk;
+CREATE TABLE trap (id integer PRIMARY KEY);
+CREATE TABLE bait (id integer PRIMARY KEY);
+CREATE TABLE mine (id integer PRIMARY KEY);
+CREATE VIEW mine_live AS SELECT * FROM trap;
+SELECT warden.audit_soft_delete('trap');
+SELECT warden.audit_soft_delete('bait');
+SELECT warden.audit_soft_delete('mine');
+SELECT warden.audit_soft_delete('mine', dry_run => true);
+DROP VIEW mine_live;
+SELECT action, status FROM warden.audit_soft_delete('mine', keep => '1 day');
+-- a row is known by its key's very value, and its own operator, whatever the settings are
+CREATE TABLE measure (id float8, name varchar, PRIMARY KEY (id, name));
+INSERT INTO measure VALUES (0.1::float8 + 0.2::float8, 'a'), (0.3, 'a');
+SELECT action, status FROM warden.audit_soft_delete('measure');
+CREATE FUNCTION never(varchar, varchar) RETURNS boolean LANGUAGE plpgsql AS $$BEGIN RAISE 'was called'; END$$;
+CREATE OPERATOR = (FUNCTION = never, LEFTARG = varchar, RIGHTARG = varchar);
+SET extra_float_digits = 0;
+DELETE FROM measure_live WHERE id > 0.3;
+RESET extra_float_digits;
+SELECT id, deleted_at IS NULL AS lives FROM measure ORDER BY id;
+DROP OPERATOR = (varchar, varchar);
+ALTER TABLE measure DROP CONSTRAINT measure_pkey;
+DELETE FROM measure_live;
+-- what would fail with every row, is said once
+ALTER TABLE mine RENAME deleted_at TO gone_at;
+RESET ROLE;
+CALL warden.maintain();
+DROP TABLE trap, bait, mine, measure CASCADE;
+DROP VIEW trap_live;
+DROP TABLE book, bait_live;
+DROP FUNCTION never;
+REVOKE ALL ON SCHEMA public FROM warden_clerk;
+REVOKE ALL ON FUNCTION warden.audit_soft_delete(regclass, text, interval, boolean) FROM warden_clerk;
+
 DROP VIEW customer_live;
 DROP TABLE purchase, customer, keyless;
 DELETE FROM warden.audit_soft_deletes;

@@ -81,4 +81,12 @@ SELECT warden.audit_disable('wide');
 SELECT warden.partition_unmanage(part());
 SELECT run('DROP TABLE @part');
 DELETE FROM warden.audit_classes WHERE keep = '51 days';
+
+-- a year is longer than 360 days, though it equals them
+SELECT status FROM warden.audit_enable('wide', keep => '360 days');
+SELECT status FROM warden.audit_enable('wide', keep => '1 year');
+SELECT keep FROM warden.audit_tables WHERE relation = 'wide'::regclass;
+SELECT status FROM warden.audit_enable('wide', keep => '24 hours');
+SELECT keep FROM warden.audit_tables WHERE relation = 'wide'::regclass;
+SELECT warden.audit_disable('wide');
 DROP SCHEMA space CASCADE;

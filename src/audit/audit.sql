@@ -29,6 +29,7 @@ CREATE TABLE warden.audit_relations (
     on_truncate text NOT NULL CHECK (on_truncate IN ('rows', 'event', 'refuse')),
     keep_dropped boolean NOT NULL DEFAULT false,
     by_schema boolean NOT NULL DEFAULT false, -- as audit_schemas has it
+    attached boolean NOT NULL DEFAULT false, -- it ended with that, and comes back when it is detached
     since timestamptz NOT NULL DEFAULT clock_timestamp(),
     until timestamptz
 );
@@ -353,7 +354,7 @@ Returns the statements that were run. Locks the table in SHARE ROW EXCLUSIVE mod
 COMMENT ON FUNCTION warden.audit_disable(regclass) IS
     'Ends the audit of a table, or takes away triggers of an audit that is not known here; what was logged stays. Locks the table in ACCESS EXCLUSIVE mode, or fails with 55P03 after warden.lock_timeout. Errors: 42501 for who has not the rights of its owner, 42704 if it is not audited.';
 COMMENT ON FUNCTION warden.audit_enable_schema(name, name[], name[], interval, boolean, text, boolean, boolean) IS
-$$Has every table of a schema audited from now on, and every one that is new in it: created there, also by CREATE TABLE AS or SELECT INTO, whose rows are logged as inserted; or moved there. Again, to change how, or to take in what failed. Not temporary tables, what belongs to an extension, and tables whose audit was declared by audit_enable(); partitions are logged with their root. What audit_disable() was told of comes back by this function only.
+$$Has every table of a schema audited from now on, and every one that is new in it: created there, also by CREATE TABLE AS or SELECT INTO, whose rows are logged as inserted; or moved there. Again, to change how, or to take in what failed. Not temporary tables, what belongs to an extension, and tables whose audit was declared by audit_enable(); partitions are logged with their root, also those that are attached later. What audit_disable() was told of comes back by this function only.
 The arguments are those of audit_enable(); names in columns and except_columns which a table does not have are passed over, and a key is logged in any case. The rule is kept by the schema's name, and follows no ALTER SCHEMA ... RENAME.
 Returns one row a table: status is done, planned, skipped (audited already), or blocked or failed with the reason in detail. Locks each table in SHARE ROW EXCLUSIVE mode, all but the first only if that is free. Errors: 42501 for who has not the rights of the schema's owner (tables that are not his are failed), 3F000 if there is no such schema, 0A000 for one of the system's or ours, 22023, 22004.$$;
 COMMENT ON FUNCTION warden.audit_disable_schema(name, boolean) IS
@@ -376,8 +377,8 @@ COMMENT ON FUNCTION warden.audit_follow_drop() IS
 COMMENT ON FUNCTION warden.audit_follow_rewrite() IS
     'Event trigger: notes that a command writes the rows of an audited table anew, with other values. Never fails; what it could not do is a WARNING.';
 COMMENT ON FUNCTION warden.audit_follow_begin() IS
-    'Event trigger: loads the library into a session before its first DDL, so that values of a column can be kept when it is dropped.';
-COMMENT ON EVENT TRIGGER pg_warden_audit_begin IS 'Prepares to keep values of dropped columns: warden.audit_follow_begin().';
+    'Event trigger: loads the library into a session before its first DDL, so that values of a column can be kept when it is dropped; and ends the audit of a table that its schema has taken in when it is attached to one that is audited, with which it is logged then. Never fails; what it could not do is a WARNING.';
+COMMENT ON EVENT TRIGGER pg_warden_audit_begin IS 'Prepares to keep values of dropped columns, and for partitions that are attached: warden.audit_follow_begin().';
 COMMENT ON EVENT TRIGGER pg_warden_audit_rewrite IS 'Notes what no trigger of rows sees: warden.audit_follow_rewrite().';
 COMMENT ON EVENT TRIGGER pg_warden_audit_change IS 'Follows changes of audited tables: warden.audit_follow_change().';
 COMMENT ON EVENT TRIGGER pg_warden_audit_drop IS 'Ends the audit of tables that are dropped: warden.audit_follow_drop().';

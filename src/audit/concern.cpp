@@ -18,6 +18,7 @@ extern "C" {
 #include "executor/executor.h"
 #include "storage/bufmgr.h"
 #include "storage/lmgr.h"
+#include "utils/acl.h"
 #include "utils/array.h"
 #include "utils/fmgroids.h"
 #include "utils/fmgrprotos.h"
@@ -247,6 +248,20 @@ bool has_capture_trigger(Oid oid) {
 	return found;
 }
 
+// Of any table: who may not change it, is not to wait for it.
+bool is_own_and_audited(Oid oid) {
+	if (!OidIsValid(oid) || !object_ownercheck(RelationRelationId, oid, GetUserId())) {
+		return false;
+	}
+	const Relation table = try_relation_open(oid, AccessShareLock);
+	if (table == nullptr) {
+		return false;
+	}
+	const bool found = capture_trigger(table) != nullptr;
+	relation_close(table, AccessShareLock);
+	return found;
+}
+
 struct Drop {
 	Oid class_id;
 	Oid object;
@@ -365,6 +380,24 @@ Concern concern_of_rewrite() {
 	const Oid table = DatumGetObjectId(pg_event_trigger_table_rewrite_oid(call));
 	return concern([&](const Declarations &declarations) { return is_concerned(declarations, table); },
 	               [&] { return has_capture_trigger(table); });
+}
+
+Attachment attachment_of(const Node *command) {
+	if (command == nullptr || !IsA(command, AlterTableStmt)) {
+		return {};
+	}
+	const auto *const statement = reinterpret_cast<const AlterTableStmt *>(command);
+	ListCell *cell = nullptr;
+	foreach (cell, statement->cmds) {
+		const auto *const part = lfirst_node(AlterTableCmd, cell);
+		if (statement->objtype == OBJECT_TABLE && part->subtype == AT_AttachPartition) {
+			const Attachment attachment{RangeVarGetRelid(statement->relation, NoLock, true),
+			                            RangeVarGetRelid(castNode(PartitionCmd, part->def)->name, NoLock, true)};
+			return is_own_and_audited(attachment.parent) && is_own_and_audited(attachment.table) ? attachment
+			                                                                                     : Attachment{};
+		}
+	}
+	return {};
 }
 
 } // namespace warden::audit

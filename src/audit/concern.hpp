@@ -24,4 +24,13 @@ Concern concern_of_command();
 Concern concern_of_drop();
 Concern concern_of_rewrite();
 
+/// What a command that has not begun is to attach, and to what, if both are audited and the current user's.
+struct Attachment {
+	Oid parent = InvalidOid;
+	Oid table = InvalidOid;
+};
+
+/// Server code.
+Attachment attachment_of(const Node *command);
+
 } // namespace warden::audit

@@ -28,7 +28,9 @@ namespace {
 constexpr std::int64_t most_pages = 2048; // that are read, in all
 constexpr std::int64_t least_pages = 8;   // of a partition
 
-constinit Statement select_logs{"SELECT log::oid FROM warden.audit_classes"};
+// Not one that was dropped by hand.
+constinit Statement select_logs{
+	"SELECT log::oid FROM warden.audit_classes WHERE EXISTS (SELECT FROM pg_class WHERE oid = log::oid)"};
 
 // $1 a partition: pages of rows, and bytes with TOAST, and of indexes.
 constinit Statement select_sizes{R"(

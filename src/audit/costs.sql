@@ -9,12 +9,13 @@ REVOKE EXECUTE ON FUNCTION warden.audit_times(integer) FROM PUBLIC;
 CREATE FUNCTION warden.audit_command(relation integer, except_columns name[]) RETURNS text
     LANGUAGE sql STABLE STRICT PARALLEL SAFE
     BEGIN ATOMIC
-        SELECT format('SELECT * FROM warden.audit_enable(%L%s, except_columns => %L%s%s%s)', r.name,
+        SELECT format('SELECT * FROM warden.audit_enable(%L%s, except_columns => %L%s%s%s%s)', r.name,
                       ', columns => ' || quote_literal(r.columns),
                       coalesce(r.except_columns, '{}') || audit_command.except_columns,
                       ', keep => ' || quote_literal(c.keep),
                       CASE WHEN r.require_context THEN ', require_context => true' END,
-                      CASE WHEN r.on_truncate <> 'rows' THEN ', on_truncate => ' || quote_literal(r.on_truncate) END)
+                      CASE WHEN r.on_truncate <> 'rows' THEN ', on_truncate => ' || quote_literal(r.on_truncate) END,
+                      CASE WHEN r.keep_dropped THEN ', keep_dropped => true' END)
         FROM warden.audit_relations r JOIN warden.audit_classes c ON c.id = r.class
         WHERE r.id = audit_command.relation;
     END;

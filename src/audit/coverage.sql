@@ -83,6 +83,12 @@ CREATE FUNCTION warden.audit_drop_triggers(relation oid, id integer, is_all bool
         ORDER BY 1;
     END;
 
+-- Whether a table is a part of the log, for any moment.
+CREATE FUNCTION warden.audit_is_part(log oid) RETURNS boolean
+    LANGUAGE sql STABLE STRICT PARALLEL SAFE
+    RETURN EXISTS (SELECT FROM pg_inherits i JOIN pg_partitioned_table p ON p.partrelid = i.inhrelid
+                   WHERE i.inhparent = 'warden.audit_log'::regclass AND i.inhrelid = log AND p.partdefid <> 0);
+
 -- Which relations are audited, how, and what is wrong with it; and those that only have triggers of it.
 CREATE VIEW warden.audit_tables WITH (security_barrier = true) AS
 SELECT r.relation::regclass AS relation, r.name AS relation_name, gaps IS NULL AS enabled, r.since, r.columns,
@@ -105,6 +111,9 @@ LEFT JOIN warden.audit_classes c ON c.id = r.class,
                   UNION ALL
                   SELECT format('trigger %I of %s is of an audit that is not known here', s.trigger, s.target::regclass)
                   FROM warden.audit_strays(r.relation, r.id) s
+                  UNION ALL
+                  SELECT 'its part of the log is missing or detached, or has no default partition'
+                  WHERE c.id IS NOT NULL AND NOT warden.audit_is_part(c.log::oid)
                   UNION ALL
                   SELECT 'columns were changed while event triggers were off'
                   WHERE (SELECT jsonb_agg(c - 'number') FROM jsonb_array_elements(warden.audit_columns(r.relation)) c)
@@ -129,7 +138,7 @@ JOIN warden.audit_classes c ON c.id = s.class
 JOIN pg_namespace n ON n.nspname = s.schema
 JOIN pg_class t ON t.relnamespace = n.oid
 WHERE t.relkind IN ('r', 'p') AND NOT t.relispartition AND t.relpersistence <> 't'
-  AND NOT EXISTS (SELECT FROM warden.audit_relations r WHERE r.relation::oid = t.oid)
+  AND NOT EXISTS (SELECT FROM warden.audit_relations r WHERE r.relation::oid = t.oid AND NOT r.attached)
   AND NOT EXISTS (SELECT FROM warden.audit_strays(t.oid, NULL)) -- it is there with them
   AND NOT EXISTS (SELECT FROM pg_depend WHERE classid = 'pg_class'::regclass AND objid = t.oid AND deptype = 'e')
   AND (pg_has_role('pg_monitor', 'USAGE') OR pg_has_role(t.relowner, 'USAGE')
@@ -144,5 +153,7 @@ COMMENT ON FUNCTION warden.audit_strays(oid, integer) IS
     'The triggers of a table that are of another audit than that of a number (null: of any), as after a restore without the data of warden.audit_relations: of which table, and the statement that drops each.';
 COMMENT ON FUNCTION warden.audit_drop_triggers(oid, integer, boolean) IS
     'The statements that drop the triggers of a table that is audited by a number: all of them, or those of partitions that were detached.';
+COMMENT ON FUNCTION warden.audit_is_part(oid) IS
+    'Whether a table is a part of the audit log, and has a default partition: else changes cannot be logged, or seen.';
 COMMENT ON VIEW warden.audit_tables IS
     'What is audited, and how: what audit_enable() was told, the key, and gaps: what keeps changes from being logged, null if nothing does. audit_enable() mends it, and audit_enable_schema() for tables of an audited schema that came while event triggers were off. A table that only has triggers, as after a restore of a dump without data, is there with gaps and nothing else. For owners of the tables, who may read them, and members of pg_monitor.';

@@ -135,6 +135,11 @@ std::string tag_of(FunctionCallInfo fcinfo) {
 /// audit_follow_begin() returns event_trigger
 PG_FUNCTION(audit_follow_begin) {
 	check_called(fcinfo); // that it is called, has loaded the library: see dropped_column.cpp
+	const Node *const command = reinterpret_cast<EventTriggerData *>(fcinfo->context)->parsetree;
+	const Attachment attachment = is_running() ? Attachment{} : call(attachment_of, command);
+	if (OidIsValid(attachment.parent) && OidIsValid(attachment.table)) {
+		do_or_warn([&] { make_way(attachment.parent, attachment.table); });
+	}
 	return 0;
 }
 

@@ -13,6 +13,10 @@
 #include "pg/spi.hpp"
 #include "pg/transaction.hpp"
 
+extern "C" {
+#include "storage/lmgr.h"
+}
+
 namespace warden::audit {
 
 using namespace pg;
@@ -37,8 +41,16 @@ SELECT t.oid, bool_or(f.has_rows)
 FROM found f JOIN pg_class t ON t.oid = f.oid JOIN pg_namespace n ON n.oid = t.relnamespace
 JOIN warden.audit_schemas s ON s.schema = n.nspname
 WHERE t.relkind IN ('r', 'p') AND NOT t.relispartition AND t.relpersistence <> 't'
-  AND NOT EXISTS (SELECT FROM warden.audit_relations r WHERE r.relation::oid = t.oid)
+  AND NOT EXISTS (SELECT FROM warden.audit_relations r WHERE r.relation::oid = t.oid AND NOT r.attached)
 GROUP BY t.oid ORDER BY t.oid)"};
+
+// $1 a table that is audited, or a partition of one; $2 a table that its schema has taken in.
+constinit Statement select_joining{R"(
+SELECT c.id FROM warden.audit_relations c
+WHERE c.relation::oid = $2 AND c.until IS NULL AND c.by_schema
+  AND EXISTS (SELECT FROM warden.audit_relations p
+              WHERE p.until IS NULL AND p.relation::oid = coalesce(pg_partition_root($1)::oid, $1)))"};
+constinit Statement note_attached{"UPDATE warden.audit_relations SET attached = true WHERE id = $1"};
 
 // $1 the table, $2 its name.
 constinit Statement update_relation{R"(
@@ -160,7 +172,31 @@ void add_row(Rows &rows, Oid table, const char *action, bool dry_run, LOCKMODE m
 	}
 }
 
+std::optional<std::int32_t> find_joining(Oid parent, Oid table) {
+	if (!owns(parent) || !owns(table)) { // then the command is refused
+		return std::nullopt;
+	}
+	const AsExtension owner;
+	Spi spi;
+	const auto found = spi.query_latest<int32>(select_joining, parent, table);
+	return found.empty() ? std::nullopt : std::optional(std::int32_t{std::get<0>(found.front())});
+}
+
 } // namespace
+
+void make_way(Oid parent, Oid table) {
+	if (!find_joining(parent, table)) {
+		return;
+	}
+	// As the command will, and in its order.
+	call(LockRelationOid, parent, ShareUpdateExclusiveLock);
+	call(LockRelationOid, table, AccessExclusiveLock);
+	if (const auto relation = find_joining(parent, table)) {
+		end_audit(table, *relation);
+		const AsExtension owner;
+		Spi().execute_latest(note_attached, *relation);
+	}
+}
 
 std::vector<NewTable> new_tables() {
 	const AsExtension owner;

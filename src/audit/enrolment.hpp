@@ -15,6 +15,10 @@ struct NewTable {
 /// In an event trigger: the tables that the command has made in such a schema, moved there, or detached there.
 std::vector<NewTable> new_tables();
 
+/// Before a table becomes a partition: if both are audited, and it as its schema's tables are, that ends, as it is
+/// logged with its root from then on.  Both have the trigger otherwise, which the server refuses.
+void make_way(Oid parent, Oid table);
+
 /// Audits a table as its schema's tables are.
 void enrol(Oid table);
 

@@ -18,11 +18,34 @@ using namespace pg;
 
 namespace {
 
+// As they are written: a year equals 360 days, but is longer.
 constinit Statement find_class{R"(
-SELECT id::integer FROM warden.audit_classes WHERE keep IS NOT DISTINCT FROM $1)"};
+SELECT id::integer, log::oid, warden.audit_is_part(log::oid)
+FROM warden.audit_classes WHERE interval_send(keep) IS NOT DISTINCT FROM interval_send($1))"};
 
 constinit Statement insert_class{R"(
 INSERT INTO warden.audit_classes (id, log, keep) VALUES ($1::integer::smallint, $2, $3))"};
+
+constinit Statement update_class{"UPDATE warden.audit_classes SET log = $2 WHERE id = $1::integer::smallint"};
+
+// $1 a part: sessions know it.
+constinit Statement select_writers{R"(
+SELECT t.oid FROM warden.audit_relations r JOIN pg_class t ON t.oid = r.relation::oid
+WHERE r.class = $1::integer::smallint AND r.until IS NULL)"};
+
+// What is missing of a part that is there.
+constinit Statement select_repairs{R"(
+SELECT format('CREATE TABLE %1$I.%2$I PARTITION OF %1$I.%3$I DEFAULT', n.nspname, c.relname || '_default', c.relname), 1
+FROM pg_partitioned_table p JOIN pg_class c ON c.oid = p.partrelid JOIN pg_namespace n ON n.oid = c.relnamespace
+WHERE p.partrelid = $1 AND p.partdefid = 0
+UNION ALL
+SELECT format('ALTER TABLE warden.audit_log ATTACH PARTITION %I.%I FOR VALUES IN (%s)', n.nspname, c.relname, $2), 2
+FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+WHERE c.oid = $1 AND NOT EXISTS (SELECT FROM pg_inherits WHERE inhrelid = c.oid)
+ORDER BY 2)"};
+
+constinit Statement select_default{
+	"SELECT partdefid FROM pg_partitioned_table WHERE partrelid = $1 AND partdefid <> 0"};
 
 // A dump without data has the tables, and does not say what they were for.
 constinit Statement next_class{R"(
@@ -49,10 +72,18 @@ Oid table_oid(const std::string &table) {
 	return std::get<0>(Spi().query_latest<Oid>("SELECT $1::regclass::oid", table).front());
 }
 
-std::optional<std::int16_t> find(const std::optional<partition::Span> &keep) {
+struct Class {
+	std::int32_t id;
+	Oid log;
+	bool is_whole;
+};
+
+std::optional<Class> find(const std::optional<partition::Span> &keep) {
 	Spi spi;
-	const auto found = spi.query_latest<int32>(find_class, keep);
-	return found.empty() ? std::nullopt : std::optional(static_cast<std::int16_t>(std::get<0>(found.front())));
+	for (const auto &[id, log, is_whole] : spi.query_latest<int32, Oid, bool>(find_class, keep)) {
+		return Class{id, log, is_whole};
+	}
+	return std::nullopt;
 }
 
 /// Declared as a set first, as what is a partition itself cannot be.
@@ -82,6 +113,32 @@ std::vector<Oid> bare_partitions() {
 	return bare;
 }
 
+/// Of what somebody has dropped or detached by hand.
+void repair_part(const Class &known, const std::optional<partition::Span> &keep) {
+	std::vector<std::string> statements;
+	std::vector<Oid> writers;
+	Spi spi;
+	if (!relation_exists(known.log)) {
+		make_part(known.id, keep);
+		spi.execute(update_class, known.id, table_oid("warden." + format("audit_log_%d", known.id)));
+	}
+	for (const auto &[statement, order] :
+	     spi.query_latest<std::string_view, int32>(select_repairs, known.log, known.id)) {
+		statements.emplace_back(statement);
+	}
+	run(statements);
+	for (const auto &[table] : spi.query_latest<Oid>(select_default, known.log)) {
+		revoke_default_privileges(qualified_name(table));
+	}
+	for (const auto &[table] : spi.query_latest<Oid>(select_writers, known.id)) {
+		writers.push_back(table);
+	}
+	for (const Oid table : writers) {
+		forget_plans(table);
+	}
+	index_partitions();
+}
+
 } // namespace
 
 void index_partitions() {
@@ -97,12 +154,16 @@ void index_partitions() {
 std::int16_t class_for(const std::optional<partition::Span> &keep) {
 	const AsExtension owner;
 	make_confidential_tables();
-	if (const auto known = find(keep)) {
-		return *known;
+	auto known = find(keep);
+	if (!known || !known->is_whole) {
+		lock_classes();
+		known = find(keep);
 	}
-	lock_classes();
-	if (const auto known = find(keep)) {
-		return *known;
+	if (known && !known->is_whole) {
+		repair_part(*known, keep);
+	}
+	if (known) {
+		return static_cast<std::int16_t>(known->id);
 	}
 	Spi spi;
 	const auto id = std::get<0>(spi.query_latest<int32>(next_class).front());

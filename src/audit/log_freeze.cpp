@@ -32,7 +32,9 @@ using namespace pg;
 
 namespace {
 
-constinit Statement select_logs{"SELECT log::oid FROM warden.audit_classes"};
+// Not one that was dropped by hand.
+constinit Statement select_logs{
+	"SELECT log::oid FROM warden.audit_classes WHERE EXISTS (SELECT FROM pg_class WHERE oid = log::oid)"};
 
 // Since when somebody may see, or is writing, what others cannot yet rely on: until then rows cannot be frozen.
 constinit Statement select_horizon{R"(

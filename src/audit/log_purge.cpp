@@ -24,9 +24,10 @@ using namespace pg;
 
 namespace {
 
-// The moment before which events of a part are over; null if never.
-constinit Statement select_logs{
-	"SELECT log::oid, date_trunc('day', clock_timestamp() - keep, 'UTC') FROM warden.audit_classes"};
+// The moment before which events of a part are over; null if never. Not of a part that was dropped by hand.
+constinit Statement select_logs{R"(
+SELECT log::oid, date_trunc('day', clock_timestamp() - keep, 'UTC') FROM warden.audit_classes
+WHERE EXISTS (SELECT FROM pg_class WHERE oid = log::oid))"};
 
 // $1 a moment.  By the index: the first numbers are the oldest rows, so that mostly there is nothing to read.  A
 // context may be as much older than the events of its transaction as that took, and is looked for by the transaction.
@@ -86,7 +87,10 @@ void delete_strays() {
 	const AsExtension owner;
 	Spi spi;
 	for (const auto &[log, limit] : spi.query_latest<Oid, std::optional<Timestamptz>>(select_logs)) {
-		const Oid table = limit ? default_of(log) : InvalidOid;
+		if (!limit) {
+			continue;
+		}
+		const Oid table = default_of(log);
 		if (!OidIsValid(table)) {
 			continue;
 		}

@@ -118,6 +118,9 @@ Bound bound_of(Oid partition) {
 // Not locked: neither the log, for which others may queue, nor the partition.
 Target find_target(Oid log, TimestampTz moment) {
 	Target gap{InvalidOid, true, DT_NOBEGIN, DT_NOEND};
+	if (!SearchSysCacheExists1(RELOID, ObjectIdGetDatum(log))) {
+		return gap;
+	}
 	ListCell *cell = nullptr;
 	foreach (cell, find_inheritance_children(log, NoLock)) {
 		const Bound bound = bound_of(lfirst_oid(cell));
@@ -183,7 +186,9 @@ void choose_partition(Leaf &leaf, TimestampTz moment) {
 		CHECK_FOR_INTERRUPTS();
 		const Target target = find_target(leaf.log, moment);
 		if (!OidIsValid(target.partition)) {
-			elog(ERROR, "table %u of the audit log has no default partition", leaf.log);
+			ereport(ERROR, errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+			        errmsg("a part of the audit log, or its default partition, is missing"),
+			        errhint("Use warden.audit_enable() again: the tables are in warden.audit_tables."));
 		}
 		LockRelationOid(target.partition, RowExclusiveLock);
 		// It may have gone, or got another sibling, before it was locked.

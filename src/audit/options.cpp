@@ -1,5 +1,7 @@
 #include "audit/options.hpp"
 
+#include "partition/calendar.hpp"
+
 extern "C" {
 #include "catalog/catalog.h"
 #include "catalog/namespace.h"
@@ -11,6 +13,8 @@ namespace warden::audit {
 using namespace pg;
 
 namespace {
+
+constexpr double most_years = 1000; // what is as long ago as "keep" says, is a moment
 
 // Server code.  A name[] as text[].
 TextArray text_of(ArrayType *names) {
@@ -45,12 +49,25 @@ Options read_options(FunctionCallInfo fcinfo) {
 	                .on_truncate = std::string(required_argument<std::string_view>(fcinfo, 5, "on_truncate")),
 	                .keep_dropped = required_argument<bool>(fcinfo, 6, "keep_dropped"),
 	                .dry_run = required_argument<bool>(fcinfo, 7, "dry_run")};
+	check_keep(options.keep);
 	if (options.on_truncate != "rows" && options.on_truncate != "event" && options.on_truncate != "refuse") {
 		throw Error(ERRCODE_INVALID_PARAMETER_VALUE,
 		            format("\"on_truncate\" cannot be \"%s\"", options.on_truncate.c_str()))
 			.with_hint("Use rows, event or refuse.");
 	}
 	return options;
+}
+
+void check_keep(const std::optional<partition::Span> &keep) {
+	const double length = keep ? partition::nominal_microseconds(*keep) : 1;
+	if (length <= 0) {
+		throw Error(ERRCODE_INVALID_PARAMETER_VALUE, "\"keep\" must be positive")
+			.with_hint("Type for instance keep => '90 days', or leave it out to keep all.");
+	}
+	if (length > most_years * 365.25 * static_cast<double>(microseconds_per_day)) {
+		throw Error(ERRCODE_INVALID_PARAMETER_VALUE, "\"keep\" is too long")
+			.with_hint("Use at most a thousand years, or leave it out to keep all.");
+	}
 }
 
 std::string join(const std::vector<std::string> &statements) {

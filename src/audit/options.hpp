@@ -24,6 +24,9 @@ struct Options {
 /// Arguments 1 to 7 of the function being called.  Errors 22004, 22023.
 Options read_options(FunctionCallInfo fcinfo);
 
+/// Error 22023 unless rows can be kept for that long; null is for ever.
+void check_keep(const std::optional<partition::Span> &keep);
+
 /// Statements as the column "command" has them.
 std::string join(const std::vector<std::string> &statements);
 

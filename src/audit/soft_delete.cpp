@@ -5,7 +5,7 @@
 // himself.
 #include "audit/audit.hpp"
 
-#include "partition/policy.hpp"
+#include "audit/options.hpp"
 
 #include "pg/lock.hpp"
 #include "pg/names.hpp"
@@ -31,6 +31,7 @@ namespace {
 
 constexpr int rows_at_once = 1000;
 constexpr int most_skipped = 1000; // in one maintenance
+constexpr int most_blocked = 5;    // by somebody's locks: each was waited for
 
 constinit Statement select_steps{R"(
 SELECT action, command, is_for_caller, detail FROM warden.audit_soft_delete_steps($1, $2::name))"};
@@ -50,6 +51,37 @@ SELECT format_type(atttypid, atttypmod) FROM pg_attribute
 WHERE attrelid = $1 AND attname = $2 AND NOT attisdropped AND atttypid <> 'timestamptz'::regtype)"};
 
 constinit Statement select_key{"SELECT name::text FROM warden.audit_key($1) k (name)"};
+
+// The same with the operators of its index: to the caller, the name alone may mean another one.
+constinit Statement select_equal{R"(
+SELECT a.attname::text, format('OPERATOR(%I.%s)', s.nspname, o.oprname)
+FROM (SELECT * FROM pg_index WHERE indrelid = $1 AND indislive AND (indisprimary OR indisreplident)
+      ORDER BY indisprimary DESC LIMIT 1) i
+CROSS JOIN LATERAL generate_series(0, i.indnkeyatts - 1) n
+JOIN pg_attribute a ON a.attrelid = $1 AND a.attnum = i.indkey[n]
+JOIN pg_opclass c ON c.oid = i.indclass[n]
+JOIN pg_amop m ON m.amopfamily = c.opcfamily AND m.amoplefttype = c.opcintype AND m.amoprighttype = c.opcintype
+              AND m.amopstrategy = 3
+JOIN pg_operator o ON o.oid = m.amopopr
+JOIN pg_namespace s ON s.oid = o.oprnamespace
+ORDER BY n)"};
+
+// $1 the table, $2 the column: what has the view's name, and is no view of its owner's of that table alone, or marks
+// another column.  The trigger is made with our rights.
+constinit Statement find_obstacle{R"(
+SELECT v.oid
+FROM pg_class c
+JOIN pg_namespace n ON n.oid = c.relnamespace
+JOIN pg_class v ON v.oid = to_regclass(format('%I.%I', n.nspname, left(c.relname, 58) || '_live'))
+WHERE c.oid = $1
+  AND (v.relkind <> 'v' OR v.relowner <> c.relowner
+       OR (SELECT array_agg(DISTINCT d.refobjid)
+           FROM pg_rewrite r JOIN pg_depend d ON d.classid = 'pg_rewrite'::regclass AND d.objid = r.oid
+           WHERE r.ev_class = v.oid AND d.refclassid = 'pg_class'::regclass AND d.refobjid <> v.oid)
+          IS DISTINCT FROM ARRAY[c.oid]
+       OR EXISTS (SELECT FROM pg_trigger
+                  WHERE tgrelid = v.oid AND tgname = '!pg_warden_mark_deleted'
+                    AND tgargs <> convert_to($2::name::text, getdatabaseencoding()) || '\x00')))"};
 
 // $1 the view.
 constinit Statement select_table{R"(
@@ -77,6 +109,11 @@ std::vector<Step> read_steps(Oid table, const std::string &column) {
 	return steps;
 }
 
+Error keyless(Oid table) {
+	return Error(ERRCODE_FEATURE_NOT_SUPPORTED, format("table %s has no primary key", qualified_name(table).c_str()))
+	    .with_hint("Add one: a row to be marked is found by it.");
+}
+
 void check_table(Oid table, const std::string &column) {
 	const std::string name = qualified_name(table);
 	const OpenRelation relation(table, NoLock);
@@ -84,25 +121,42 @@ void check_table(Oid table, const std::string &column) {
 		throw Error(ERRCODE_WRONG_OBJECT_TYPE, format("%s is not a table", name.c_str()))
 			.with_hint("Rows of tables and partitioned tables can be marked.");
 	}
+	if (relation->rd_rel->relpersistence == RELPERSISTENCE_TEMP) {
+		throw Error(ERRCODE_FEATURE_NOT_SUPPORTED, format("cannot mark rows of the temporary table %s", name.c_str()))
+			.with_detail("Maintenance does not see it.");
+	}
 	const AsExtension owner;
 	Spi spi;
 	if (spi.query_latest<std::string_view>(select_key, table).empty()) {
-		throw Error(ERRCODE_FEATURE_NOT_SUPPORTED, format("table %s has no primary key", name.c_str()))
-			.with_hint("Add one: a row to be marked is found by it.");
+		throw keyless(table);
 	}
 	for (const auto &[type] : spi.query_latest<std::string_view>(find_type, table, column)) {
 		throw Error(ERRCODE_DATATYPE_MISMATCH, format("column \"%s\" of table %s is of type %s", column.c_str(),
 		                                              name.c_str(), std::string(type).c_str()))
 			.with_hint("Name another column, or one of type timestamp with time zone.");
 	}
+	for (const auto &[view] : spi.query_latest<Oid>(find_obstacle, table, column)) {
+		throw Error(ERRCODE_DUPLICATE_TABLE, format("relation %s is there already", qualified_name(view).c_str()))
+			.with_detail(format("It is not a view of table %s alone, of the same owner, that marks column \"%s\".",
+		                        name.c_str(), column.c_str()))
+			.with_hint("Rename it, or drop it.");
+	}
 }
 
-std::vector<std::string> read_key(Oid table) {
+struct KeyColumn {
+	std::string name;
+	std::string equal; ///< its operator
+};
+
+std::vector<KeyColumn> read_key(Oid table) {
 	const AsExtension owner;
 	Spi spi;
-	std::vector<std::string> key;
-	for (const auto &[name] : spi.query_latest<std::string_view>(select_key, table)) {
-		key.emplace_back(name);
+	std::vector<KeyColumn> key;
+	for (const auto &[name, equal] : spi.query_latest<std::string_view, std::string_view>(select_equal, table)) {
+		key.push_back({std::string(name), std::string(equal)});
+	}
+	if (key.empty()) {
+		throw keyless(table);
 	}
 	return key;
 }
@@ -120,25 +174,47 @@ Oid table_of(Oid view) {
 	return std::get<0>(tables.front());
 }
 
-/// A condition that a row of the view is the only one to meet in its table.
-std::string identity_of(const TriggerData *data, const std::vector<std::string> &key) {
+/// A condition that a row of the view is the only one to meet in its table, and the values for it, as they are: as text
+/// they would be others under some settings.
+struct Identity {
 	std::string condition;
-	for (const std::string &column : key) {
-		const char *const value = call([&] {
-			const TupleDesc columns = RelationGetDescr(data->tg_relation);
-			const int number = SPI_fnumber(columns, column.c_str());
-			return number > 0 ? SPI_getvalue(data->tg_trigtuple, columns, number) : nullptr;
-		});
-		if (value == nullptr) {
+	std::vector<Oid> types;
+	std::vector<Datum> values;
+};
+
+Identity identity_of(const TriggerData *data, const std::vector<KeyColumn> &key) {
+	Identity identity;
+	for (const KeyColumn &column : key) {
+		const TupleDesc columns = RelationGetDescr(data->tg_relation);
+		bool is_null = true;
+		const int number = call(SPI_fnumber, columns, column.name.c_str());
+		const Datum value = number > 0 ? call(SPI_getbinval, data->tg_trigtuple, columns, number, &is_null) : Datum{0};
+		if (is_null) {
 			throw Error(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
 			            format("view %s has no column \"%s\"",
-			                   qualified_name(RelationGetRelid(data->tg_relation)).c_str(), column.c_str()))
+			                   qualified_name(RelationGetRelid(data->tg_relation)).c_str(), column.name.c_str()))
 				.with_hint("Drop the view, and use warden.audit_soft_delete() again.");
 		}
-		const std::string name = call([&] { return quote_identifier(column.c_str()); });
-		condition += (condition.empty() ? "" : " AND ") + name + " = " + quoted_literal(value);
+		identity.types.push_back(call(SPI_gettypeid, columns, number));
+		identity.values.push_back(value);
+		const std::string name = call([&] { return quote_identifier(column.name.c_str()); });
+		identity.condition += (identity.condition.empty() ? "" : " AND ") + name + ' ' + column.equal +
+		                      format(" $%d", static_cast<int>(identity.values.size()));
 	}
-	return condition;
+	return identity;
+}
+
+/// Whether there was such a row.
+bool mark_row(const std::string &statement, Identity &identity) {
+	const Spi spi;
+	return call([&] {
+		const int result = SPI_execute_with_args(statement.c_str(), static_cast<int>(identity.values.size()),
+		                                         identity.types.data(), identity.values.data(), nullptr, false, 0);
+		if (result < 0) {
+			elog(ERROR, "could not mark a row: %s", SPI_result_code_string(result));
+		}
+		return SPI_processed > 0;
+	});
 }
 
 struct Due {
@@ -154,13 +230,16 @@ std::uint64_t delete_marked(const Due &due, int rows, int skipped) {
 	const std::string is_due = mark + " < pg_catalog.now() - " + quoted_literal(due.keep) + "::pg_catalog.interval";
 	const std::string statement = "DELETE FROM " + name + " WHERE (tableoid, ctid) IN (SELECT tableoid, ctid FROM " +
 	                              name + " WHERE " + is_due + " ORDER BY " + mark + ", tableoid, ctid" +
-	                              format(" OFFSET %d LIMIT %d", skipped, rows) + ") AND " + is_due;
+	                              format(" OFFSET %d LIMIT %d FOR UPDATE SKIP LOCKED", skipped, rows) + ") AND " +
+	                              is_due;
 	const AsOwner owner(owner_of(due.table));
 	return Spi().execute(statement.c_str());
 }
 
 void warn(const Due &due, int skipped, const Error &error) {
-	const std::string rows = skipped == 1 ? "a marked row" : format("%d marked rows", skipped);
+	const std::string rows = skipped == 1  ? "a marked row"
+	                         : skipped > 1 ? format("%d marked rows", skipped)
+	                                       : "marked rows";
 	Error warning(error.sqlstate, format("%s of table %s could not be deleted: %s", rows.c_str(),
 	                                     qualified_name(due.table).c_str(), error.what()));
 	warning.detail = error.detail;
@@ -169,11 +248,15 @@ void warn(const Due &due, int skipped, const Error &error) {
 }
 
 /// A transaction for each some rows.  Where one of them cannot be deleted, because others refer to it, fewer at a time
-/// are tried, until it is that one alone which stays.
+/// are tried, until it is that one alone which stays.  What fails without any row, would with each.  What somebody has
+/// locked is left to the next maintenance.
 void purge(const Procedure &procedure, const Due &due) {
 	std::optional<Error> first;
 	int skipped = 0;
-	bool is_more = true;
+	int blocked = 0;
+	const auto failed = attempt([&] { std::ignore = delete_marked(due, 0, 0); });
+	procedure.commit();
+	bool is_more = !failed;
 	for (int rows = rows_at_once; is_more;) {
 		check_for_interrupts();
 		std::uint64_t deleted = 0;
@@ -186,11 +269,12 @@ void purge(const Procedure &procedure, const Due &due) {
 			rows /= 2;
 		} else {
 			first = first ? first : error;
-			is_more = ++skipped < most_skipped;
+			blocked += is_blocked(*error) ? 1 : 0;
+			is_more = ++skipped < most_skipped && blocked < most_blocked;
 		}
 	}
-	if (first) {
-		warn(due, skipped, *first);
+	if (failed || first) {
+		warn(due, skipped, failed ? *failed : *first);
 	}
 }
 
@@ -233,6 +317,7 @@ PG_FUNCTION(audit_soft_delete) {
 	const auto keep = argument<std::optional<partition::Span>>(fcinfo, 2);
 	const auto dry_run = required_argument<bool>(fcinfo, 3, "dry_run");
 	check_owner(table);
+	check_keep(keep);
 	ResultSet<Oid, std::string, std::string, std::optional<std::string>, std::optional<std::string>> rows(fcinfo);
 	const PinnedSettings settings;
 	if (!dry_run) {
@@ -267,10 +352,10 @@ PG_FUNCTION(audit_mark_deleted) {
 	}
 	const Oid table = table_of(RelationGetRelid(data->tg_relation));
 	const std::string mark = call([&] { return quote_identifier(data->tg_trigger->tgargs[0]); });
+	Identity identity = identity_of(data, read_key(table));
 	const std::string statement = "UPDATE " + qualified_name(table) + " SET " + mark + " = pg_catalog.now() WHERE " +
-	                              mark + " IS NULL AND " + identity_of(data, read_key(table));
-	const bool found = Spi().execute(statement.c_str()) > 0;
-	return found ? PointerGetDatum(data->tg_trigtuple) : PointerGetDatum(nullptr);
+	                              mark + " IS NULL AND " + identity.condition;
+	return mark_row(statement, identity) ? PointerGetDatum(data->tg_trigtuple) : PointerGetDatum(nullptr);
 }
 
 } // namespace warden::audit

@@ -15,7 +15,9 @@ using namespace pg;
 
 namespace {
 
-constinit Statement select_logs{"SELECT log::oid FROM warden.audit_classes"};
+// Not one that was dropped by hand.
+constinit Statement select_logs{
+	"SELECT log::oid FROM warden.audit_classes WHERE EXISTS (SELECT FROM pg_class WHERE oid = log::oid)"};
 
 constinit Statement select_unindexed{R"(
 SELECT t.relid::oid FROM pg_partition_tree($1::oid::regclass) t
