@@ -20,7 +20,7 @@ UPDATE accounts SET n = 5 WHERE id = 4;
 SELECT operation, key, old, new FROM warden.audit_history('accounts', '{"id": 4}') ORDER BY id;
 
 -- It is put back, and read as it was.
-SELECT warden.audit_mark('before') AS mark \gset
+SELECT warden.audit_mark() AS mark \gset
 DELETE FROM accounts;
 SELECT * FROM warden.audit_as_of(NULL::accounts, mark => :mark);
 SELECT transaction_id FROM warden.audit_events WHERE relation = 'accounts'::regclass ORDER BY id DESC LIMIT 1 \gset

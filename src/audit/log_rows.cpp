@@ -21,15 +21,20 @@ void start_receiver(DestReceiver * /*self*/, int /*operation*/, TupleDesc /*desc
 void end_receiver(DestReceiver * /*self*/) {}
 
 void run(const Query &query, DestReceiver *receiver) {
+	// Not in parallel: who takes a row may need a subtransaction for it.
+	const SPIPlanPtr plan = SPI_prepare_cursor(query.sql, query.arguments, const_cast<Oid *>(query.types), 0);
+	if (plan == nullptr) {
+		elog(ERROR, "could not prepare to read rows: %s", SPI_result_code_string(SPI_result));
+	}
 	SPIExecuteOptions options{};
 	options.read_only = true;
 	options.dest = receiver;
-	options.params = makeParamList(query.arguments);
+	options.params = makeParamList(query.arguments); // in SPI's memory: that of the rows is reset meanwhile
 	for (int i = 0; i < query.arguments; ++i) {
 		options.params->params[i] = {
 			.value = query.values[i], .isnull = false, .pflags = PARAM_FLAG_CONST, .ptype = query.types[i]};
 	}
-	const int result = SPI_execute_extended(query.sql, &options);
+	const int result = SPI_execute_plan_extended(plan, &options);
 	if (result != SPI_OK_SELECT) {
 		elog(ERROR, "could not read rows: %s", SPI_result_code_string(result));
 	}
