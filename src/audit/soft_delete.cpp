@@ -120,25 +120,43 @@ Oid table_of(Oid view) {
 	return std::get<0>(tables.front());
 }
 
-/// A condition that a row of the view is the only one to meet in its table.
-std::string identity_of(const TriggerData *data, const std::vector<std::string> &key) {
-	std::string condition;
+/// Where the view has the columns of its table's key.
+std::vector<int> places_of(const TriggerData *data, const std::vector<std::string> &key) {
+	std::vector<int> places;
+	places.reserve(key.size());
 	for (const std::string &column : key) {
-		const char *const value = call([&] {
-			const TupleDesc columns = RelationGetDescr(data->tg_relation);
-			const int number = SPI_fnumber(columns, column.c_str());
-			return number > 0 ? SPI_getvalue(data->tg_trigtuple, columns, number) : nullptr;
-		});
-		if (value == nullptr) {
+		places.push_back(call([&] { return SPI_fnumber(RelationGetDescr(data->tg_relation), column.c_str()); }));
+		if (places.back() <= 0) {
 			throw Error(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
 			            format("view %s has no column \"%s\"",
 			                   qualified_name(RelationGetRelid(data->tg_relation)).c_str(), column.c_str()))
 				.with_hint("Drop the view, and use warden.audit_soft_delete() again.");
 		}
-		const std::string name = call([&] { return quote_identifier(column.c_str()); });
-		condition += (condition.empty() ? "" : " AND ") + name + " = " + quoted_literal(value);
 	}
-	return condition;
+	return places;
+}
+
+// Server code.  Values of the view's row are given as they are: what they are as text may be less, in some settings.
+std::uint64_t execute_for_row(const char *sql, const TriggerData *data, const int *places, int count) {
+	const TupleDesc columns = RelationGetDescr(data->tg_relation);
+	const auto size = static_cast<std::size_t>(count);
+	SPI_connect();
+	auto *const types = static_cast<Oid *>(palloc(sizeof(Oid) * size));
+	auto *const values = static_cast<Datum *>(palloc(sizeof(Datum) * size));
+	auto *const nulls = static_cast<char *>(palloc(size));
+	for (int i = 0; i < count; ++i) {
+		bool is_null = false;
+		types[i] = SPI_gettypeid(columns, places[i]);
+		values[i] = SPI_getbinval(data->tg_trigtuple, columns, places[i], &is_null);
+		nulls[i] = is_null ? 'n' : ' ';
+	}
+	const int result = SPI_execute_with_args(sql, count, types, values, nulls, false, 0);
+	if (result < 0) {
+		elog(ERROR, "could not mark a row: %s", SPI_result_code_string(result));
+	}
+	const std::uint64_t processed = SPI_processed;
+	SPI_finish();
+	return processed;
 }
 
 struct Due {
@@ -233,6 +251,10 @@ PG_FUNCTION(audit_soft_delete) {
 	const auto keep = argument<std::optional<partition::Span>>(fcinfo, 2);
 	const auto dry_run = required_argument<bool>(fcinfo, 3, "dry_run");
 	check_owner(table);
+	if (keep && partition::nominal_microseconds(*keep) < 0) {
+		throw Error(ERRCODE_INVALID_PARAMETER_VALUE, "\"keep\" cannot be negative")
+			.with_hint("Type for instance keep => '30 days', or leave it out to keep marked rows for ever.");
+	}
 	ResultSet<Oid, std::string, std::string, std::optional<std::string>, std::optional<std::string>> rows(fcinfo);
 	const PinnedSettings settings;
 	if (!dry_run) {
@@ -267,9 +289,18 @@ PG_FUNCTION(audit_mark_deleted) {
 	}
 	const Oid table = table_of(RelationGetRelid(data->tg_relation));
 	const std::string mark = call([&] { return quote_identifier(data->tg_trigger->tgargs[0]); });
-	const std::string statement = "UPDATE " + qualified_name(table) + " SET " + mark + " = pg_catalog.now() WHERE " +
-	                              mark + " IS NULL AND " + identity_of(data, read_key(table));
-	const bool found = Spi().execute(statement.c_str()) > 0;
+	const std::vector<std::string> key = read_key(table);
+	const std::vector<int> places = places_of(data, key);
+	std::string statement =
+		"UPDATE " + qualified_name(table) + " SET " + mark + " = pg_catalog.now() WHERE " + mark + " IS NULL";
+	for (std::size_t i = 0; i < key.size(); ++i) {
+		const std::string name = call([&] { return quote_identifier(key[i].c_str()); });
+		statement += " AND " + name + format(" = $%zu", i + 1);
+	}
+	const char *const sql = statement.c_str();
+	const int *const numbers = places.data();
+	const auto count = static_cast<int>(places.size());
+	const bool found = call([&] { return execute_for_row(sql, data, numbers, count); }) > 0;
 	return found ? PointerGetDatum(data->tg_trigtuple) : PointerGetDatum(nullptr);
 }
 

@@ -84,7 +84,7 @@ COMMENT ON TABLE warden.audit_soft_deletes IS
     'Tables whose rows are marked as deleted, and after which time maintain() deletes them (null: never). Change it by calling audit_soft_delete() again.';
 COMMENT ON FUNCTION warden.audit_soft_delete(regclass, text, interval, boolean) IS
 $$Has rows of a table marked instead of deleted: adds the column (timestamptz), and makes the view <table>_live of the rows that are not marked, with the table's privileges, through which DELETE marks. keep: how long after that maintain() deletes them; null for ever. Unique indexes should only be of rows that are not marked: the statements for that are returned as "planned", because they run outside of a transaction block. dry_run: only return the statements.
-Locks the table in ACCESS EXCLUSIVE mode for a moment, or fails with 55P03 after warden.lock_timeout. Errors: 42501 for who has not the rights of its owner, 42809 for what is no table, 0A000 for one without a primary key, 42804 if the column has another type.$$;
+Locks the table in ACCESS EXCLUSIVE mode for a moment, or fails with 55P03 after warden.lock_timeout. Errors: 42501 for who has not the rights of its owner, 42809 for what is no table, 0A000 for one without a primary key, 42804 if the column has another type, 22023 if keep is negative.$$;
 COMMENT ON FUNCTION warden.audit_mark_deleted() IS
     'Trigger of the views that audit_soft_delete() makes: marks the row of the table, as whoever deletes it from the view. Its argument is the column.';
 COMMENT ON FUNCTION warden.audit_soft_delete_steps(oid, name) IS
