@@ -30,7 +30,8 @@ using Role = std::optional<Value<NAMEOID>>;
 constinit Statement select_events{R"(
 WITH versions AS MATERIALIZED (
     SELECT v.id, v.columns, v.key_column, warden.audit_names(v.columns, $5, $6, $7, $8) AS names
-    FROM warden.audit_versions v WHERE v.relation = $1)
+    FROM (SELECT id, warden.audit_columns_here(columns, transaction, relation, $5) AS columns, key_column
+          FROM warden.audit_versions WHERE relation = $1 OFFSET 0) v)
 SELECT e.id, e.at, e.transaction, CASE WHEN e.transaction >> 52 > 0 THEN (e.transaction & 4503599627370495)::text::xid8 END,
        CASE WHEN EXISTS (SELECT FROM pg_class WHERE oid = $5) THEN $5 END, r.name,
        CASE WHEN e.flags & 8 = 8 THEN 'C' ELSE e.operation::text END, e.flags & 1 = 1,

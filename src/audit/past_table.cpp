@@ -24,14 +24,19 @@ JOIN pg_attribute a ON a.attrelid = $2 AND a.attnum > 0 AND NOT a.attisdropped
 LEFT JOIN warden.audit_key($2) k (name) ON k.name = a.attname
 WHERE r.id = $1 ORDER BY a.attnum)"};
 
+// $2 the table.
 constinit Statement select_versions{R"(
 SELECT v.id, coalesce(c->>'name', ''), coalesce((c->>'number')::integer, 0), coalesce(c->>'type', ''), coalesce(c ? 'key', false)
-FROM warden.audit_versions v LEFT JOIN jsonb_array_elements(v.columns) c ON true WHERE v.relation = $1)"};
+FROM warden.audit_versions v
+LEFT JOIN jsonb_array_elements(warden.audit_columns_here(v.columns, v.transaction, v.relation, $2)) c ON true WHERE v.relation = $1)"};
 
 // The columns before each change of the definition.
 constinit Statement select_changes{R"(
 SELECT d.id, d.transaction, d.at, c->>'name', (c->>'number')::integer
-FROM warden.audit_changes d, jsonb_array_elements(d.before) c WHERE d.relation = $1 ORDER BY d.id)"};
+FROM warden.audit_changes d
+CROSS JOIN LATERAL (SELECT coalesce(max(v.transaction), d.transaction) FROM warden.audit_versions v
+                    WHERE v.relation = d.relation AND v.transaction <= d.transaction AND v.columns = d.before) v (transaction)
+CROSS JOIN jsonb_array_elements(warden.audit_columns_here(d.before, v.transaction, d.relation, $2)) c WHERE d.relation = $1 ORDER BY d.id)"};
 
 constinit Statement select_beginning{
 	"SELECT transaction FROM warden.audit_versions WHERE relation = $1 ORDER BY id LIMIT 1"};
@@ -79,11 +84,11 @@ int find_column(const PastTable &past, int32 number) {
 	return found == past.columns.end() ? -1 : static_cast<int>(found - past.columns.begin());
 }
 
-void read_versions(Spi &spi, PastTable &past, std::int32_t relation) {
+void read_versions(Spi &spi, PastTable &past, std::int32_t relation, Oid table) {
 	for (const auto &[id, name, number, type, is_key] :
-	     spi.query_latest<int32, std::string_view, int32, std::string_view, bool>(select_versions, relation)) {
+	     spi.query_latest<int32, std::string_view, int32, std::string_view, bool>(select_versions, relation, table)) {
 		PastVersion &version = past.versions[id];
-		if (number == 0) {
+		if (name.empty()) {
 			continue; // a table without columns
 		}
 		const int today = find_column(past, number);
@@ -123,11 +128,12 @@ void check_beginning(Spi &spi, std::int32_t relation, Oid table, const LaterEven
 }
 
 // The columns of then, if they have changed since: those before the first change that is later.
-std::vector<std::pair<std::string, int32>> columns_before(Spi &spi, std::int32_t relation, const LaterEvents &later) {
+std::vector<std::pair<std::string, int32>> columns_before(Spi &spi, std::int32_t relation, Oid table,
+                                                          const LaterEvents &later) {
 	std::vector<std::pair<std::string, int32>> columns;
 	std::optional<std::int64_t> first;
 	for (const auto &[id, transaction, at, name, number] :
-	     spi.query_latest<int64, int64, Timestamptz, std::string_view, int32>(select_changes, relation)) {
+	     spi.query_latest<int64, int64, Timestamptz, std::string_view, int32>(select_changes, relation, table)) {
 		if (!first && later.has(transaction, id, at.value)) {
 			first = id;
 		}
@@ -138,8 +144,8 @@ std::vector<std::pair<std::string, int32>> columns_before(Spi &spi, std::int32_t
 	return columns;
 }
 
-void leave_out_later_columns(Spi &spi, PastTable &past, std::int32_t relation, const LaterEvents &later) {
-	const auto then = columns_before(spi, relation, later);
+void leave_out_later_columns(Spi &spi, PastTable &past, std::int32_t relation, Oid table, const LaterEvents &later) {
+	const auto then = columns_before(spi, relation, table, later);
 	for (const auto &[name, number] : then) {
 		if (find_column(past, number) < 0) {
 			past.dropped.emplace_back(name);
@@ -160,8 +166,8 @@ PastTable past_table(std::int32_t relation, Oid table, const LaterEvents &later)
 	Spi spi;
 	check_beginning(spi, relation, table, later);
 	read_today(spi, past, relation, table);
-	read_versions(spi, past, relation);
-	leave_out_later_columns(spi, past, relation, later);
+	read_versions(spi, past, relation, table);
+	leave_out_later_columns(spi, past, relation, table, later);
 	return past;
 }
 

@@ -17,6 +17,35 @@ CREATE TRIGGER ignore_replicated BEFORE INSERT OR UPDATE OR DELETE ON warden.aud
     FOR EACH ROW EXECUTE FUNCTION warden.ignore_replicated();
 ALTER TABLE warden.audit_marks ENABLE REPLICA TRIGGER ignore_replicated;
 
+-- The columns of a version by the numbers that they have here. A restore gives them others: it is told by the names that the
+-- columns had at the end of where they come from. Those that were gone by then have the number 0.
+CREATE FUNCTION warden.audit_columns_here(columns jsonb, transaction bigint, audited integer, relation oid) RETURNS jsonb
+    LANGUAGE sql STABLE STRICT PARALLEL SAFE
+    BEGIN ATOMIC
+        WITH next AS (
+            SELECT v.columns FROM warden.audit_versions v
+            WHERE v.relation = audited AND v.transaction >> 52 > audit_columns_here.transaction >> 52
+              AND v.transaction >> 52 = (SELECT max(m.transaction >> 52) FROM warden.audit_versions m WHERE m.relation = audited)
+            ORDER BY v.id LIMIT 1),
+        here AS (
+            SELECT c->>'name' AS name, (c->>'number')::integer AS number FROM next, jsonb_array_elements(next.columns) c
+            UNION ALL
+            SELECT a.attname::text, a.attnum::integer FROM pg_attribute a
+            WHERE a.attrelid = audit_columns_here.relation AND a.attnum > 0 AND NOT a.attisdropped AND NOT EXISTS (SELECT FROM next)),
+        there AS (
+            SELECT c->>'name' AS name, (c->>'number')::integer AS number
+            FROM (SELECT v.columns FROM warden.audit_versions v
+                  WHERE v.relation = audited AND v.transaction >> 52 = audit_columns_here.transaction >> 52
+                  ORDER BY v.id DESC LIMIT 1) l, jsonb_array_elements(l.columns) c)
+        SELECT CASE WHEN (SELECT count(*) = count(here.name) AND bool_or(here.number <> there.number)
+                          FROM there LEFT JOIN here ON here.name = there.name)
+                    THEN (SELECT jsonb_agg(c || jsonb_build_object('number', coalesce(here.number, 0)))
+                          FROM jsonb_array_elements(audit_columns_here.columns) c
+                          LEFT JOIN there ON there.number = (c->>'number')::integer
+                          LEFT JOIN here ON here.name = there.name)
+                    ELSE audit_columns_here.columns END;
+    END;
+
 -- Under which names a reader gets each column of a version: that of the time, that of today if it is another one and no
 -- other column had it then, or none; or of today's alone. Null: under that of the time, all of them.
 CREATE FUNCTION warden.audit_names(columns jsonb, relation oid, reader oid, is_whole boolean, are_todays boolean) RETURNS jsonb
@@ -79,6 +108,8 @@ CREATE FUNCTION warden.audit_blame(target regclass, row_key jsonb)
         ORDER BY a.attnum, h.id DESC;
     END;
 
+COMMENT ON FUNCTION warden.audit_columns_here(jsonb, bigint, integer, oid) IS
+    'The columns of a version of a table (audited: its number in audit_relations; relation: the table), that a transaction has noted, by the numbers that they have here, after a restore; 0 for those that were gone before.';
 COMMENT ON FUNCTION warden.audit_names(jsonb, oid, oid, boolean, boolean) IS
     'Under which names a reader is shown the columns of a version of a table: an object with an array for each column, or null if each is shown under its own. are_todays: under no other name than that of today.';
 COMMENT ON FUNCTION warden.audit_renamed(jsonb, jsonb) IS

@@ -24,6 +24,11 @@ namespace {
 // it; said once, with the columns of the key: none if some are not there any more.  Planned each time: for this
 // condition, and these partitions.
 constexpr const char *select_events = R"(
+WITH events AS MATERIALIZED (SELECT * FROM warden.audit_log e WHERE e.operation <> 'K' AND %s),
+versions AS MATERIALIZED (
+    SELECT v.id, v.key_column, warden.audit_columns_here(v.columns, v.transaction, v.relation, r.relation::oid) AS columns
+    FROM warden.audit_versions v JOIN warden.audit_relations r ON r.id = v.relation
+    WHERE v.id IN (SELECT e.version FROM events e))
 SELECT e.id, e.operation::text, r.relation::oid, e.key_number IS NOT NULL, e.flags & 16 = 16,
        CASE WHEN coalesce(c.n, 1) = 1 THEN warden.audit_today(i.before, v.columns, r.relation::oid)::text END,
        CASE WHEN coalesce(c.n, 1) = 1 THEN warden.audit_today(i.after, v.columns, r.relation::oid)::text END, c.name, c.old::text, c.new::text,
@@ -32,9 +37,9 @@ SELECT e.id, e.operation::text, r.relation::oid, e.key_number IS NOT NULL, e.fla
             FROM jsonb_array_elements(v.columns) p
             LEFT JOIN pg_attribute t ON t.attrelid = r.relation::oid AND t.attnum = (p->>'number')::int2 AND NOT t.attisdropped
             WHERE p ? 'key') END
-FROM (SELECT * FROM warden.audit_log e WHERE e.operation <> 'K' AND %s) e
+FROM events e
 JOIN warden.audit_relations r ON r.id = e.relation
-JOIN warden.audit_versions v ON v.id = e.version
+JOIN versions v ON v.id = e.version
 CROSS JOIN LATERAL (SELECT coalesce(e.key, CASE WHEN e.key_number IS NOT NULL
                                                 THEN jsonb_build_object(v.key_column, e.key_number) END) OFFSET 0) k (key)
 LEFT JOIN LATERAL (SELECT jsonb_object_agg(n.key, coalesce(e.after->n.key, n.value)) FROM jsonb_each(k.key) n
