@@ -38,7 +38,7 @@ for my $when ('at once', 'later')
 		"1|1|a\n2|2|b", "$when: as it was");
 	is($node->safe_psql('restored', q{SELECT status, command FROM warden.audit_undo(
 			(SELECT max(transaction_id) FROM warden.audit_events WHERE key = '{"id": 1}'), dry_run => true)}),
-		q{planned|UPDATE public.item SET w = 'a', "new v" = '1' WHERE id = '1'}, "$when: undo");
+		q{planned|UPDATE public.item SET "new v" = '1', w = 'a' WHERE id = '1'}, "$when: undo");
 	$node->safe_psql('restored', q{UPDATE item SET w = 'later' WHERE id = 2});
 }
 
