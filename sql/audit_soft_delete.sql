@@ -57,9 +57,20 @@ DELETE FROM purchase;
 CALL warden.maintain();
 SELECT id FROM customer ORDER BY id;
 
+-- a key is found whatever it is as text in a session's settings
+CREATE TABLE precise (a double precision, b timestamptz, c char(5), PRIMARY KEY (a, b, c));
+SELECT status FROM warden.audit_soft_delete('precise');
+INSERT INTO precise VALUES (0.1::float8 + 0.2, '2020-02-03 04:05:06.789+00', 'a');
+SET extra_float_digits = 0; SET datestyle = 'SQL, DMY';
+DELETE FROM precise_live;
+RESET extra_float_digits; RESET datestyle;
+SELECT deleted_at IS NOT NULL AS is_marked FROM precise;
+DROP TABLE precise CASCADE;
+
 -- errors
 SELECT warden.audit_soft_delete('customer', column_name => 'email');
 SELECT warden.audit_soft_delete('customer_live');
+SELECT warden.audit_soft_delete('customer', keep => '-1 day');
 SELECT warden.audit_soft_delete(NULL);
 CREATE TABLE keyless (a integer);
 SELECT warden.audit_soft_delete('keyless');

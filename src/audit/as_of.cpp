@@ -79,7 +79,7 @@ public:
 private:
 	template <class F>
 	void for_each_live_row(F &&body) {
-		const AsOwner owner(owner_);
+		const AsOwnerOfRows owner(owner_);
 		PinnedSettings::set("row_security", "off");
 		call(pin_reading_settings);
 		for_each_row({.sql = select_rows_.c_str(), .arguments = 0, .types = {}, .values = {}},
@@ -420,6 +420,21 @@ Oid table_of(FunctionCallInfo fcinfo) {
 	return table;
 }
 
+/// The query was planned before the table was locked.
+void check_result(FunctionCallInfo fcinfo, Oid table) {
+	const auto *const result = reinterpret_cast<ReturnSetInfo *>(fcinfo->resultinfo);
+	const TupleDesc now = result->setDesc;
+	const TupleDesc planned = result->expectedDesc;
+	bool is_same = planned == nullptr || planned->natts == now->natts;
+	for (int i = 0; is_same && planned != nullptr && i < now->natts; ++i) {
+		is_same = TupleDescAttr(now, i)->atttypid == TupleDescAttr(planned, i)->atttypid;
+	}
+	if (!is_same) {
+		throw Error(ERRCODE_OBJECT_IN_USE, format("table %s was altered meanwhile", qualified_name(table).c_str()))
+			.with_hint("Try again.");
+	}
+}
+
 } // namespace
 
 /// audit_as_of(row_type anyelement, moment timestamptz, mark bigint) returns setof anyelement
@@ -427,6 +442,7 @@ PG_FUNCTION(audit_as_of) {
 	const Oid table = table_of(fcinfo);
 	call(LockRelationOid, table, AccessShareLock);
 	call(InitMaterializedSRF, fcinfo, 0U);
+	check_result(fcinfo, table);
 	const Readable rights = readable(table);
 	if (rights.table != table) {
 		throw Error(ERRCODE_WRONG_OBJECT_TYPE, format("%s is a partition", qualified_name(table).c_str()))
@@ -442,8 +458,8 @@ PG_FUNCTION(audit_as_of) {
 	}
 	const Timestamptz then = mark ? moment_of(*mark) : *moment;
 	const std::int32_t number = relation_at(table, then);
-	PastTable past = past_table(number, table, then.value);
 	const LaterEvents later = mark ? events_after_mark(number, *mark) : events_after(number, then);
+	PastTable past = past_table(number, table, later);
 	AsOf(fcinfo, table, past, later, relation->rd_rel->relkind == RELKIND_PARTITIONED_TABLE).run(Int32GetDatum(number));
 	PG_RETURN_NULL();
 }

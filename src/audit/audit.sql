@@ -174,11 +174,11 @@ CREATE FUNCTION warden.audit_key(relation oid) RETURNS SETOF name
 CREATE FUNCTION warden.audit_columns(relation oid) RETURNS jsonb
     LANGUAGE sql STABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp SET quote_all_identifiers = off
     BEGIN ATOMIC
-        SELECT jsonb_agg(jsonb_strip_nulls(jsonb_build_object(
+        SELECT coalesce(jsonb_agg(jsonb_strip_nulls(jsonb_build_object(
                    'number', a.attnum, 'name', a.attname, 'type', format_type(a.atttypid, a.atttypmod),
                    'collation', CASE WHEN a.attcollation <> t.typcollation THEN a.attcollation::regcollation::text END,
                    'generated', nullif(a.attgenerated, ''), 'identity', nullif(a.attidentity, ''), 'key', k.position))
-               ORDER BY a.attnum)
+               ORDER BY a.attnum), '[]')
         FROM pg_attribute a
         JOIN pg_type t ON t.oid = a.atttypid
         LEFT JOIN warden.audit_key(relation) WITH ORDINALITY k (name, position) ON k.name = a.attname

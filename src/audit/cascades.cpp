@@ -35,16 +35,6 @@ constinit Statement select_references{R"(
 SELECT DISTINCT coalesce(pg_partition_root(confrelid)::oid, confrelid) FROM pg_constraint
 WHERE contype = 'f' AND conrelid = $1 AND confrelid <> $1)"};
 
-/// What RunAs needs more than AsOwner has, to see what the server sees when it follows a foreign key.
-class AsReferrer {
-public:
-	explicit AsReferrer(Oid table) : role_(owner_of(table), SECURITY_RESTRICTED_OPERATION | SECURITY_NOFORCE_RLS) {}
-
-private:
-	const PinnedSettings settings_;
-	const RunAs role_;
-};
-
 void count(std::vector<Taken> &taken, const Taken &more) {
 	const auto known = std::ranges::find_if(
 		taken, [&](const Taken &one) { return one.table == more.table && one.is_deleted == more.is_deleted; });
@@ -97,7 +87,7 @@ std::vector<Values> Cascades::referring(const ForeignKey &key, const LiveTable &
 		             call([&] { return quote_identifier(key.columns[i].c_str()); });
 	}
 	const LiveTable &from = table_of(key.table);
-	const AsReferrer owner(key.table);
+	const AsOwnerOfRows owner(owner_of(key.table)); // as the server, when it follows a foreign key
 	return from.find_all(condition, parameters, locks_, most_rows + 1);
 }
 

@@ -47,6 +47,11 @@ Datum from_text(const Decoder &decoder, const JsonbValue &value) {
 
 Datum from_number(const Decoder &decoder, const JsonbValue &value) {
 	const Datum number = NumericGetDatum(value.val.numeric);
+	const bool is_whole = DatumGetBool(
+		DirectFunctionCall2(numeric_eq, number, DirectFunctionCall2(numeric_trunc, number, Int32GetDatum(0))));
+	if (!is_whole && decoder.form != Encoder::Form::Numeric) {
+		return from_text(decoder, value); // which raises it, where others would round
+	}
 	switch (decoder.form) {
 	case Encoder::Form::Int2:
 		return DirectFunctionCall1(numeric_int2, number);

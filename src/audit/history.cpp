@@ -24,12 +24,14 @@ namespace {
 
 using Role = std::optional<Value<NAMEOID>>;
 
-// $1 relation, $2 key_number, $3 key, $4 versions; $5 the table, $6 the reader, $7 whether he may read everything.
+// $1 relation, $2 key_number, $3 key, $4 versions; $5 the table, $6 the reader, $7 whether he may read everything,
+// $8 whether columns have their names of today alone.
 // The last column: the key that a row leaves for, or comes from.
 constinit Statement select_events{R"(
 WITH versions AS MATERIALIZED (
-    SELECT v.id, v.columns, v.key_column, warden.audit_names(v.columns, $5, $6, $7) AS names
-    FROM warden.audit_versions v WHERE v.relation = $1)
+    SELECT v.id, v.columns, v.key_column, warden.audit_names(v.columns, $5, $6, $7, $8) AS names
+    FROM (SELECT id, warden.audit_columns_here(columns, transaction, relation, $5) AS columns, key_column
+          FROM warden.audit_versions WHERE relation = $1 OFFSET 0) v)
 SELECT e.id, e.at, e.transaction, CASE WHEN e.transaction >> 52 > 0 THEN (e.transaction & 4503599627370495)::text::xid8 END,
        CASE WHEN EXISTS (SELECT FROM pg_class WHERE oid = $5) THEN $5 END, r.name,
        CASE WHEN e.flags & 8 = 8 THEN 'C' ELSE e.operation::text END, e.flags & 1 = 1,
@@ -96,8 +98,9 @@ public:
 		follow_links();
 	}
 
-	/// The row that has it now, if there is one.
+	/// The row that has it now, if there is one; columns by the names that they have today.
 	void add_current(Json key) {
+		are_todays_ = true;
 		const auto &[events, lives, current] = events_of(key);
 		for (std::size_t i = 0; i < events.size(); ++i) {
 			if (lives[i] == current) {
@@ -161,7 +164,7 @@ private:
 			                std::optional<Json>, Role, Role, std::optional<std::string_view>,
 			                std::optional<Value<INETOID>>, std::optional<Json>, std::optional<Json>>(
 					 select_events, form.relation, int64{form.number}, form.key, form.versions, table_.table,
-					 table_.reader, table_.is_whole)) {
+					 table_.reader, table_.is_whole, are_todays_)) {
 				events.push_back({id, at, transaction, xid, relation, name, operation.front(),
 				                  is_changed && operation.front() == 'U', row_key, before, after, session_role,
 				                  active_role, application, client, context, other_key, form.number});
@@ -215,6 +218,7 @@ private:
 	}
 
 	const Readable &table_;
+	bool are_todays_ = false;
 	Spi spi_;
 	std::map<std::string, Events> keys_;  ///< by their bytes
 	std::map<std::int64_t, Found> found_; ///< by id

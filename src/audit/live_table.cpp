@@ -305,6 +305,10 @@ std::vector<Values> LiveTable::find_all(const std::string &condition, const std:
 	const Given *const data = given.data();
 	const auto count = static_cast<int>(given.size());
 	const ScratchMemory memory;
+	std::optional<AsOwnerOfRows> owner; // who only looks: a plan can call what indexes are made of
+	if (!locks) {
+		owner.emplace(owner_);
+	}
 	const Found found = call([&] { return read_rows(query.c_str(), data, count, most); });
 	std::vector<Values> rows;
 	rows.reserve(found.count);
@@ -314,7 +318,7 @@ std::vector<Values> LiveTable::find_all(const std::string &condition, const std:
 	return rows;
 }
 
-std::optional<Values> LiveTable::find(const Values &key, bool locks) const {
+std::vector<Values> LiveTable::find(const Values &key, bool locks) const {
 	std::string condition;
 	std::vector<Parameter> parameters;
 	for (const auto &[name, json] : key) {
@@ -323,8 +327,7 @@ std::optional<Values> LiveTable::find(const Values &key, bool locks) const {
 		condition += (condition.empty() ? "" : " AND ") + quoted(name) + " " +
 		             (column.equal.empty() ? "=" : column.equal) + format(" $%zu", parameters.size());
 	}
-	std::vector<Values> rows = find_all(condition, parameters, locks, 1);
-	return rows.empty() ? std::nullopt : std::optional(std::move(rows.front()));
+	return find_all(condition, parameters, locks, 2);
 }
 
 std::vector<Values> LiveTable::find_alike(const Values &row, bool locks) const {
@@ -354,6 +357,10 @@ RowStatement LiveTable::insertion(const Values &row) const {
 		names += has(name) ? (names.empty() ? "" : ", ") + quoted(name) : "";
 	}
 	const std::string table = name_.starts_with("ONLY ") ? name_.substr(5) : name_;
+	if (names.empty()) {
+		add(statement, "INSERT INTO " + table + " DEFAULT VALUES");
+		return statement;
+	}
 	add(statement, "INSERT INTO " + table + " (" + names + ") OVERRIDING SYSTEM VALUE VALUES (");
 	const char *separator = "";
 	for (const auto &[name, json] : row) {

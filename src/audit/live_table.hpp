@@ -44,9 +44,9 @@ public:
 	/// Of the columns that can be written to, those that a row of the log says nothing of.
 	std::vector<std::string> missing(const Values &row) const;
 
-	/// A row by its key, as capture would log it, with its place (tableoid, ctid); std::nullopt if there is none.  With
-	/// `locks` it is locked as for UPDATE.
-	std::optional<Values> find(const Values &key, bool locks) const;
+	/// A row by its key, as capture would log it, with its place (tableoid, ctid); another one too, where the key has
+	/// ceased to be one.  With `locks` they are locked as for UPDATE, by the caller; who locks none looks as the owner.
+	std::vector<Values> find(const Values &key, bool locks) const;
 
 	/// Those that are the same as a row of the log, in all columns that it has.
 	std::vector<Values> find_alike(const Values &row, bool locks) const;

@@ -10,10 +10,24 @@ namespace {
 /// The rows that events were about so far, and where each is now.
 class Rows {
 public:
-	Rows(const std::vector<RowEvent> &events, const Identity &identity) : events_(events), identity_(identity) {}
+	Rows(const std::vector<RowEvent> &events, const Identity &identity) : events_(events), identity_(identity) {
+		if (!identity_.is_taken) {
+			return;
+		}
+		for (const RowEvent &event : events) {
+			const bool moves = event.kind == RowEvent::Kind::Update && event.key_after != event.key;
+			if (event.kind == RowEvent::Kind::Insert || moves) {
+				++traffic_[event.key_after].arrivals;
+			}
+			if (event.kind == RowEvent::Kind::Delete || moves) {
+				++traffic_[event.key].departures;
+			}
+		}
+	}
 
 	void apply(std::size_t n) {
 		const RowEvent &event = events_[n];
+		add_holder(event, n);
 		NetChange &row = find(n);
 		row.last = n;
 		switch (event.kind) {
@@ -55,37 +69,52 @@ public:
 private:
 	using Places = std::multimap<std::string, std::size_t, ByText>;
 
-	NetChange &find(std::size_t n) {
-		const RowEvent &event = events_[n];
-		const auto place = places_.find(event.key);
-		const bool is_new = place == places_.end() || (!identity_.has_key && event.kind == RowEvent::Kind::Insert) ||
-		                    is_of_another(n, rows_[place->second]);
-		if (!is_new) {
-			return rows_[place->second];
+	/// Of a key that rows may share.
+	struct Traffic {
+		std::size_t arrivals = 0;
+		std::size_t departures = 0;
+		bool is_known = false; ///< whether a row had it before is asked when the first one comes
+	};
+
+	// A row comes to a key that one of which there was no event yet has: that one is the first to leave.
+	void add_holder(const RowEvent &event, std::size_t n) {
+		if (!identity_.is_taken) {
+			return;
 		}
-		const bool existed = event.kind != RowEvent::Kind::Insert;
-		places_.emplace(event.key, rows_.size());
-		return rows_.emplace_back(NetChange{existed, existed, event.key, event.key, {}, {}, n});
+		if (event.kind != RowEvent::Kind::Insert) {
+			traffic_[event.key].is_known = true;
+		}
+		Traffic &traffic = traffic_[event.key_after];
+		if (traffic.is_known) {
+			return;
+		}
+		traffic.is_known = true;
+		const bool was_taken = traffic.arrivals == traffic.departures ? identity_.is_taken(event.key_after)
+		                                                              : traffic.departures > traffic.arrivals;
+		if (was_taken) {
+			add_row(event.key_after, true, n);
+		}
 	}
 
-	// Whether a row that leaves a key is not the one that has come to it, but one that had it all the time: then the
-	// key is taken afterwards.
-	bool is_of_another(std::size_t n, const NetChange &row) const {
+	NetChange &add_row(const std::string &key, bool existed, std::size_t n) {
+		places_.emplace(key, rows_.size());
+		return rows_.emplace_back(NetChange{existed, existed, key, key, {}, {}, n});
+	}
+
+	// Of rows that share a key, the one that had it first.
+	NetChange &find(std::size_t n) {
 		const RowEvent &event = events_[n];
-		if (!identity_.is_taken || event.kind == RowEvent::Kind::Insert || row.key == event.key || !row.exists ||
-		    (event.kind == RowEvent::Kind::Update && event.key_after == event.key)) {
-			return false;
-		}
-		for (std::size_t i = n + 1; i < events_.size(); ++i) {
-			const RowEvent &later = events_[i];
-			if (later.key == event.key) {
-				return later.kind != RowEvent::Kind::Insert;
-			}
-			if (later.key_after == event.key) {
-				return false;
+		const bool is_insert = event.kind == RowEvent::Kind::Insert;
+		const auto [first, last] = places_.equal_range(event.key);
+		for (auto place = first; place != last; ++place) {
+			NetChange &row = rows_[place->second];
+			const bool is_it = is_insert ? identity_.has_key && (!row.exists || !identity_.is_taken)
+			                             : row.exists || !identity_.is_taken;
+			if (is_it) {
+				return row;
 			}
 		}
-		return identity_.is_taken(event.key);
+		return add_row(event.key, !is_insert, n);
 	}
 
 	// What a row was before the first event that touched a column.
@@ -138,6 +167,7 @@ private:
 	const Identity &identity_;
 	std::vector<NetChange> rows_;
 	Places places_; ///< of the rows, by the key that they have now
+	std::map<std::string, Traffic, ByText> traffic_;
 };
 
 } // namespace

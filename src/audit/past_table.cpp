@@ -24,15 +24,22 @@ JOIN pg_attribute a ON a.attrelid = $2 AND a.attnum > 0 AND NOT a.attisdropped
 LEFT JOIN warden.audit_key($2) k (name) ON k.name = a.attname
 WHERE r.id = $1 ORDER BY a.attnum)"};
 
+// $2 the table.
 constinit Statement select_versions{R"(
-SELECT v.id, c->>'name', (c->>'number')::integer, c->>'type', c ? 'key'
-FROM warden.audit_versions v, jsonb_array_elements(v.columns) c WHERE v.relation = $1)"};
+SELECT v.id, coalesce(c->>'name', ''), coalesce((c->>'number')::integer, 0), coalesce(c->>'type', ''), coalesce(c ? 'key', false)
+FROM warden.audit_versions v
+LEFT JOIN jsonb_array_elements(warden.audit_columns_here(v.columns, v.transaction, v.relation, $2)) c ON true WHERE v.relation = $1)"};
 
-// $2 the moment: the columns of then, if they have changed since.
-constinit Statement select_then{R"(
-SELECT c->>'name', (c->>'number')::integer
-FROM (SELECT before FROM warden.audit_changes WHERE relation = $1 AND at > $2 AND before IS NOT NULL ORDER BY id LIMIT 1) b,
-     jsonb_array_elements(b.before) c)"};
+// The columns before each change of the definition.
+constinit Statement select_changes{R"(
+SELECT d.id, d.transaction, d.at, c->>'name', (c->>'number')::integer
+FROM warden.audit_changes d
+CROSS JOIN LATERAL (SELECT coalesce(max(v.transaction), d.transaction) FROM warden.audit_versions v
+                    WHERE v.relation = d.relation AND v.transaction <= d.transaction AND v.columns = d.before) v (transaction)
+CROSS JOIN jsonb_array_elements(warden.audit_columns_here(d.before, v.transaction, d.relation, $2)) c WHERE d.relation = $1 ORDER BY d.id)"};
+
+constinit Statement select_beginning{
+	"SELECT transaction FROM warden.audit_versions WHERE relation = $1 ORDER BY id LIMIT 1"};
 
 constinit Statement select_declared{R"(
 SELECT r.id, r.since, r.since > $2, coalesce(clock_timestamp() - c.keep > $2, false)
@@ -46,7 +53,8 @@ bool can_fail(const Decoder &decoder) {
 
 void read_today(Spi &spi, PastTable &past, std::int32_t relation, Oid table) {
 	for (const auto &[number, name, type, type_oid, modifier, is_key, is_audited] :
-	     spi.query<int32, std::string_view, std::string_view, Oid, int32, bool, bool>(select_today, relation, table)) {
+	     spi.query_latest<int32, std::string_view, std::string_view, Oid, int32, bool, bool>(select_today, relation,
+	                                                                                         table)) {
 		TodaysColumn column{.number = static_cast<AttrNumber>(number),
 		                    .name = std::string(name),
 		                    .type = std::string(type),
@@ -75,10 +83,13 @@ int find_column(const PastTable &past, int32 number) {
 	return found == past.columns.end() ? -1 : static_cast<int>(found - past.columns.begin());
 }
 
-void read_versions(Spi &spi, PastTable &past, std::int32_t relation) {
+void read_versions(Spi &spi, PastTable &past, std::int32_t relation, Oid table) {
 	for (const auto &[id, name, number, type, is_key] :
-	     spi.query<int32, std::string_view, int32, std::string_view, bool>(select_versions, relation)) {
+	     spi.query_latest<int32, std::string_view, int32, std::string_view, bool>(select_versions, relation, table)) {
 		PastVersion &version = past.versions[id];
+		if (name.empty()) {
+			continue; // a table without columns
+		}
 		const int today = find_column(past, number);
 		const bool is_same_type = today >= 0 && past.columns[static_cast<std::size_t>(today)].type == type;
 		const bool is_same = is_same_type && past.columns[static_cast<std::size_t>(today)].name == name &&
@@ -104,30 +115,58 @@ void read_versions(Spi &spi, PastTable &past, std::int32_t relation) {
 	}
 }
 
-void leave_out_later_columns(Spi &spi, PastTable &past, std::int32_t relation, TimestampTz moment) {
-	const auto then = spi.query<std::string_view, int32>(select_then, relation, Timestamptz{moment});
+// What a mark did not see begin was not logged from the mark on, however long ago it was made.
+void check_beginning(Spi &spi, std::int32_t relation, Oid table, const LaterEvents &later) {
+	for (const auto &[transaction] : spi.query_latest<int64>(select_beginning, relation)) {
+		if (later.mark && later.has(transaction, 0, later.moment)) {
+			throw Error(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
+			            format("the audit log of table %s does not reach back so far", qualified_name(table).c_str()))
+				.with_detail("The mark's snapshot is older than its audit.");
+		}
+	}
+}
+
+// The columns of then, if they have changed since: those before the first change that is later.
+std::vector<std::pair<std::string, int32>> columns_before(Spi &spi, std::int32_t relation, Oid table,
+                                                          const LaterEvents &later) {
+	std::vector<std::pair<std::string, int32>> columns;
+	std::optional<std::int64_t> first;
+	for (const auto &[id, transaction, at, name, number] :
+	     spi.query_latest<int64, int64, Timestamptz, std::string_view, int32>(select_changes, relation, table)) {
+		if (!first && later.has(transaction, id, at.value)) {
+			first = id;
+		}
+		if (first == id) {
+			columns.emplace_back(name, number);
+		}
+	}
+	return columns;
+}
+
+void leave_out_later_columns(Spi &spi, PastTable &past, std::int32_t relation, Oid table, const LaterEvents &later) {
+	const auto then = columns_before(spi, relation, table, later);
 	for (const auto &[name, number] : then) {
 		if (find_column(past, number) < 0) {
 			past.dropped.emplace_back(name);
 		}
 	}
 	for (TodaysColumn &column : past.columns) {
-		const bool was_there = then.empty() || std::ranges::any_of(then, [&](const auto &old) {
-								   return std::get<1>(old) == column.number;
-							   });
+		const bool was_there =
+			then.empty() || std::ranges::any_of(then, [&](const auto &old) { return old.second == column.number; });
 		column.is_shown = column.is_shown && was_there;
 	}
 }
 
 } // namespace
 
-PastTable past_table(std::int32_t relation, Oid table, TimestampTz moment) {
+PastTable past_table(std::int32_t relation, Oid table, const LaterEvents &later) {
 	PastTable past;
 	const AsExtension owner;
 	Spi spi;
+	check_beginning(spi, relation, table, later);
 	read_today(spi, past, relation, table);
-	read_versions(spi, past, relation);
-	leave_out_later_columns(spi, past, relation, moment);
+	read_versions(spi, past, relation, table);
+	leave_out_later_columns(spi, past, relation, table, later);
 	return past;
 }
 

@@ -5,6 +5,7 @@
 #pragma once
 
 #include "audit/decoders.hpp"
+#include "audit/later_events.hpp"
 
 #include "pg/datum.hpp"
 
@@ -56,7 +57,8 @@ struct PastTable {
 /// The number of a table, in audit_relations, whose log reaches back to a moment; error 55000 if it does not.
 std::int32_t relation_at(Oid table, pg::Timestamptz moment);
 
-/// Of a relation in audit_relations whose table this is.
-PastTable past_table(std::int32_t relation, Oid table, TimestampTz moment);
+/// Of a relation in audit_relations whose table this is, which is locked: its columns are those that it has at this
+/// moment, whatever snapshot its rows are seen by.  Error 55000 for a mark that did not see its audit begin.
+PastTable past_table(std::int32_t relation, Oid table, const LaterEvents &later);
 
 } // namespace warden::audit

@@ -14,7 +14,8 @@ namespace {
 constinit Statement select_root{"SELECT coalesce(pg_partition_root($1::regclass)::oid, $1)"};
 
 constinit Statement select_relations{R"(
-SELECT id, columns::text[], except_columns::text[] FROM warden.audit_relations WHERE relation = $1 ORDER BY id)"};
+SELECT id, columns::text[], except_columns::text[] FROM warden.audit_relations
+WHERE relation = $1 AND $1 <> 0::oid ORDER BY id)"}; // which all tables have that were dropped
 
 // As the reader himself.
 constinit Statement ask_whole{"SELECT coalesce(warden.audit_is_visible($1, $2::name[], $3::name[]), false)"};

@@ -17,9 +17,38 @@ CREATE TRIGGER ignore_replicated BEFORE INSERT OR UPDATE OR DELETE ON warden.aud
     FOR EACH ROW EXECUTE FUNCTION warden.ignore_replicated();
 ALTER TABLE warden.audit_marks ENABLE REPLICA TRIGGER ignore_replicated;
 
+-- The columns of a version by the numbers that they have here. A restore gives them others: it is told by the names that the
+-- columns had at the end of where they come from. Those that were gone by then have the number 0.
+CREATE FUNCTION warden.audit_columns_here(columns jsonb, transaction bigint, audited integer, relation oid) RETURNS jsonb
+    LANGUAGE sql STABLE STRICT PARALLEL SAFE
+    BEGIN ATOMIC
+        WITH next AS (
+            SELECT v.columns FROM warden.audit_versions v
+            WHERE v.relation = audited AND v.transaction >> 52 > audit_columns_here.transaction >> 52
+              AND v.transaction >> 52 = (SELECT max(m.transaction >> 52) FROM warden.audit_versions m WHERE m.relation = audited)
+            ORDER BY v.id LIMIT 1),
+        here AS (
+            SELECT c->>'name' AS name, (c->>'number')::integer AS number FROM next, jsonb_array_elements(next.columns) c
+            UNION ALL
+            SELECT a.attname::text, a.attnum::integer FROM pg_attribute a
+            WHERE a.attrelid = audit_columns_here.relation AND a.attnum > 0 AND NOT a.attisdropped AND NOT EXISTS (SELECT FROM next)),
+        there AS (
+            SELECT c->>'name' AS name, (c->>'number')::integer AS number
+            FROM (SELECT v.columns FROM warden.audit_versions v
+                  WHERE v.relation = audited AND v.transaction >> 52 = audit_columns_here.transaction >> 52
+                  ORDER BY v.id DESC LIMIT 1) l, jsonb_array_elements(l.columns) c)
+        SELECT CASE WHEN (SELECT count(*) = count(here.name) AND bool_or(here.number <> there.number)
+                          FROM there LEFT JOIN here ON here.name = there.name)
+                    THEN (SELECT jsonb_agg(c || jsonb_build_object('number', coalesce(here.number, 0)))
+                          FROM jsonb_array_elements(audit_columns_here.columns) c
+                          LEFT JOIN there ON there.number = (c->>'number')::integer
+                          LEFT JOIN here ON here.name = there.name)
+                    ELSE audit_columns_here.columns END;
+    END;
+
 -- Under which names a reader gets each column of a version: that of the time, that of today if it is another one and no
--- other column had it then, or none. Null: under that of the time, all of them.
-CREATE FUNCTION warden.audit_names(columns jsonb, relation oid, reader oid, is_whole boolean) RETURNS jsonb
+-- other column had it then, or none; or of today's alone. Null: under that of the time, all of them.
+CREATE FUNCTION warden.audit_names(columns jsonb, relation oid, reader oid, is_whole boolean, are_todays boolean) RETURNS jsonb
     LANGUAGE sql STABLE CALLED ON NULL INPUT PARALLEL SAFE
     BEGIN ATOMIC
         SELECT CASE WHEN bool_and(n.names = ARRAY[n.name]) THEN NULL ELSE jsonb_object_agg(n.name, n.names) END
@@ -27,6 +56,7 @@ CREATE FUNCTION warden.audit_names(columns jsonb, relation oid, reader oid, is_w
                      CASE WHEN NOT is_whole
                                AND NOT coalesce(has_column_privilege(reader, relation, (c->>'number')::smallint, 'SELECT'), false)
                               THEN '{}'
+                          WHEN are_todays THEN array_remove(ARRAY[a.attname::text], NULL)
                           WHEN a.attname IS NULL OR columns @> jsonb_build_array(jsonb_build_object('name', a.attname)) IS NOT FALSE
                               THEN ARRAY[c->>'name']
                           ELSE ARRAY[c->>'name', a.attname::text] END AS names
@@ -78,8 +108,10 @@ CREATE FUNCTION warden.audit_blame(target regclass, row_key jsonb)
         ORDER BY a.attnum, h.id DESC;
     END;
 
-COMMENT ON FUNCTION warden.audit_names(jsonb, oid, oid, boolean) IS
-    'Under which names a reader is shown the columns of a version of a table: an object with an array for each column, or null if each is shown under its own.';
+COMMENT ON FUNCTION warden.audit_columns_here(jsonb, bigint, integer, oid) IS
+    'The columns of a version of a table (audited: its number in audit_relations; relation: the table), that a transaction has noted, by the numbers that they have here, after a restore; 0 for those that were gone before.';
+COMMENT ON FUNCTION warden.audit_names(jsonb, oid, oid, boolean, boolean) IS
+    'Under which names a reader is shown the columns of a version of a table: an object with an array for each column, or null if each is shown under its own. are_todays: under no other name than that of today.';
 COMMENT ON FUNCTION warden.audit_renamed(jsonb, jsonb) IS
     'An image of a row with its columns under other names, as audit_names() gives them.';
 COMMENT ON FUNCTION warden.audit_history(regclass, jsonb) IS
@@ -87,11 +119,11 @@ $$What became of the rows that had a key, the oldest event first, in the columns
 row_key: an object, {"id": 1}, with the columns of the key by their names of today, or of any time. A column that was renamed is shown under its name of the time and under that of today. Who may read only some columns of the table is shown these.
 Errors: 42501 for who may not read the table, or its key; 42704 if it was never audited; 22023 if it is not the key; 0A000 for a table without one. Locks nothing.$$;
 COMMENT ON FUNCTION warden.audit_history_of_current(regclass, jsonb) IS
-    'The events of warden.audit_history() that are of the row which has the key now: not of those that had it before. Its arguments, errors and locks are the same.';
+    'The events of warden.audit_history() that are of the row which has the key now: not of those that had it before; columns under their names of today, and none that are gone. Its arguments, errors and locks are the same.';
 COMMENT ON FUNCTION warden.audit_as_of(anyelement, timestamptz, bigint) IS
 $$A table as it was: SELECT * FROM warden.audit_as_of(NULL::accounts, '2026-01-01'). Rows have the columns of today; one that was not there then, or is not in the log, is null.
 moment: what was committed by then; where track_commit_timestamp is off, that of which the transaction had its last event by then. mark: instead of it, exactly what the snapshot of audit_mark() saw. What could not be shown as it was is said by a WARNING. Reads the whole table, and what was logged of it.
-Errors: 42501 for who may not read the whole table; 42809 for what is no table, or a partition; 42704 if it was never audited, or for a mark that does not exist; 22023 unless there is either a moment or a mark; 55000 if the log does not reach back so far; 0A000 if its key was changed since. Locks the table in ACCESS SHARE mode.$$;
+Errors: 42501 for who may not read the whole table; 42809 for what is no table, or a partition; 42704 if it was never audited, or for a mark that does not exist; 22023 unless there is either a moment or a mark; 55000 if the log does not reach back so far, or the mark's snapshot did not see its audit begin; 55006 if it was altered while the query began; 0A000 if its key was changed since. Locks the table in ACCESS SHARE mode.$$;
 COMMENT ON SEQUENCE warden.audit_mark_ids IS 'Numbers of marks.';
 COMMENT ON TABLE warden.audit_marks IS
     'Moments that audit_mark() has remembered: the snapshot says which transactions were there.';

@@ -26,7 +26,8 @@ constinit Statement select_columns{R"(
 WITH versions AS (
     SELECT v.id, v.columns = (SELECT warden.audit_columns($3)) AS is_current, -- a subquery: once, not once a column
            c->>'name' AS name, (c->>'number')::integer AS number, c->>'type' AS type, c ? 'key' AS is_key
-    FROM warden.audit_versions v, jsonb_array_elements(v.columns) c WHERE v.relation = $1),
+    FROM warden.audit_versions v, jsonb_array_elements(warden.audit_columns_here(v.columns, v.transaction, v.relation, $3)) c
+    WHERE v.relation = $1),
 given AS (
     SELECT DISTINCT ON (k.key) v.number, k.value FROM jsonb_each($2) k JOIN versions v ON v.name = k.key
     ORDER BY k.key, v.is_current DESC NULLS LAST, v.id DESC)

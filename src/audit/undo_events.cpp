@@ -21,14 +21,25 @@ using namespace pg;
 namespace {
 
 // A row for each column that an event is about, under its name of today.  What a row is known by: its key, else all of
-// it; said once.  Planned each time: for this condition, and these partitions.
+// it; said once, with the columns of the key: none if some are not there any more.  Planned each time: for this
+// condition, and these partitions.
 constexpr const char *select_events = R"(
+WITH events AS MATERIALIZED (SELECT * FROM warden.audit_log e WHERE e.operation <> 'K' AND %s),
+versions AS MATERIALIZED (
+    SELECT v.id, v.key_column, warden.audit_columns_here(v.columns, v.transaction, v.relation, r.relation::oid) AS columns
+    FROM warden.audit_versions v JOIN warden.audit_relations r ON r.id = v.relation
+    WHERE v.id IN (SELECT e.version FROM events e))
 SELECT e.id, e.operation::text, r.relation::oid, e.key_number IS NOT NULL, e.flags & 16 = 16,
        CASE WHEN coalesce(c.n, 1) = 1 THEN warden.audit_today(i.before, v.columns, r.relation::oid)::text END,
-       CASE WHEN coalesce(c.n, 1) = 1 THEN warden.audit_today(i.after, v.columns, r.relation::oid)::text END, c.name, c.old::text, c.new::text
-FROM (SELECT * FROM warden.audit_log e WHERE e.operation <> 'K' AND %s) e
+       CASE WHEN coalesce(c.n, 1) = 1 THEN warden.audit_today(i.after, v.columns, r.relation::oid)::text END, c.name, c.old::text, c.new::text,
+       CASE WHEN coalesce(c.n, 1) = 1 AND e.key_number IS NOT NULL THEN
+           (SELECT CASE WHEN count(*) = count(t.attname) THEN string_agg(t.attname, ', ' ORDER BY t.attnum) ELSE '' END
+            FROM jsonb_array_elements(v.columns) p
+            LEFT JOIN pg_attribute t ON t.attrelid = r.relation::oid AND t.attnum = (p->>'number')::int2 AND NOT t.attisdropped
+            WHERE p ? 'key') END
+FROM events e
 JOIN warden.audit_relations r ON r.id = e.relation
-JOIN warden.audit_versions v ON v.id = e.version
+JOIN versions v ON v.id = e.version
 CROSS JOIN LATERAL (SELECT coalesce(e.key, CASE WHEN e.key_number IS NOT NULL
                                                 THEN jsonb_build_object(v.key_column, e.key_number) END) OFFSET 0) k (key)
 LEFT JOIN LATERAL (SELECT jsonb_object_agg(n.key, coalesce(e.after->n.key, n.value)) FROM jsonb_each(k.key) n
@@ -64,9 +75,9 @@ UndoEvents read_events(const char *condition, const Args &...args) {
 	Spi spi;
 	using Text = std::optional<std::string_view>;
 	const std::string query = format(select_events, condition);
-	for (const auto &[id, operation, table, has_key, is_emptied, key, key_after, column, before, after] :
-	     spi.query_latest<int64, std::string_view, Oid, bool, bool, Text, Text, Text, Text, Text>(query.c_str(),
-	                                                                                              args...)) {
+	for (const auto &[id, operation, table, has_key, is_emptied, key, key_after, column, before, after, key_columns] :
+	     spi.query_latest<int64, std::string_view, Oid, bool, bool, Text, Text, Text, Text, Text, Text>(query.c_str(),
+	                                                                                                    args...)) {
 		TableEvents &of_table = events[table];
 		if (id != last) {
 			last = id;
@@ -74,8 +85,16 @@ UndoEvents read_events(const char *condition, const Args &...args) {
 				of_table.is_emptied = of_table.is_emptied || is_emptied; // the TRUNCATE itself
 				continue;
 			}
+			const std::string columns(key_columns.value_or(""));
+			of_table.is_key_lost = of_table.is_key_lost || (has_key && columns.empty());
+			of_table.is_key_changed =
+				of_table.is_key_changed || (!of_table.events.empty() && of_table.key_columns != columns);
+			of_table.key_columns = columns;
 			of_table.events.push_back({kind_of(operation), std::string(*key), std::string(*key_after), {}, {}});
 			of_table.has_key = has_key;
+			if (operation == "U" && !column) {
+				of_table.events.back().before.emplace("", ""); // columns that are gone, which no name of today is of
+			}
 		}
 		if (column && before) {
 			of_table.events.back().before.emplace(*column, *before);
@@ -102,6 +121,18 @@ void check(const UndoEvents &events, const std::string &what, const char *hint) 
 			throw Error(ERRCODE_INSUFFICIENT_PRIVILEGE,
 			            format("permission denied for what was logged of table %s", qualified_name(table).c_str()))
 				.with_detail("To undo changes takes the right to read all columns.");
+		}
+		if (of_table.is_key_lost) {
+			throw Error(ERRCODE_UNDEFINED_COLUMN,
+			            format("rows of table %s were known by columns that it does not have any more",
+			                   qualified_name(table).c_str()))
+				.with_detail("They are in warden.audit_events.");
+		}
+		if (of_table.is_key_changed) {
+			throw Error(ERRCODE_FEATURE_NOT_SUPPORTED, format("the key of table %s was changed within %s",
+			                                                  qualified_name(table).c_str(), what.c_str()))
+				.with_detail("Which events are of one row cannot be told.")
+				.with_hint("Undo its events one by one, the last one first: event => audit_events.id.");
 		}
 	}
 }
@@ -161,9 +192,11 @@ UndoEvents events_of_row(Oid table, Json key, Timestamptz moment) {
 		ids.add(event->id);
 		keys.add(event->key_number);
 	}
-	return read_events("e.relation = $1 AND e.key_number = ANY ($2::text::bigint[]) "
-	                   "AND e.id IN (SELECT unnest($3::text::bigint[]))",
-	                   int32{relation}, keys.text + "}", ids.text + "}");
+	UndoEvents events = read_events("e.relation = $1 AND e.key_number = ANY ($2::text::bigint[]) "
+	                                "AND e.id IN (SELECT unnest($3::text::bigint[]))",
+	                                int32{relation}, keys.text + "}", ids.text + "}");
+	check(events, "what became of the row", "");
+	return events;
 }
 
 } // namespace warden::audit

@@ -17,12 +17,16 @@ namespace warden::audit {
 struct TableEvents {
 	std::vector<RowEvent> events;
 	bool has_key = true;
-	bool is_emptied = false; ///< by a TRUNCATE of which no rows were logged
+	std::string key_columns;     ///< of today
+	bool is_key_lost = false;    ///< some of its columns are not there any more
+	bool is_key_changed = false; ///< one of its columns was made another one between the events
+	bool is_emptied = false;     ///< by a TRUNCATE of which no rows were logged
 };
 
 using UndoEvents = std::map<Oid, TableEvents>;
 
-/// Errors: 02000 if there are none; 42P01 if a table was dropped; 42501.
+/// Errors: 02000 if there are none; 42P01 if a table was dropped; 42703 if columns of its key were; 0A000 if it was
+/// given another key meanwhile; 42501.
 UndoEvents events_of_transaction(std::int64_t transaction);
 UndoEvents event_of_id(std::int64_t id);
 

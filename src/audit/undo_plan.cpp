@@ -1,5 +1,7 @@
 #include "audit/undo_plan.hpp"
 
+#include "audit/undo_order.hpp"
+
 #include "pg/names.hpp"
 #include "pg/security.hpp"
 #include "pg/spi.hpp"
@@ -46,7 +48,7 @@ public:
 		Identity identity{.has_key = events_.has_key, .is_taken = {}};
 		if (is_shared_) {
 			identity.is_taken = [this](const std::string &key) {
-				return table_.find(members_of(key), locks_).has_value();
+				return !table_.find(members_of(key), locks_).empty();
 			};
 		}
 		return net_changes(events_.events, identity);
@@ -62,6 +64,26 @@ public:
 			plan_insertion(undo);
 		}
 		return undo;
+	}
+
+	// A key that a row of ours leaves can be given back.
+	void settle(Undo *rows, std::size_t count) const {
+		std::set<std::string, ByText> left;
+		for (const Undo *undo = rows; undo != rows + count; ++undo) {
+			if (undo->is_due && undo->live && undo->change.exists &&
+			    (!undo->change.existed || undo->change.key != undo->change.key_after)) {
+				left.insert(place_of(*undo->live));
+			}
+		}
+		for (Undo *undo = rows; undo != rows + count; ++undo) {
+			if (undo->action == "insert" && undo->live && left.contains(place_of(*undo->live))) {
+				undo->status = "planned";
+				undo->detail.reset();
+				undo->live.reset();
+				undo->is_due = true;
+				insert(*undo);
+			}
+		}
 	}
 
 	Undo plan_emptied() const {
@@ -102,9 +124,13 @@ private:
 			return;
 		}
 		if (events_.has_key) {
-			const Values key = members_of(undo.change.key);
-			undo.live = table_.find(key, locks_);
-			if (undo.live) {
+			Values key = members_of(undo.change.key);
+			std::vector<Values> rows = table_.find(key, locks_);
+			if (!rows.empty()) {
+				undo.live = std::move(rows.front());
+				if (rows.size() > 1) {
+					key.merge(table_.place_of(*undo.live));
+				}
 				Values changes = undo.change.before;
 				std::erase_if(changes, [&](const auto &value) { return !table_.has(value.first); });
 				undo.statement = table_.update(key, changes);
@@ -112,6 +138,10 @@ private:
 				return;
 			}
 		}
+		insert(undo);
+	}
+
+	void insert(Undo &undo) const {
 		undo.statement = table_.insertion(undo.change.before);
 		if (const auto names = table_.missing(undo.change.before); !names.empty()) {
 			undo.detail = "Not logged, and so as the table's defaults have it: " + list(names) + ".";
@@ -121,8 +151,17 @@ private:
 	// The row as it is; false if it is not there.
 	bool find(Undo &undo) {
 		const Values row = members_of(undo.change.key_after);
+		if (const auto names = lost(row); events_.has_key && !names.empty()) {
+			give_up(undo, "lost", "The log has only the digest of its key: " + list(names) + ".");
+			return false;
+		}
 		if (events_.has_key) {
-			undo.live = table_.find(row, locks_);
+			std::vector<Values> rows = table_.find(row, locks_);
+			has_several_ = rows.size() > 1;
+			undo.live = rows.empty() ? std::nullopt : std::optional(std::move(rows.front()));
+			if (has_several_) {
+				conflict(undo, "Several rows have its key now.");
+			}
 		} else {
 			std::vector<Values> alike = table_.find_alike(row, locks_);
 			std::erase_if(alike, [&](const Values &one) { return taken_.contains(place_of(one)); });
@@ -144,7 +183,7 @@ private:
 
 	Values known_by(const Undo &undo) const {
 		Values known = events_.has_key ? members_of(undo.change.key_after) : Values();
-		if (undo.live && (!events_.has_key || is_shared_)) {
+		if (undo.live && (!events_.has_key || is_shared_ || has_several_)) {
 			known.merge(table_.place_of(*undo.live));
 		}
 		return known;
@@ -175,7 +214,8 @@ private:
 	const TableEvents &events_;
 	OnConflict on_conflict_;
 	bool locks_;
-	bool is_shared_; ///< rows may have one key while they are changed: then they are known by their place too
+	bool is_shared_;           ///< rows may have one key while they are changed: then they are known by their place too
+	bool has_several_ = false; ///< the key of the row that was looked for last is none any more
 	std::set<std::string, ByText> taken_; ///< places of rows without a key
 };
 
@@ -207,6 +247,7 @@ UndoPlan::UndoPlan(const UndoEvents &events, OnConflict on_conflict, bool locks)
 		const LiveTable &live = tables_.emplace_back(table);
 		const TableEvents &of_table = events.at(table);
 		Planner planner(live, of_table, on_conflict, locks);
+		const std::size_t first = rows_.size();
 		if (of_table.is_emptied) {
 			rows_.push_back(planner.plan_emptied());
 		}
@@ -214,6 +255,7 @@ UndoPlan::UndoPlan(const UndoEvents &events, OnConflict on_conflict, bool locks)
 			check_for_interrupts();
 			rows_.push_back(planner.plan(std::move(change)));
 		}
+		planner.settle(rows_.data() + first, rows_.size() - first);
 	}
 	add_cascades(on_conflict, locks);
 }
@@ -272,6 +314,7 @@ std::vector<Undo *> UndoPlan::due() {
 	add("update");
 	std::ranges::sort(due.begin() + updates, due.end(), std::ranges::greater(),
 	                  [](const Undo *undo) { return std::pair(undo->table->oid(), undo->change.last); });
+	std::ranges::copy(by_holders({due.begin() + updates, due.end()}), due.begin() + updates);
 	add("insert");
 	return due;
 }

@@ -54,6 +54,16 @@ private:
 	const RunAs role_;
 };
 
+/// The same for who has shown that no row is hidden from him: none is by what row-level security forces on the owner.
+class AsOwnerOfRows {
+public:
+	explicit AsOwnerOfRows(Oid role) : role_(role, SECURITY_RESTRICTED_OPERATION | SECURITY_NOFORCE_RLS) {}
+
+private:
+	const PinnedSettings settings_;
+	const RunAs role_;
+};
+
 /// The same for who only looks: whatever runs can write nothing.
 class AsReadingOwner {
 public:

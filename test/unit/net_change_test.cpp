@@ -85,6 +85,18 @@ TEST(NetChange, KeysThatRowsShareForAWhile) {
 	EXPECT_EQ(changes.size(), 2u);
 }
 
+// What moves between partitions is deleted and inserted.
+TEST(NetChange, KeysThatAreExchangedByOtherRows) {
+	const auto changes =
+		net_changes({insertion("2", {{"k", "2"}, {"v", "one"}}), deletion("1", {{"k", "1"}, {"v", "one"}}),
+	                 insertion("1", {{"k", "1"}, {"v", "two"}}), deletion("2", {{"k", "2"}, {"v", "two"}})},
+	                {.has_key = true, .is_taken = [](const std::string &) { return true; }});
+	const auto deleted = [](const NetChange &change) { return change.existed && !change.exists; };
+	ASSERT_EQ(changes.size(), 3u);
+	EXPECT_EQ(std::ranges::count_if(changes, [](const NetChange &c) { return c.key == "2"; }), 2);
+	EXPECT_EQ(std::ranges::find_if(changes, deleted)->before.at("v"), "two");
+}
+
 TEST(NetChange, RowsWithoutAKeyAreCounted) {
 	Identity identity;
 	identity.has_key = false;
