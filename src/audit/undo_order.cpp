@@ -25,15 +25,25 @@ struct UniqueIndex {
 	std::vector<std::string> columns;
 };
 
+std::string value_of(const Undo &undo, const std::string &column, bool is_to_be) {
+	const auto before = undo.change.before.find(column);
+	if (is_to_be && before != undo.change.before.end()) {
+		return before->second;
+	}
+	if (!undo.live) {
+		return "null";
+	}
+	const auto now = undo.live->find(column);
+	return now == undo.live->end() ? "null" : now->second;
+}
+
 /// What is, or is to be, in an index; empty if an update does not change that.
 std::string entry_of(const Undo &undo, const UniqueIndex &index, bool is_to_be) {
 	std::string entry = format("%u", index.index);
 	bool is_changed = false;
 	for (const std::string &column : index.columns) {
-		const auto before = undo.change.before.find(column);
-		is_changed = is_changed || before != undo.change.before.end();
-		const std::string &value =
-			is_to_be && before != undo.change.before.end() ? before->second : undo.live->at(column);
+		is_changed = is_changed || undo.change.before.contains(column);
+		const std::string value = value_of(undo, column, is_to_be);
 		if (value == "null") {
 			return "";
 		}

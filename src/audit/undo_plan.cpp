@@ -7,6 +7,7 @@
 #include "pg/spi.hpp"
 
 #include <algorithm>
+#include <span>
 
 namespace warden::audit {
 
@@ -67,21 +68,22 @@ public:
 	}
 
 	// A key that a row of ours leaves can be given back.
-	void settle(Undo *rows, std::size_t count) const {
+	void settle(std::span<Undo> rows) const {
 		std::set<std::string, ByText> left;
-		for (const Undo *undo = rows; undo != rows + count; ++undo) {
-			if (undo->is_due && undo->live && undo->change.exists &&
-			    (!undo->change.existed || undo->change.key != undo->change.key_after)) {
-				left.insert(place_of(*undo->live));
+		for (const Undo &undo : rows) {
+			const bool leaves =
+				undo.change.exists && (!undo.change.existed || undo.change.key != undo.change.key_after);
+			if (undo.is_due && leaves && undo.live) {
+				left.insert(place_of(*undo.live));
 			}
 		}
-		for (Undo *undo = rows; undo != rows + count; ++undo) {
-			if (undo->action == "insert" && undo->live && left.contains(place_of(*undo->live))) {
-				undo->status = "planned";
-				undo->detail.reset();
-				undo->live.reset();
-				undo->is_due = true;
-				insert(*undo);
+		for (Undo &undo : rows) {
+			if (undo.action == "insert" && undo.live && left.contains(place_of(*undo.live))) {
+				undo.status = "planned";
+				undo.detail.reset();
+				undo.live.reset();
+				undo.is_due = true;
+				insert(undo);
 			}
 		}
 	}
@@ -255,7 +257,7 @@ UndoPlan::UndoPlan(const UndoEvents &events, OnConflict on_conflict, bool locks)
 			check_for_interrupts();
 			rows_.push_back(planner.plan(std::move(change)));
 		}
-		planner.settle(rows_.data() + first, rows_.size() - first);
+		planner.settle(std::span(rows_).subspan(first));
 	}
 	add_cascades(on_conflict, locks);
 }
