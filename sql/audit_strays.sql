@@ -22,7 +22,14 @@ SELECT tableoid::regclass::text ~ 'default' AS in_default, count(*) FROM warden.
 SELECT operation, key, session_role = session_user AS who, context FROM warden.audit_events
 WHERE relation = 'orders'::regclass ORDER BY id;
 
--- They go when they are over.
+-- They go when they are over, also where all tables are published.
+BEGIN;
+SET LOCAL client_min_messages = error;
+CREATE PUBLICATION everything FOR ALL TABLES;
+DO $$ BEGIN
+	EXECUTE (SELECT format('DELETE FROM %s_default', log::regclass) FROM warden.audit_classes WHERE keep = '53 days');
+END $$;
+ROLLBACK;
 UPDATE warden.audit_log SET at = at - interval '50 days';
 CALL warden.maintain();
 SELECT count(*) AS events FROM warden.audit_log;

@@ -97,7 +97,8 @@ const AttrMap *map_columns(Oid relation_id, Oid table) {
 }
 
 Oid topmost(Oid relation) {
-	return get_rel_relispartition(relation) ? llast_oid(get_partition_ancestors(relation)) : relation;
+	const List *const above = get_rel_relispartition(relation) ? get_partition_ancestors(relation) : NIL;
+	return above == NIL ? relation : llast_oid(above); // none above what is being detached concurrently
 }
 
 AppendRelInfo *parent_of(const PlannerInfo *root, Index relation) {

@@ -41,12 +41,16 @@ struct Entry {
 HTAB *entries = nullptr;
 Entry *last = nullptr; // that was asked for: as a rule, it is for many rows
 
-// $1 the number of the relation, $2 the table: the relation itself, or a partition of it.
+// $1 the number of the relation, $2 the table: the relation itself, or a partition of it.  One that is being detached
+// concurrently has the trigger still, and by the server's own functions no parent any more.
 constinit Statement select_relation{R"(
+WITH RECURSIVE above (oid) AS (
+    SELECT $2
+    UNION ALL
+    SELECT i.inhparent FROM above JOIN pg_class t ON t.oid = above.oid AND t.relispartition JOIN pg_inherits i ON i.inhrelid = t.oid)
 SELECT r.relation::oid, r.require_context, c.id::integer, c.log::oid, r.on_truncate, r.keep_dropped
 FROM warden.audit_relations r JOIN warden.audit_classes c ON c.id = r.class
-WHERE r.id = $1 AND until IS NULL
-  AND (relation::oid = $2 OR relation::oid IN (SELECT relid::oid FROM pg_partition_ancestors($2::regclass))))"};
+WHERE r.id = $1 AND until IS NULL AND relation::oid IN (SELECT oid FROM above))"};
 
 // The same.  Columns are those of the relation by name: their numbers may be others in a partition.
 constinit Statement select_columns{R"(
@@ -244,7 +248,8 @@ bool is_warned_of(Oid root) {
 
 // The log does not keep a table from being changed: a dump without data has triggers and nothing of what they are for.
 void warn_of_no_audit(Entry *entry, Relation table) {
-	const Oid root = table->rd_rel->relispartition ? llast_oid(get_partition_ancestors(entry->table)) : entry->table;
+	const List *const above = table->rd_rel->relispartition ? get_partition_ancestors(entry->table) : NIL;
+	const Oid root = above == NIL ? entry->table : llast_oid(above); // none above what is being detached concurrently
 	if (is_warned_of(root)) {
 		return;
 	}

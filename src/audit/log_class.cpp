@@ -86,6 +86,11 @@ std::optional<Class> find(const std::optional<partition::Span> &keep) {
 	return std::nullopt;
 }
 
+/// Of the default partition rows are deleted, also where all tables are published.
+std::string identify_rows(const std::string &table) {
+	return "ALTER TABLE " + table + " REPLICA IDENTITY FULL";
+}
+
 /// Declared as a set first, as what is a partition itself cannot be.
 void make_part(std::int32_t id, const std::optional<partition::Span> &keep) {
 	const std::string name = format("audit_log_%d", id);
@@ -99,6 +104,7 @@ void make_part(std::int32_t id, const std::optional<partition::Span> &keep) {
 		                .c_str());
 	}
 	spi.execute(("CREATE TABLE " + table + "_default PARTITION OF " + table + " DEFAULT").c_str());
+	spi.execute(identify_rows(table + "_default").c_str());
 	revoke_default_privileges(table); // partitions made later have the same as it
 	revoke_default_privileges(table + "_default");
 	spi.query<int64>(declare_set, table_oid(table), keep);
@@ -129,6 +135,7 @@ void repair_part(const Class &known, const std::optional<partition::Span> &keep)
 	run(statements);
 	for (const auto &[table] : spi.query_latest<Oid>(select_default, known.log)) {
 		revoke_default_privileges(qualified_name(table));
+		spi.execute(identify_rows(qualified_name(table)).c_str());
 	}
 	for (const auto &[table] : spi.query_latest<Oid>(select_writers, known.id)) {
 		writers.push_back(table);

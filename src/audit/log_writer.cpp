@@ -145,7 +145,7 @@ bool is_key_index(Relation index) {
 	return definition.ends_with(key_index) && !index->rd_index->indisunique && index->rd_index->indisready;
 }
 
-// What indexes it has.
+// What indexes it has.  If that fails, they are not taken for known.
 void learn_indexes(Leaf &leaf, Relation partition) {
 	List *const indexes = RelationGetIndexList(partition);
 	leaf.key_index = InvalidOid;
@@ -155,11 +155,11 @@ void learn_indexes(Leaf &leaf, Relation partition) {
 	}
 	const Relation index = index_open(linitial_oid(indexes), RowExclusiveLock);
 	if (is_key_index(index)) {
-		leaf.is_plain = true;
-		leaf.key_index = RelationGetRelid(index);
 		const MemoryContext previous = MemoryContextSwitchTo(leaf.memory);
 		leaf.key_index_info = BuildIndexInfo(index);
 		MemoryContextSwitchTo(previous);
+		leaf.key_index = RelationGetRelid(index);
+		leaf.is_plain = true;
 	}
 	index_close(index, NoLock);
 }
@@ -174,9 +174,9 @@ void learn(Leaf &leaf, const Target &target) {
 	// Before it is looked at, so that what changes meanwhile is noticed.
 	leaf.is_stale = false;
 	const Relation table = table_open(target.partition, NoLock);
-	learn_indexes(leaf, table);
 	const TupleConstr *const constraints = RelationGetDescr(table)->constr;
 	leaf.is_checked = target.is_default && constraints != nullptr && constraints->num_check > 0;
+	learn_indexes(leaf, table);
 	table_close(table, NoLock);
 }
 

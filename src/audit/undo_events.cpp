@@ -75,9 +75,10 @@ UndoEvents read_events(const char *condition, const Args &...args) {
 	Spi spi;
 	using Text = std::optional<std::string_view>;
 	const std::string query = format(select_events, condition);
+	// By the transaction's snapshot if it keeps one, as the rows are found: what that does not see is not gone.
 	for (const auto &[id, operation, table, has_key, is_emptied, key, key_after, column, before, after, key_columns] :
-	     spi.query_latest<int64, std::string_view, Oid, bool, bool, Text, Text, Text, Text, Text, Text>(query.c_str(),
-	                                                                                                    args...)) {
+	     spi.query<int64, std::string_view, Oid, bool, bool, Text, Text, Text, Text, Text, Text>(query.c_str(),
+	                                                                                             args...)) {
 		TableEvents &of_table = events[table];
 		if (id != last) {
 			last = id;
