@@ -17,33 +17,68 @@ CREATE TRIGGER ignore_replicated BEFORE INSERT OR UPDATE OR DELETE ON warden.aud
     FOR EACH ROW EXECUTE FUNCTION warden.ignore_replicated();
 ALTER TABLE warden.audit_marks ENABLE REPLICA TRIGGER ignore_replicated;
 
--- The columns of a version by the numbers that they have here. A restore gives them others: it is told by the names that the
--- columns had at the end of where they come from. Those that were gone by then have the number 0.
+-- Columns by the numbers that they have after a restore; were: the columns at the end of where they come from, are: those
+-- here, of which one command may have changed some already. A dump numbers those that it has anew, in their order; a copy of
+-- the files keeps the numbers. Whichever fits better, if no column contradicts; else they are told by their names.
+CREATE FUNCTION warden.audit_renumbered(columns jsonb, were jsonb, are jsonb) RETURNS jsonb
+    LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+    BEGIN ATOMIC
+        WITH here AS (SELECT c->>'name' AS name, (c->>'number')::integer AS number FROM jsonb_array_elements(are) c),
+        there AS (
+            SELECT c->>'name' AS name, (c->>'number')::integer AS number,
+                   row_number() OVER (ORDER BY (c->>'number')::integer)::integer AS place
+            FROM jsonb_array_elements(were) c WHERE c->>'number' <> '0'),
+        fit AS (
+            SELECT count(here.name) AS known, count(*) FILTER (WHERE here.number = there.place) AS placed,
+                   count(*) FILTER (WHERE here.number = there.number) AS kept,
+                   count(*) FILTER (WHERE there.place IN (SELECT number FROM here)) AS places,
+                   count(*) FILTER (WHERE there.number IN (SELECT number FROM here)) AS numbers
+            FROM there LEFT JOIN here ON here.name = there.name),
+        new AS (
+            SELECT there.number AS old,
+                   CASE WHEN greatest(placed, kept) < known THEN here.number
+                        WHEN (kept, numbers) > (placed, places) OR NOT EXISTS (SELECT FROM here) THEN there.number
+                        ELSE there.place END AS number
+            FROM there LEFT JOIN here ON here.name = there.name CROSS JOIN fit)
+        SELECT CASE WHEN EXISTS (SELECT FROM new WHERE old IS DISTINCT FROM number)
+                    THEN (SELECT coalesce(jsonb_agg(c || jsonb_build_object('number', coalesce(new.number, 0)) ORDER BY i), '[]')
+                          FROM jsonb_array_elements(columns) WITH ORDINALITY e (c, i)
+                          LEFT JOIN new ON new.old = (c->>'number')::integer)
+                    ELSE columns END;
+    END;
+
+-- The columns of a version by the numbers that they have here, restore by restore. Those that were gone have the number 0.
+-- What was imported has the columns of the first version of where it was (import_target.cpp).
 CREATE FUNCTION warden.audit_columns_here(columns jsonb, transaction bigint, audited integer, relation oid) RETURNS jsonb
     LANGUAGE sql STABLE STRICT PARALLEL SAFE
     BEGIN ATOMIC
-        WITH next AS (
-            SELECT v.columns FROM warden.audit_versions v
-            WHERE v.relation = audited AND v.transaction >> 52 > audit_columns_here.transaction >> 52
-              AND v.transaction >> 52 = (SELECT max(m.transaction >> 52) FROM warden.audit_versions m WHERE m.relation = audited)
-            ORDER BY v.id LIMIT 1),
+        WITH RECURSIVE places AS (
+            SELECT v.transaction >> 52 AS place, min(v.id) AS first, max(v.id) AS last
+            FROM warden.audit_versions v WHERE v.relation = audited AND v.id > 0 GROUP BY 1),
+        origin AS (
+            SELECT CASE WHEN audit_columns_here.transaction >> 52 > 0 THEN audit_columns_here.transaction >> 52
+                        ELSE (SELECT p.place FROM places p JOIN warden.audit_versions f ON f.id = p.first
+                              ORDER BY NOT EXISTS (SELECT FROM jsonb_array_elements(audit_columns_here.columns) c
+                                                   WHERE c->>'number' <> '0'
+                                                     AND NOT f.columns @> jsonb_build_array(
+                                                         jsonb_build_object('name', c->'name', 'number', c->'number'))) DESC,
+                                       p.place DESC LIMIT 1) END AS place),
         here AS (
-            SELECT c->>'name' AS name, (c->>'number')::integer AS number FROM next, jsonb_array_elements(next.columns) c
+            SELECT coalesce(jsonb_agg(jsonb_build_object('name', a.attname, 'number', a.attnum)), '[]') AS columns
+            FROM pg_attribute a
+            WHERE a.attrelid = audit_columns_here.relation AND a.attnum > 0 AND NOT a.attisdropped),
+        steps AS (
+            SELECT row_number() OVER (ORDER BY p.place) AS step, l.columns AS were, coalesce(f.columns, here.columns) AS are
+            FROM (SELECT place, last, lead(first) OVER (ORDER BY place) AS next FROM places) p
+            JOIN warden.audit_versions l ON l.id = p.last
+            LEFT JOIN warden.audit_versions f ON f.id = p.next
+            CROSS JOIN here
+            WHERE p.place >= (SELECT place FROM origin)),
+        walk AS (
+            SELECT 0::bigint AS step, audit_columns_here.columns AS columns
             UNION ALL
-            SELECT a.attname::text, a.attnum::integer FROM pg_attribute a
-            WHERE a.attrelid = audit_columns_here.relation AND a.attnum > 0 AND NOT a.attisdropped AND NOT EXISTS (SELECT FROM next)),
-        there AS (
-            SELECT c->>'name' AS name, (c->>'number')::integer AS number
-            FROM (SELECT v.columns FROM warden.audit_versions v
-                  WHERE v.relation = audited AND v.transaction >> 52 = audit_columns_here.transaction >> 52
-                  ORDER BY v.id DESC LIMIT 1) l, jsonb_array_elements(l.columns) c)
-        SELECT CASE WHEN (SELECT count(*) = count(here.name) AND bool_or(here.number <> there.number)
-                          FROM there LEFT JOIN here ON here.name = there.name)
-                    THEN (SELECT jsonb_agg(c || jsonb_build_object('number', coalesce(here.number, 0)))
-                          FROM jsonb_array_elements(audit_columns_here.columns) c
-                          LEFT JOIN there ON there.number = (c->>'number')::integer
-                          LEFT JOIN here ON here.name = there.name)
-                    ELSE audit_columns_here.columns END;
+            SELECT s.step, warden.audit_renumbered(w.columns, s.were, s.are) FROM walk w JOIN steps s ON s.step = w.step + 1)
+        SELECT w.columns FROM walk w ORDER BY w.step DESC LIMIT 1;
     END;
 
 -- Under which names a reader gets each column of a version: that of the time, that of today if it is another one and no
@@ -108,6 +143,8 @@ CREATE FUNCTION warden.audit_blame(target regclass, row_key jsonb)
         ORDER BY a.attnum, h.id DESC;
     END;
 
+COMMENT ON FUNCTION warden.audit_renumbered(jsonb, jsonb, jsonb) IS
+    'Columns by the numbers that they have after a restore; were: all the columns before it, are: after it.';
 COMMENT ON FUNCTION warden.audit_columns_here(jsonb, bigint, integer, oid) IS
     'The columns of a version of a table (audited: its number in audit_relations; relation: the table), that a transaction has noted, by the numbers that they have here, after a restore; 0 for those that were gone before.';
 COMMENT ON FUNCTION warden.audit_names(jsonb, oid, oid, boolean, boolean) IS
