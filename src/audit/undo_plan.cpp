@@ -66,13 +66,17 @@ public:
 		return undo;
 	}
 
-	// A key that a row of ours leaves can be given back.
+	// A key that a row of ours leaves can be given back; what another row has now, which keeps it, cannot.
 	void settle(Undo *rows, std::size_t count) const {
-		std::set<std::string, ByText> left;
-		for (const Undo *undo = rows; undo != rows + count; ++undo) {
-			if (undo->is_due && undo->live && undo->change.exists &&
-			    (!undo->change.existed || undo->change.key != undo->change.key_after)) {
-				left.insert(place_of(*undo->live));
+		const std::vector<std::pair<Undo *, std::string>> wishes = wishes_of(rows, count);
+		std::set<std::string, ByText> left = places_left(rows, count);
+		for (bool is_stable = false; !is_stable; left = places_left(rows, count)) {
+			is_stable = true;
+			for (const auto &[undo, place] : wishes) {
+				if (undo->is_due && undo->status == "planned" && !left.contains(place)) {
+					conflict(*undo, "Another row has its key now.");
+					is_stable = is_stable && undo->is_due;
+				}
 			}
 		}
 		for (Undo *undo = rows; undo != rows + count; ++undo) {
@@ -93,6 +97,34 @@ public:
 	}
 
 private:
+	static std::set<std::string, ByText> places_left(const Undo *rows, std::size_t count) {
+		std::set<std::string, ByText> left;
+		for (const Undo *undo = rows; undo != rows + count; ++undo) {
+			if (undo->is_due && undo->live && undo->change.exists &&
+			    (!undo->change.existed || undo->change.key != undo->change.key_after)) {
+				left.insert(place_of(*undo->live));
+			}
+		}
+		return left;
+	}
+
+	// Updates that are to give a row a key, each with the place of one that has it.
+	std::vector<std::pair<Undo *, std::string>> wishes_of(Undo *rows, std::size_t count) const {
+		std::vector<std::pair<Undo *, std::string>> wishes;
+		for (Undo *undo = rows; undo != rows + count; ++undo) {
+			const bool is_moved = events_.has_key && undo->is_due && undo->action == "update" && undo->live &&
+			                      undo->change.key != undo->change.key_after;
+			const Values key = is_moved ? members_of(undo->change.key) : Values();
+			if (key.empty() || !lost(key).empty()) {
+				continue;
+			}
+			for (const Values &holder : table_.find(key, locks_)) {
+				wishes.emplace_back(undo, place_of(holder));
+			}
+		}
+		return wishes;
+	}
+
 	void plan_deletion(Undo &undo) {
 		undo.action = "delete";
 		if (find(undo)) {
