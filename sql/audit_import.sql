@@ -33,7 +33,7 @@ BEGIN
 END $$;
 CREATE FUNCTION seen(op text, at timestamptz, named regclass, old jsonb, new jsonb) RETURNS void LANGUAGE sql AS $$
     INSERT INTO audit.record_version (op, ts, table_oid, table_schema, table_name, record, old_record)
-    SELECT op::audit.operation, at, named, relnamespace::regnamespace::text, relname, new, old FROM pg_class WHERE oid = named
+    SELECT op::audit.operation, at, named, (SELECT nspname FROM pg_namespace n WHERE n.oid = relnamespace), relname, new, old FROM pg_class WHERE oid = named
 $$;
 
 -- no log, or none of that kind
@@ -175,7 +175,7 @@ RETURNS void LANGUAGE sql AS $$
     INSERT INTO audit.logged_actions (schema_name, table_name, relid, session_user_name, action_tstamp_tx, action_tstamp_stm,
                                       action_tstamp_clk, transaction_id, application_name, client_addr, client_query, action,
                                       row_data, changed_fields, statement_only)
-    SELECT relnamespace::regnamespace::text, relname, named, 'alice', date_trunc('hour', at), at, at, 77, 'shop', '10.0.0.1',
+    SELECT (SELECT nspname FROM pg_namespace n WHERE n.oid = relnamespace), relname, named, 'alice', date_trunc('hour', at), at, at, 77, 'shop', '10.0.0.1',
            'the query of ' || at, action, row_data, changed, statement_only FROM pg_class WHERE oid = named
 $$;
 CREATE TABLE stock (shop text, item integer, count integer, price numeric, flag boolean, list integer[][], doc jsonb, PRIMARY KEY (shop, item));

@@ -21,7 +21,8 @@ SELECT log::text FROM warden.audit_classes WHERE keep = '77 days' \gset
 CREATE TABLE formed (LIKE warden.audit_log);
 ALTER TABLE formed SET (toast_tuple_target = 4064);
 SELECT count(*) > 0 AS is_compressed FROM pg_attribute WHERE attrelid = :'log'::regclass AND attcompression = 'l' \gset
-INSERT INTO formed SELECT * FROM :log;
+-- an expression: else rows are copied as they are
+INSERT INTO formed SELECT id + 0, at, transaction, session, key_number, relation, version, class, flags, operation, key, before, after FROM :log;
 CREATE VIEW items AS
 SELECT t.name, i.t_infomask & 7 AS kinds, i.t_infomask2 & 2047 AS columns, i.t_hoff, i.t_bits, i.t_data
 FROM (SELECT 'log', relid::regclass FROM pg_partition_tree(:'log') WHERE isleaf

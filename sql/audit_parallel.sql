@@ -7,7 +7,8 @@ SELECT warden.audit_mark() AS mark \gset
 UPDATE moods SET mood = '0';
 DELETE FROM moods WHERE id > 100;
 ALTER TABLE moods ALTER mood TYPE int USING mood::int;
-SET force_parallel_mode = on;
+SELECT name AS forced FROM pg_settings WHERE name IN ('force_parallel_mode', 'debug_parallel_query') \gset
+SET :forced = on;
 SET parallel_setup_cost = 0;
 SET min_parallel_table_scan_size = 0;
 SELECT count(*), count(mood), sum(mood) FROM warden.audit_as_of(NULL::moods, mark => :mark);
@@ -21,6 +22,6 @@ INSERT INTO moods VALUES (101, 1);
 SELECT max(transaction_id) AS transaction FROM warden.audit_events WHERE relation = 'moods'::regclass \gset
 SELECT relation, key, action, status FROM warden.audit_undo(:transaction);
 SELECT relation, events FROM warden.audit_costs() WHERE relation = 'moods'::regclass;
-RESET force_parallel_mode;
+RESET :forced;
 SELECT warden.audit_disable('moods');
 DROP TABLE moods;

@@ -91,7 +91,6 @@ HeapTuple begin_tuple(const LogFields &fields, std::size_t header_size) {
 	ItemPointerSetInvalid(&tuple->t_data->t_ctid);
 	HeapTupleHeaderSetNatts(tuple->t_data, log_columns_count);
 	tuple->t_data->t_hoff = static_cast<std::uint8_t>(header_size);
-	tuple->t_data->t_infomask = HEAP_HASVARWIDTH;
 	return tuple;
 }
 
@@ -114,6 +113,7 @@ HeapTuple form_log_tuple(const LogFields &fields) {
 	for (const struct varlena *const image : fields.images) {
 		if (image != nullptr) {
 			columns.add_image(image);
+			tuple->t_data->t_infomask |= HEAP_HASVARWIDTH;
 		}
 	}
 	tuple->t_len = static_cast<std::uint32_t>(header_size + columns.size());

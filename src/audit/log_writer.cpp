@@ -7,6 +7,8 @@
 
 #include "pg/index_insertion.hpp"
 
+#include <algorithm>
+#include <cstring>
 #include <string_view>
 
 extern "C" {
@@ -141,7 +143,9 @@ Target find_target(Oid log, TimestampTz moment) {
 }
 
 bool is_key_index(Relation index) {
-	const std::string_view definition = pg_get_indexdef_string(RelationGetRelid(index));
+	char *const text = pg_get_indexdef_string(RelationGetRelid(index));
+	// Without the quotes that quote_all_identifiers puts there: no name in it needs any.
+	const std::string_view definition(text, std::remove(text, text + std::strlen(text), '"'));
 	return definition.ends_with(key_index) && !index->rd_index->indisunique && index->rd_index->indisready;
 }
 

@@ -67,14 +67,17 @@ public:
 		return undo;
 	}
 
-	// A key that a row of ours leaves can be given back.
+	// A key that a row of ours leaves can be given back; what another row has now, which keeps it, cannot.
 	void settle(std::span<Undo> rows) const {
-		std::set<std::string, ByText> left;
-		for (const Undo &undo : rows) {
-			const bool leaves =
-				undo.change.exists && (!undo.change.existed || undo.change.key != undo.change.key_after);
-			if (undo.is_due && leaves && undo.live) {
-				left.insert(place_of(*undo.live));
+		const std::vector<std::pair<Undo *, std::string>> wishes = wishes_of(rows);
+		std::set<std::string, ByText> left = places_left(rows);
+		for (bool is_stable = false; !is_stable; left = places_left(rows)) {
+			is_stable = true;
+			for (const auto &[undo, place] : wishes) {
+				if (undo->is_due && undo->status == "planned" && !left.contains(place)) {
+					conflict(*undo, "Another row has its key now.");
+					is_stable = is_stable && undo->is_due;
+				}
 			}
 		}
 		for (Undo &undo : rows) {
@@ -95,6 +98,35 @@ public:
 	}
 
 private:
+	static std::set<std::string, ByText> places_left(std::span<const Undo> rows) {
+		std::set<std::string, ByText> left;
+		for (const Undo &undo : rows) {
+			const bool leaves =
+				undo.change.exists && (!undo.change.existed || undo.change.key != undo.change.key_after);
+			if (undo.is_due && leaves && undo.live) {
+				left.insert(place_of(*undo.live));
+			}
+		}
+		return left;
+	}
+
+	// Updates that are to give a row a key, each with the place of one that has it.
+	std::vector<std::pair<Undo *, std::string>> wishes_of(std::span<Undo> rows) const {
+		std::vector<std::pair<Undo *, std::string>> wishes;
+		for (Undo &undo : rows) {
+			const bool is_moved = events_.has_key && undo.is_due && undo.action == "update" && undo.live &&
+			                      undo.change.key != undo.change.key_after;
+			const Values key = is_moved ? members_of(undo.change.key) : Values();
+			if (key.empty() || !lost(key).empty()) {
+				continue;
+			}
+			for (const Values &holder : table_.find(key, locks_)) {
+				wishes.emplace_back(&undo, place_of(holder));
+			}
+		}
+		return wishes;
+	}
+
 	void plan_deletion(Undo &undo) {
 		undo.action = "delete";
 		if (find(undo)) {

@@ -87,4 +87,48 @@ for my $database ('two', 'three')
 		"$database: and not logged");
 }
 
+# What is done first in a restored table is to change it, and that is restored again; a copy of the database keeps numbers.
+$node->safe_psql('postgres', "CREATE DATABASE $_ TEMPLATE template0") for qw(again first renamed dropped);
+for my $way ('first', 'copied')
+{
+	if ($way eq 'copied')
+	{
+		$node->safe_psql('postgres', 'DROP DATABASE again; CREATE DATABASE again TEMPLATE template0; CREATE DATABASE copied TEMPLATE shop');
+	}
+	else
+	{
+		system_or_bail('psql', '-XAtq', '-v', 'ON_ERROR_STOP=1', '-o', '/dev/null', '-f', "$folder/dump.sql", $way);
+	}
+	$node->safe_psql($way, 'ALTER TABLE item RENAME COLUMN w TO w2');
+	$node->safe_psql($way, q{ALTER TABLE item ADD COLUMN x int; ALTER TABLE item DROP COLUMN x; ALTER TABLE item ADD COLUMN y int});
+	system_or_bail('pg_dump', '-f', "$folder/again.sql", $way);
+	system_or_bail('psql', '-XAtq', '-v', 'ON_ERROR_STOP=1', '-o', '/dev/null', '-f', "$folder/again.sql", 'again');
+	$node->safe_psql('again', 'ALTER TABLE item RENAME COLUMN "new v" TO v3');
+	for my $where ([ $way, 'new v' ], [ 'again', 'v3' ])
+	{
+		my ($database, $v) = @$where;
+		is($node->safe_psql($database, q{SELECT "column", value FROM warden.audit_blame('item', '{"id": 1}')}),
+			qq{id|1\n$v|10\nw2|"x"}, "$way, $database: blame");
+		is($node->safe_psql($database, 'SELECT * FROM warden.audit_as_of(NULL::item, mark => 1) ORDER BY id'),
+			"1|1|a|\n2|2|b|", "$way, $database: as it was");
+		my $quoted = $v =~ / / ? qq{"$v"} : $v;
+		is($node->safe_psql($database, q{SELECT status, command FROM warden.audit_undo(
+				(SELECT max(transaction_id) FROM warden.audit_events WHERE key = '{"id": 1}'), dry_run => true)}),
+			qq{planned|UPDATE public.item SET $quoted = '1', w2 = 'a' WHERE id = '1'}, "$way, $database: undo");
+	}
+}
+
+# Who may read a column is not shown what was in another one before.
+$node->safe_psql('renamed', 'CREATE ROLE regress_renumbered');
+system_or_bail('psql', '-XAtq', '-v', 'ON_ERROR_STOP=1', '-o', '/dev/null', '-f', "$folder/dump.sql", 'renamed');
+$node->safe_psql('renamed', 'ALTER TABLE item RENAME COLUMN w TO w2; GRANT SELECT (id, w2) ON item TO regress_renumbered');
+is($node->safe_psql('renamed', q{SET ROLE regress_renumbered; SELECT old, new FROM warden.audit_history('item', '{"id": 1}')}),
+	qq[|{"w": "a", "id": 1, "w2": "a"}\n{"w": "a", "w2": "a"}|{"w": "x", "w2": "x"}], 'what a reader of some columns sees');
+
+# Or to drop one.
+system_or_bail('psql', '-XAtq', '-v', 'ON_ERROR_STOP=1', '-o', '/dev/null', '-f', "$folder/dump.sql", 'dropped');
+$node->safe_psql('dropped', 'ALTER TABLE item DROP COLUMN "new v"');
+is($node->safe_psql('dropped', q{SELECT "column", value FROM warden.audit_blame('item', '{"id": 1}')}),
+	qq{id|1\nw|"x"}, 'a column is dropped: blame');
+
 finish(undef, $node);
