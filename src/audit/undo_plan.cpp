@@ -80,7 +80,8 @@ public:
 			}
 		}
 		for (Undo *undo = rows; undo != rows + count; ++undo) {
-			if (undo->action == "insert" && undo->live && left.contains(place_of(*undo->live))) {
+			const std::optional<Values> &live = undo->live;
+			if (undo->action == "insert" && live && left.contains(place_of(*live))) {
 				undo->status = "planned";
 				undo->detail.reset();
 				undo->live.reset();
@@ -100,9 +101,10 @@ private:
 	static std::set<std::string, ByText> places_left(const Undo *rows, std::size_t count) {
 		std::set<std::string, ByText> left;
 		for (const Undo *undo = rows; undo != rows + count; ++undo) {
-			if (undo->is_due && undo->live && undo->change.exists &&
+			const std::optional<Values> &live = undo->live;
+			if (undo->is_due && live && undo->change.exists &&
 			    (!undo->change.existed || undo->change.key != undo->change.key_after)) {
-				left.insert(place_of(*undo->live));
+				left.insert(place_of(*live));
 			}
 		}
 		return left;
