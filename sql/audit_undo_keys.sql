@@ -184,7 +184,6 @@ BEGIN; UPDATE passed SET id = 4 WHERE id = 3; UPDATE passed SET id = 3 WHERE id 
 SELECT last_transaction() AS id \gset
 INSERT INTO passed VALUES (2, 'new');
 SELECT key, action, status, detail FROM warden.audit_undo(:id, dry_run => true);
-SELECT key, action, status, detail FROM warden.audit_undo(:id);
 SELECT key, action, status, detail FROM warden.audit_undo(:id, on_conflict => 'skip');
 TABLE passed ORDER BY id;
 
