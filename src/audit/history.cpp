@@ -164,7 +164,7 @@ private:
 			                std::optional<Json>, Role, Role, std::optional<std::string_view>,
 			                std::optional<Value<INETOID>>, std::optional<Json>, std::optional<Json>>(
 					 select_events, form.relation, int64{form.number}, form.key, form.versions, table_.table,
-					 table_.reader, table_.is_whole, are_todays_)) {
+					 table_.reader, table_.has_all, are_todays_)) {
 				events.push_back({id, at, transaction, xid, relation, name, operation.front(),
 				                  is_changed && operation.front() == 'U', row_key, before, after, session_role,
 				                  active_role, application, client, context, other_key, form.number});
@@ -178,9 +178,9 @@ private:
 
 	// A change of nothing that the reader may read.
 	bool is_hidden(const Found &event) const {
-		return !table_.is_whole && (event.operation == 'C' ||
-		                            (event.operation == 'U' && event.after &&
-		                             call([&] { return JB_ROOT_COUNT(DatumGetJsonbP(event.after->datum)) == 0; })));
+		return !table_.has_all && (event.operation == 'C' ||
+		                           (event.operation == 'U' && event.after &&
+		                            call([&] { return JB_ROOT_COUNT(DatumGetJsonbP(event.after->datum)) == 0; })));
 	}
 
 	void add(const Found &event) {

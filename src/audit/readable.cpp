@@ -20,6 +20,10 @@ WHERE relation = $1 AND $1 <> 0::oid ORDER BY id)"}; // which all tables have th
 // As the reader himself.
 constinit Statement ask_whole{"SELECT coalesce(warden.audit_is_visible($1, $2::name[], $3::name[]), false)"};
 
+// Columns that are gone, or are logged no more, are for who may read the table by itself.
+constinit Statement ask_all{R"(
+SELECT CASE WHEN EXISTS (SELECT FROM pg_class WHERE oid = $1) THEN has_table_privilege($1, 'SELECT') ELSE true END)"};
+
 constinit Statement ask_some{R"(
 SELECT EXISTS (SELECT FROM pg_class WHERE oid = $1) AND NOT row_security_active($1)
        AND has_any_column_privilege($1, 'SELECT'))"};
@@ -31,7 +35,7 @@ std::string name_of(Oid table) {
 } // namespace
 
 Readable readable(Oid table) {
-	Readable found{.table = table, .reader = call(GetUserId), .is_whole = true, .relations = {}};
+	Readable found{.table = table, .reader = call(GetUserId), .is_whole = true, .has_all = true, .relations = {}};
 	const PinnedSettings settings;
 	Spi spi;
 	if (relation_exists(table)) {
@@ -52,6 +56,7 @@ Readable readable(Oid table) {
 		found.is_whole =
 			found.is_whole && std::get<0>(spi.query<bool>(ask_whole, found.table, columns, except_columns).front());
 	}
+	found.has_all = found.is_whole && std::get<0>(spi.query<bool>(ask_all, found.table).front());
 	if (!found.is_whole &&
 	    (!relation_exists(found.table) || !std::get<0>(spi.query<bool>(ask_some, found.table).front()))) {
 		throw Error(ERRCODE_INSUFFICIENT_PRIVILEGE,

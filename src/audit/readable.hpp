@@ -14,7 +14,8 @@ namespace warden::audit {
 struct Readable {
 	Oid table;                           ///< the table that is audited: the root, if a partition was named
 	Oid reader;                          ///< the current user
-	bool is_whole;                       ///< he may read all audited columns, and so what was there before as well
+	bool is_whole;                       ///< he may read all audited columns
+	bool has_all;                        ///< and what was there before as well, as the table itself is his to read
 	std::vector<std::int32_t> relations; ///< in audit_relations: one for each time that its audit began
 };
 

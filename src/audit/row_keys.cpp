@@ -182,7 +182,7 @@ std::vector<RowKey> row_keys(const Readable &table, Json key) {
 		{
 			const AsExtension owner;
 			columns = spi.query<int32, std::string_view, std::string_view, std::optional<Json>, bool>(
-				select_columns, relation, key, table.table, table.reader, table.is_whole);
+				select_columns, relation, key, table.table, table.reader, table.has_all);
 		}
 		forms.add_relation(relation, columns);
 	}
