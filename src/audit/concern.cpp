@@ -400,4 +400,20 @@ Attachment attachment_of(const Node *command) {
 	return {};
 }
 
+Oid table_of_columns(const Node *command) {
+	const RangeVar *name = nullptr;
+	if (command != nullptr && IsA(command, RenameStmt)) {
+		const auto *const statement = reinterpret_cast<const RenameStmt *>(command);
+		name = statement->renameType == OBJECT_COLUMN ? statement->relation : nullptr;
+	} else if (command != nullptr && IsA(command, AlterTableStmt)) {
+		const auto *const statement = reinterpret_cast<const AlterTableStmt *>(command);
+		ListCell *cell = nullptr;
+		foreach (cell, statement->cmds) {
+			name = lfirst_node(AlterTableCmd, cell)->subtype == AT_DropColumn ? statement->relation : name;
+		}
+	}
+	const Oid table = name == nullptr ? InvalidOid : RangeVarGetRelid(name, NoLock, true);
+	return is_own_and_audited(table) ? table : InvalidOid;
+}
+
 } // namespace warden::audit

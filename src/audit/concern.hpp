@@ -30,7 +30,9 @@ struct Attachment {
 	Oid table = InvalidOid;
 };
 
-/// Server code.
 Attachment attachment_of(const Node *command);
+
+/// The audited table of the current user's of which a command that has not begun is to rename or drop columns.
+Oid table_of_columns(const Node *command);
 
 } // namespace warden::audit

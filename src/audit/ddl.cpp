@@ -140,6 +140,10 @@ PG_FUNCTION(audit_follow_begin) {
 	if (OidIsValid(attachment.parent) && OidIsValid(attachment.table)) {
 		do_or_warn([&] { make_way(attachment.parent, attachment.table); });
 	}
+	const Oid table = is_running() ? InvalidOid : call(table_of_columns, command);
+	if (OidIsValid(table)) {
+		do_or_warn([&] { note_columns(table, tag_of(fcinfo)); });
+	}
 	return 0;
 }
 

@@ -17,33 +17,44 @@ CREATE TRIGGER ignore_replicated BEFORE INSERT OR UPDATE OR DELETE ON warden.aud
     FOR EACH ROW EXECUTE FUNCTION warden.ignore_replicated();
 ALTER TABLE warden.audit_marks ENABLE REPLICA TRIGGER ignore_replicated;
 
--- The columns of a version by the numbers that they have here. A restore gives them others: it is told by the names that the
--- columns had at the end of where they come from. Those that were gone by then have the number 0.
+-- The columns of a version by the numbers that they have here. A restore gives them others: from each incarnation to the next
+-- that has noted any, and from the last to the table itself, they are told by the names that they had at the end of the one and
+-- the beginning of the other. Those that were gone by then have the number 0. What was imported has columns of the last one.
 CREATE FUNCTION warden.audit_columns_here(columns jsonb, transaction bigint, audited integer, relation oid) RETURNS jsonb
     LANGUAGE sql STABLE STRICT PARALLEL SAFE
     BEGIN ATOMIC
-        WITH next AS (
-            SELECT v.columns FROM warden.audit_versions v
-            WHERE v.relation = audited AND v.transaction >> 52 > audit_columns_here.transaction >> 52
-              AND v.transaction >> 52 = (SELECT max(m.transaction >> 52) FROM warden.audit_versions m WHERE m.relation = audited)
-            ORDER BY v.id LIMIT 1),
-        here AS (
-            SELECT c->>'name' AS name, (c->>'number')::integer AS number FROM next, jsonb_array_elements(next.columns) c
+        WITH RECURSIVE incarnations AS MATERIALIZED (
+            SELECT v.transaction >> 52 AS incarnation FROM warden.audit_versions v
+            WHERE v.relation = audited AND v.transaction >> 52 >= audit_columns_here.transaction >> 52
+            GROUP BY 1),
+        places AS MATERIALIZED (
+            SELECT row_number() OVER (ORDER BY i.incarnation) AS place,
+                   (SELECT v.columns FROM warden.audit_versions v
+                    WHERE v.relation = audited AND v.transaction >> 52 = i.incarnation ORDER BY v.id LIMIT 1) AS first,
+                   (SELECT v.columns FROM warden.audit_versions v
+                    WHERE v.relation = audited AND v.transaction >> 52 = i.incarnation ORDER BY v.id DESC LIMIT 1) AS last
+            FROM incarnations i
+            WHERE audit_columns_here.transaction >> 52 > 0 OR i.incarnation = 0
+               OR i.incarnation = (SELECT max(m.incarnation) FROM incarnations m)
             UNION ALL
-            SELECT a.attname::text, a.attnum::integer FROM pg_attribute a
-            WHERE a.attrelid = audit_columns_here.relation AND a.attnum > 0 AND NOT a.attisdropped AND NOT EXISTS (SELECT FROM next)),
-        there AS (
-            SELECT c->>'name' AS name, (c->>'number')::integer AS number
-            FROM (SELECT v.columns FROM warden.audit_versions v
-                  WHERE v.relation = audited AND v.transaction >> 52 = audit_columns_here.transaction >> 52
-                  ORDER BY v.id DESC LIMIT 1) l, jsonb_array_elements(l.columns) c)
-        SELECT CASE WHEN (SELECT count(*) = count(here.name) AND bool_or(here.number <> there.number)
-                          FROM there LEFT JOIN here ON here.name = there.name)
-                    THEN (SELECT jsonb_agg(c || jsonb_build_object('number', coalesce(here.number, 0)))
-                          FROM jsonb_array_elements(audit_columns_here.columns) c
-                          LEFT JOIN there ON there.number = (c->>'number')::integer
-                          LEFT JOIN here ON here.name = there.name)
-                    ELSE audit_columns_here.columns END;
+            SELECT 1000000000, (SELECT jsonb_agg(jsonb_build_object('name', a.attname, 'number', a.attnum)) FROM pg_attribute a
+                                WHERE a.attrelid = audit_columns_here.relation AND a.attnum > 0 AND NOT a.attisdropped), NULL),
+        steps (place, columns) AS (
+            SELECT bigint '1', audit_columns_here.columns
+            UNION ALL
+            SELECT n.place,
+                   CASE WHEN (SELECT count(*) = count(h.value) AND bool_or(h.value->'number' <> t.value->'number')
+                              FROM jsonb_array_elements(p.last) t
+                              LEFT JOIN jsonb_array_elements(n.first) h ON h.value->'name' = t.value->'name')
+                        THEN (SELECT jsonb_agg(c.value || jsonb_build_object('number', coalesce(h.value->'number', '0')) ORDER BY c.place)
+                              FROM jsonb_array_elements(s.columns) WITH ORDINALITY c (value, place)
+                              LEFT JOIN jsonb_array_elements(p.last) t ON t.value->'number' = c.value->'number'
+                              LEFT JOIN jsonb_array_elements(n.first) h ON h.value->'name' = t.value->'name')
+                        ELSE s.columns END
+            FROM steps s
+            JOIN places p ON p.place = s.place
+            CROSS JOIN LATERAL (SELECT o.place, o.first FROM places o WHERE o.place > s.place ORDER BY o.place LIMIT 1) n)
+        SELECT s.columns FROM steps s ORDER BY s.place DESC LIMIT 1;
     END;
 
 -- Under which names a reader gets each column of a version: that of the time, that of today if it is another one and no

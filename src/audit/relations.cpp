@@ -251,6 +251,12 @@ void follow_change(Oid root, const std::string &command) {
 	}
 }
 
+void note_columns(Oid root, const std::string &command) {
+	if (const auto relation = find_relation(root)) {
+		current_version(*relation, root, command);
+	}
+}
+
 void follow_attached(Oid root) {
 	if (const auto relation = find_relation(root)) {
 		run(following_statements(root, *relation));

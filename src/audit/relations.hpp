@@ -45,6 +45,10 @@ void warn_of_all_gaps();
 /// Writes what a command has changed in the definition of a relation, and warns of what is missing.
 void follow_change(Oid root, const std::string &command);
 
+/// Before a command renames or drops columns: after a restore, what was logged elsewhere is told by the names that
+/// columns have until then.
+void note_columns(Oid root, const std::string &command);
+
 /// Gives new partitions their triggers, and takes them from those that were detached.  Both wait for locks that others
 /// may keep.
 void follow_attached(Oid root);
