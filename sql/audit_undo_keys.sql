@@ -145,8 +145,39 @@ SELECT count(*) FROM warden.audit_history('named', '{"id": 0.9}');
 -- dropped tables are not one table
 SELECT count(*) FROM warden.audit_history(0, '{"id": 1}');
 
+-- a number that is text now is what it was, with and without a key
+CREATE TABLE retyped (id int PRIMARY KEY, n int, j jsonb);
+CREATE TABLE retyped_heap (n int, b text);
+SELECT count(r.status), count(h.status) FROM warden.audit_enable('retyped') r, warden.audit_enable('retyped_heap') h;
+INSERT INTO retyped VALUES (1, 10, '1'), (2, 20, '2');
+INSERT INTO retyped_heap VALUES (10, 'b'), (NULL, 'null');
+UPDATE retyped SET n = n + 1, j = '11';
+SELECT last_transaction() AS changed \gset
+UPDATE retyped_heap SET n = 11 WHERE n = 10;
+SELECT last_transaction() AS changed_heap \gset
+ALTER TABLE retyped ALTER n TYPE text;
+ALTER TABLE retyped_heap ALTER n TYPE text;
+SELECT relation, key, status, command, detail FROM warden.audit_undo(:changed, dry_run => true);
+SELECT relation, status, detail FROM warden.audit_undo(:changed_heap);
+TABLE retyped_heap ORDER BY n;
+-- but not other values
+UPDATE retyped SET j = '"11"' WHERE id = 1;
+UPDATE retyped SET n = '021' WHERE id = 2;
+SELECT relation, key, status, detail FROM warden.audit_undo(:changed, dry_run => true);
+
+-- rows without a key are not shown by what was logged of other columns of them
+CREATE TABLE partial (a text, b int);
+SELECT status FROM warden.audit_enable('partial');
+SELECT warden.audit_mark() AS mark \gset
+INSERT INTO partial VALUES ('x', 1), ('y', 2);
+SELECT status FROM warden.audit_enable('partial', except_columns => '{a}');
+SELECT warden.audit_mark() AS later \gset
+SELECT * FROM warden.audit_as_of(NULL::partial, mark => :mark);
+DELETE FROM partial WHERE b = 1;
+SELECT * FROM warden.audit_as_of(NULL::partial, mark => :later) ORDER BY b;
+
 SELECT count(warden.audit_disable(relation)) FROM warden.audit_tables WHERE enabled;
-DROP TABLE item, parts, former, narrow, keyed, gone, long, nothing, traps, named;
+DROP TABLE retyped, retyped_heap, partial, item, parts, former, narrow, keyed, gone, long, nothing, traps, named;
 DROP FUNCTION last_transaction, trap;
 DROP ROLE regress_owner;
 -- The tests of other features count sets of partitions: the log's are not left there.

@@ -226,9 +226,9 @@ private:
 		});
 	}
 
-	// Of a table without a key, the whole row is.
+	// Of a table without a key, the whole row is: all that is logged of it, now as then.
 	std::string_view whole(const LogRow &change, const Jsonb *image) {
-		if (!version(change.version).is_current) {
+		if (!version(change.version).is_current || JB_ROOT_COUNT(image) != past_.sorted.size()) {
 			refuse_other_key();
 		}
 		current_version_ = &version(change.version);

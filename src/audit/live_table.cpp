@@ -350,6 +350,24 @@ std::vector<Values> LiveTable::find_alike(const Values &row, bool locks) const {
 	return rows;
 }
 
+// A number that its column has as text since, or the other way round, is what it was.
+std::vector<std::string> LiveTable::differing(const Values &live, const Values &logged) const {
+	const auto is_same = [&](const std::string &name, const std::string &one, const std::string &other) {
+		const Column *const column = find_column(name);
+		const bool is_json = column == nullptr || column->type == JSONOID || column->type == JSONBOID;
+		return one == other || (!is_json && one != "null" && other != "null" &&
+		                        (one == "\"" + other + "\"" || other == "\"" + one + "\""));
+	};
+	std::vector<std::string> names;
+	for (const auto &[name, value] : logged) {
+		const auto found = live.find(name);
+		if (found != live.end() && !is_same(name, found->second, value)) {
+			names.push_back(name);
+		}
+	}
+	return names;
+}
+
 RowStatement LiveTable::insertion(const Values &row) const {
 	RowStatement statement;
 	std::string names;
@@ -402,17 +420,6 @@ std::string place_of(const Values &row) {
 
 bool is_lost(const std::string &json) {
 	return json.starts_with("{\"$big\": ") && members_of(json).size() == 1; // capture escapes what looks like it
-}
-
-std::vector<std::string> differing(const Values &live, const Values &logged) {
-	std::vector<std::string> names;
-	for (const auto &[name, value] : logged) {
-		const auto found = live.find(name);
-		if (found != live.end() && found->second != value) {
-			names.push_back(name);
-		}
-	}
-	return names;
 }
 
 Values members_of(const std::string &json) {

@@ -60,6 +60,9 @@ public:
 	RowStatement update(const Values &key, const Values &changes) const;
 	RowStatement deletion(const Values &key) const;
 
+	/// Those of these columns that differ from what the log says of them.
+	std::vector<std::string> differing(const Values &live, const Values &logged) const;
+
 	/// A value of a column, for a condition of the caller's.
 	Parameter parameter(const std::string &column, const std::string &json) const;
 
@@ -90,9 +93,6 @@ std::string place_of(const Values &row);
 
 /// Whether the log has only the digest of a value.
 bool is_lost(const std::string &json);
-
-/// Those of these columns that differ from what the log says of them.
-std::vector<std::string> differing(const Values &live, const Values &logged);
 
 /// The members of an object of JSON.
 Values members_of(const std::string &json);

@@ -134,7 +134,7 @@ COMMENT ON FUNCTION warden.audit_history_of_current(regclass, jsonb) IS
 COMMENT ON FUNCTION warden.audit_as_of(anyelement, timestamptz, bigint) IS
 $$A table as it was: SELECT * FROM warden.audit_as_of(NULL::accounts, '2026-01-01'). Rows have the columns of today; one that was not there then, or is not in the log, is null.
 moment: what was committed by then; where track_commit_timestamp is off, that of which the transaction had its last event by then. mark: instead of it, exactly what the snapshot of audit_mark() saw. What could not be shown as it was is said by a WARNING. Reads the whole table, and what was logged of it.
-Errors: 42501 for who may not read the whole table; 42809 for what is no table, or a partition; 42704 if it was never audited, or for a mark that does not exist; 22023 unless there is either a moment or a mark; 55000 if the log does not reach back so far, or the mark's snapshot did not see its audit begin; 55006 if it was altered while the query began; 0A000 if its key was changed since. Locks the table in ACCESS SHARE mode.$$;
+Errors: 42501 for who may not read the whole table; 42809 for what is no table, or a partition; 42704 if it was never audited, or for a mark that does not exist; 22023 unless there is either a moment or a mark; 55000 if the log does not reach back so far, or the mark's snapshot did not see its audit begin; 55006 if it was altered while the query began; 0A000 if its key was changed since, or, if it has none, its columns or which of them are logged. Locks the table in ACCESS SHARE mode.$$;
 COMMENT ON SEQUENCE warden.audit_mark_ids IS 'Numbers of marks.';
 COMMENT ON TABLE warden.audit_marks IS
     'Moments that audit_mark() has remembered: the snapshot says which transactions were there.';

@@ -190,7 +190,7 @@ private:
 	}
 
 	void compare(Undo &undo) const {
-		const auto names = undo.live ? differing(*undo.live, undo.change.after) : std::vector<std::string>();
+		const auto names = undo.live ? table_.differing(*undo.live, undo.change.after) : std::vector<std::string>();
 		if (!names.empty()) {
 			conflict(undo, "Changed since: " + list(names) + ".");
 		}
