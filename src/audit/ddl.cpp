@@ -142,7 +142,7 @@ PG_FUNCTION(audit_follow_begin) {
 	}
 	const Oid table = is_running() ? InvalidOid : call(table_of_columns, command);
 	if (OidIsValid(table)) {
-		do_or_warn([&] { note_columns(table, tag_of(fcinfo)); });
+		do_or_warn([&] { note_columns(table); });
 	}
 	return 0;
 }

@@ -251,9 +251,9 @@ void follow_change(Oid root, const std::string &command) {
 	}
 }
 
-void note_columns(Oid root, const std::string &command) {
+void note_columns(Oid root) {
 	if (const auto relation = find_relation(root)) {
-		current_version(*relation, root, command);
+		current_version(*relation, root, "unknown");
 	}
 }
 

@@ -47,7 +47,7 @@ void follow_change(Oid root, const std::string &command);
 
 /// Before a command renames or drops columns: after a restore, what was logged elsewhere is told by the names that
 /// columns have until then.
-void note_columns(Oid root, const std::string &command);
+void note_columns(Oid root);
 
 /// Gives new partitions their triggers, and takes them from those that were detached.  Both wait for locks that others
 /// may keep.
