@@ -78,6 +78,7 @@ RESET ROLE;
 CREATE TABLE leavers (id integer PRIMARY KEY, a text, secret text, later text);
 SELECT count(*) FROM warden.audit_enable('leavers', keep_dropped => true);
 INSERT INTO leavers VALUES (1, 'a', 'secret', 'later');
+UPDATE leavers SET later = 'changed';
 GRANT SELECT (id, a) ON leavers TO regress_reader;
 ALTER TABLE leavers DROP COLUMN secret;
 SELECT count(*) FROM warden.audit_enable('leavers', except_columns => '{later}', keep_dropped => true);
@@ -85,6 +86,13 @@ SET ROLE regress_reader;
 SELECT operation, key, old, new FROM warden.audit_history('leavers', '{"id": 1}');
 SELECT operation, key, old, new FROM warden.audit_events WHERE relation_name = 'public.leavers';
 RESET ROLE;
+-- nor is he told what an undo would put there
+GRANT EXECUTE ON FUNCTION warden.audit_undo(bigint, text, boolean, bigint) TO regress_reader;
+SELECT max(id) AS event FROM warden.audit_events WHERE relation_name = 'public.leavers' AND operation = 'UPDATE' \gset
+SET ROLE regress_reader;
+SELECT command FROM warden.audit_undo(event => :event, dry_run => true);
+RESET ROLE;
+REVOKE EXECUTE ON FUNCTION warden.audit_undo(bigint, text, boolean, bigint) FROM regress_reader;
 GRANT SELECT ON leavers TO regress_reader;
 SET ROLE regress_reader;
 SELECT operation, key, old, new FROM warden.audit_history('leavers', '{"id": 1}');

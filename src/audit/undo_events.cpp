@@ -107,7 +107,7 @@ UndoEvents read_events(const char *condition, const Args &...args) {
 	return events;
 }
 
-/// He who undoes changes is told all of them.
+/// He who undoes changes is told all of them, also in columns that are left out since.
 void check(const UndoEvents &events, const std::string &what, const char *hint) {
 	if (events.empty()) {
 		throw Error(ERRCODE_NO_DATA_FOUND, format("there is nothing of %s in the audit log", what.c_str()))
@@ -118,11 +118,13 @@ void check(const UndoEvents &events, const std::string &what, const char *hint) 
 			throw Error(ERRCODE_UNDEFINED_TABLE, format("a table that %s changed was dropped", what.c_str()))
 				.with_detail("Its rows are in warden.audit_events.");
 		}
-		if (!readable(table).is_whole) {
+		const Readable rights = readable(table);
+		if (!rights.is_whole) {
 			throw Error(ERRCODE_INSUFFICIENT_PRIVILEGE,
 			            format("permission denied for what was logged of table %s", qualified_name(table).c_str()))
 				.with_detail("To undo changes takes the right to read all columns.");
 		}
+		check_whole(rights);
 		if (of_table.is_key_lost) {
 			throw Error(ERRCODE_UNDEFINED_COLUMN,
 			            format("rows of table %s were known by columns that it does not have any more",
