@@ -129,8 +129,8 @@ void clear_cluster_mark(Oid index) {
 	}
 }
 
-// The server's counters of it stay until it is dropped: what is dropped twice, while another session has counted it, takes
-// the server down when DROP TABLE commits.
+// The server's counters of it stay until it is dropped: what is dropped twice, while another session has counted it,
+// takes the server down when DROP TABLE commits.
 void drop_storage(Relation relation) {
 	RelationDropStorage(relation);
 	pgstat_unlink_relation(relation); // a relcache entry without storage would forget that it is linked
