@@ -104,6 +104,28 @@ SELECT (SELECT count(*) FROM team) AS teams, (SELECT count(*) FROM member) AS me
 SELECT relation, key, action, status FROM warden.audit_undo(last_transaction());
 SELECT (SELECT count(*) FROM team) AS teams, (SELECT count(*) FROM member) AS members;
 
+-- a row that is kept for those that refer to it keeps its key, which others were to have back
+CREATE TABLE held (id integer PRIMARY KEY, name text);
+CREATE TABLE holding (id integer PRIMARY KEY, held integer REFERENCES held ON DELETE CASCADE ON UPDATE SET NULL);
+SELECT status FROM warden.audit_enable('held');
+INSERT INTO held VALUES (1, 'one'), (2, 'two'), (3, 'three'), (4, 'four');
+BEGIN;
+UPDATE held SET id = 11 WHERE id = 1;
+INSERT INTO held VALUES (1, 'new');
+DELETE FROM held WHERE id = 2;
+UPDATE held SET id = 2 WHERE id = 3;
+UPDATE held SET name = 'for' WHERE id = 4;
+COMMIT;
+SELECT last_transaction() AS id \gset
+INSERT INTO holding VALUES (1, 1), (2, 2);
+SELECT key, action, status, detail FROM warden.audit_undo(:id, on_conflict => 'skip', dry_run => true) ORDER BY key, action;
+SELECT key, action, status FROM warden.audit_undo(:id, on_conflict => 'skip') ORDER BY key, action;
+SELECT * FROM held ORDER BY id;
+UPDATE held SET name = 'for' WHERE id = 4;
+SELECT key, action, status FROM warden.audit_undo(:id, on_conflict => 'force') ORDER BY key, action;
+SELECT * FROM held ORDER BY id;
+SELECT * FROM holding ORDER BY id;
+
 -- keys that rows exchange: with a constraint that waits, in one statement
 CREATE TABLE place (id integer PRIMARY KEY DEFERRABLE, name text UNIQUE);
 SELECT status FROM warden.audit_enable('place');
@@ -123,7 +145,7 @@ BEGIN; UPDATE place SET name = 'x' WHERE id = 1; UPDATE place SET name = 'one' W
 SELECT key, action, status FROM warden.audit_undo(last_transaction()) ORDER BY key;
 SELECT * FROM place ORDER BY id;
 
-DROP TABLE account, purchase, line, visit, node, team, member, place CASCADE;
+DROP TABLE account, purchase, line, visit, node, team, member, place, held, holding CASCADE;
 DROP FUNCTION last_transaction();
 DROP ROLE regress_warden_undo;
 -- The tests of other features count sets of partitions: the log's are not left there.

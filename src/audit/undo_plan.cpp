@@ -91,6 +91,17 @@ public:
 		}
 	}
 
+	// Some row is kept after all: then so is its key.
+	void plan_insertions_again(std::span<Undo> rows) {
+		for (Undo &undo : rows) {
+			if (undo.action == "insert" && undo.is_due) {
+				undo.status = "planned";
+				undo.detail.reset();
+				plan_insertion(undo);
+			}
+		}
+	}
+
 	Undo plan_emptied() const {
 		Undo undo{&table_, {}, "insert", "", {}, {}, {}, true};
 		give_up(undo, "lost", "TRUNCATE has emptied the table, and its rows were not logged.");
@@ -277,6 +288,8 @@ UndoPlan::UndoPlan(const UndoEvents &events, OnConflict on_conflict, bool locks)
 		tables.push_back(table);
 	}
 	tables_.reserve(tables.size());
+	std::vector<std::pair<Planner, std::size_t>> planners; // with how many rows each has planned
+	planners.reserve(tables.size());
 	for (const Oid table : by_reference(tables)) {
 		const LiveTable &live = tables_.emplace_back(table);
 		const TableEvents &of_table = events.at(table);
@@ -289,14 +302,27 @@ UndoPlan::UndoPlan(const UndoEvents &events, OnConflict on_conflict, bool locks)
 			check_for_interrupts();
 			rows_.push_back(planner.plan(std::move(change)));
 		}
-		planner.settle(std::span(rows_).subspan(first));
+		planners.emplace_back(std::move(planner), rows_.size() - first);
 	}
-	add_cascades(on_conflict, locks);
+	const auto each = [&](auto &&of_table) {
+		auto first = rows_.begin();
+		for (auto &[planner, count] : planners) {
+			of_table(planner, std::span(first, count));
+			first += static_cast<std::ptrdiff_t>(count);
+		}
+	};
+	each([](Planner &planner, std::span<Undo> rows) { planner.settle(rows); });
+	while (add_cascades(on_conflict, locks)) {
+		each([](Planner &planner, std::span<Undo> rows) {
+			planner.plan_insertions_again(rows);
+			planner.settle(rows);
+		});
+	}
 }
 
 // What is left undone for what it would take with it, takes no rows with it that the undo itself takes: then those that
 // refer to these are looked at again.
-void UndoPlan::add_cascades(OnConflict on_conflict, bool locks) {
+bool UndoPlan::add_cascades(OnConflict on_conflict, bool locks) {
 	std::map<std::string, const Undo *, ByText> ours;
 	for (const Undo &undo : rows_) {
 		if (undo.live) {
@@ -313,6 +339,7 @@ void UndoPlan::add_cascades(OnConflict on_conflict, bool locks) {
 		       std::ranges::any_of(columns, [&](const auto &name) { return undo.change.before.contains(name); });
 	};
 	Cascades cascades(locks);
+	bool are_fewer = false;
 	for (bool is_stable = false; !is_stable;) {
 		is_stable = true;
 		for (Undo &undo : rows_) {
@@ -330,7 +357,9 @@ void UndoPlan::add_cascades(OnConflict on_conflict, bool locks) {
 				is_stable = is_stable && undo.is_due;
 			}
 		}
+		are_fewer = are_fewer || !is_stable;
 	}
+	return are_fewer;
 }
 
 std::vector<Undo *> UndoPlan::due() {

@@ -39,7 +39,8 @@ public:
 	std::vector<Undo *> due();
 
 private:
-	void add_cascades(OnConflict on_conflict, bool locks);
+	/// Whether less is to be done than was.
+	bool add_cascades(OnConflict on_conflict, bool locks);
 
 	std::vector<LiveTable> tables_; ///< each after those that it refers to
 	std::vector<Undo> rows_;
