@@ -416,4 +416,42 @@ Oid table_of_columns(const Node *command) {
 	return is_own_and_audited(table) ? table : InvalidOid;
 }
 
+namespace {
+
+// Children have the columns of their parents, and typed tables those of their type.
+bool hands_down(const RangeVar *name) {
+	const Oid table = name == nullptr ? InvalidOid : RangeVarGetRelid(name, NoLock, true);
+	const HeapTuple tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(table));
+	if (!HeapTupleIsValid(tuple)) {
+		return false;
+	}
+	const auto *const row = reinterpret_cast<const FormData_pg_class *>(GETSTRUCT(tuple));
+	const bool found = row->relhassubclass || row->relkind == RELKIND_COMPOSITE_TYPE;
+	ReleaseSysCache(tuple);
+	return found;
+}
+
+// A type takes the columns that are of it.
+bool is_cascading(const Node *command) {
+	switch (nodeTag(command)) {
+	case T_DropStmt:
+		return reinterpret_cast<const DropStmt *>(command)->behavior == DROP_CASCADE;
+	case T_DropOwnedStmt:
+		return reinterpret_cast<const DropOwnedStmt *>(command)->behavior == DROP_CASCADE;
+	case T_RenameStmt:
+		return hands_down(reinterpret_cast<const RenameStmt *>(command)->relation);
+	case T_AlterTableStmt:
+		return hands_down(reinterpret_cast<const AlterTableStmt *>(command)->relation);
+	default:
+		return false;
+	}
+}
+
+} // namespace
+
+bool may_reach_far(const Node *command) {
+	return command != nullptr && is_cascading(command) &&
+	       concern([](const Declarations &) { return true; }, [] { return false; }) == Concern::Some;
+}
+
 } // namespace warden::audit

@@ -144,6 +144,9 @@ PG_FUNCTION(audit_follow_begin) {
 	if (OidIsValid(table)) {
 		do_or_warn([&] { note_columns(table); });
 	}
+	if (!is_running() && call(may_reach_far, command)) {
+		do_or_warn(note_columns_of_all);
+	}
 	return 0;
 }
 
