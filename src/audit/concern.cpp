@@ -400,6 +400,19 @@ Attachment attachment_of(const Node *command) {
 	return {};
 }
 
+namespace {
+
+bool drops_column(const AlterTableStmt *statement) {
+	bool found = false;
+	ListCell *cell = nullptr;
+	foreach (cell, statement->cmds) {
+		found = found || lfirst_node(AlterTableCmd, cell)->subtype == AT_DropColumn;
+	}
+	return found;
+}
+
+} // namespace
+
 Oid table_of_columns(const Node *command) {
 	const RangeVar *name = nullptr;
 	if (command != nullptr && IsA(command, RenameStmt)) {
@@ -407,10 +420,7 @@ Oid table_of_columns(const Node *command) {
 		name = statement->renameType == OBJECT_COLUMN ? statement->relation : nullptr;
 	} else if (command != nullptr && IsA(command, AlterTableStmt)) {
 		const auto *const statement = reinterpret_cast<const AlterTableStmt *>(command);
-		ListCell *cell = nullptr;
-		foreach (cell, statement->cmds) {
-			name = lfirst_node(AlterTableCmd, cell)->subtype == AT_DropColumn ? statement->relation : name;
-		}
+		name = drops_column(statement) ? statement->relation : nullptr;
 	}
 	const Oid table = name == nullptr ? InvalidOid : RangeVarGetRelid(name, NoLock, true);
 	return is_own_and_audited(table) ? table : InvalidOid;
@@ -431,17 +441,22 @@ bool hands_down(const RangeVar *name) {
 	return found;
 }
 
-// A type takes the columns that are of it.
+// A type takes the columns that are of it.  None of these commands is in a dump: what is noted here ends a restore.
 bool is_cascading(const Node *command) {
 	switch (nodeTag(command)) {
 	case T_DropStmt:
 		return reinterpret_cast<const DropStmt *>(command)->behavior == DROP_CASCADE;
 	case T_DropOwnedStmt:
 		return reinterpret_cast<const DropOwnedStmt *>(command)->behavior == DROP_CASCADE;
-	case T_RenameStmt:
-		return hands_down(reinterpret_cast<const RenameStmt *>(command)->relation);
-	case T_AlterTableStmt:
-		return hands_down(reinterpret_cast<const AlterTableStmt *>(command)->relation);
+	case T_RenameStmt: {
+		const auto *const statement = reinterpret_cast<const RenameStmt *>(command);
+		return (statement->renameType == OBJECT_COLUMN || statement->renameType == OBJECT_ATTRIBUTE) &&
+		       hands_down(statement->relation);
+	}
+	case T_AlterTableStmt: {
+		const auto *const statement = reinterpret_cast<const AlterTableStmt *>(command);
+		return drops_column(statement) && hands_down(statement->relation);
+	}
 	default:
 		return false;
 	}
