@@ -150,11 +150,12 @@ SELECT status, detail FROM warden.audit_undo(last_transaction(), 'skip');
 TABLE emptied;
 
 -- what is in a partition whose time is over is found by an index that maintenance makes
-CREATE VIEW first_day AS SELECT min(lower_bound::timestamptz) AS begin FROM warden.partitions WHERE parent = 'warden.audit_log_1'::regclass;
-DO $$ BEGIN
-    EXECUTE (SELECT format('CREATE TABLE warden.closed PARTITION OF warden.audit_log_1 FOR VALUES FROM (%L) TO (%L)', begin - interval '1 day', begin)
-             FROM first_day);
-END $$;
+SELECT log::text FROM warden.audit_classes WHERE keep IS NULL \gset
+CREATE VIEW first_day AS SELECT min(lower_bound::timestamptz) AS begin FROM warden.partitions WHERE parent = :'log'::regclass;
+\set ECHO none
+SELECT format('CREATE TABLE warden.closed PARTITION OF %s FOR VALUES FROM (%L) TO (%L)', :'log', begin - interval '1 day', begin)
+FROM first_day \gexec
+\set ECHO all
 UPDATE item SET name = 'moved' WHERE id = 5;
 SELECT last_transaction() AS id \gset
 WITH moved AS (DELETE FROM warden.audit_log WHERE transaction = :id RETURNING *)

@@ -400,6 +400,19 @@ Attachment attachment_of(const Node *command) {
 	return {};
 }
 
+namespace {
+
+bool drops_column(const AlterTableStmt *statement) {
+	bool found = false;
+	ListCell *cell = nullptr;
+	foreach (cell, statement->cmds) {
+		found = found || lfirst_node(AlterTableCmd, cell)->subtype == AT_DropColumn;
+	}
+	return found;
+}
+
+} // namespace
+
 Oid table_of_columns(const Node *command) {
 	const RangeVar *name = nullptr;
 	if (command != nullptr && IsA(command, RenameStmt)) {
@@ -407,13 +420,53 @@ Oid table_of_columns(const Node *command) {
 		name = statement->renameType == OBJECT_COLUMN ? statement->relation : nullptr;
 	} else if (command != nullptr && IsA(command, AlterTableStmt)) {
 		const auto *const statement = reinterpret_cast<const AlterTableStmt *>(command);
-		ListCell *cell = nullptr;
-		foreach (cell, statement->cmds) {
-			name = lfirst_node(AlterTableCmd, cell)->subtype == AT_DropColumn ? statement->relation : name;
-		}
+		name = drops_column(statement) ? statement->relation : nullptr;
 	}
 	const Oid table = name == nullptr ? InvalidOid : RangeVarGetRelid(name, NoLock, true);
 	return is_own_and_audited(table) ? table : InvalidOid;
+}
+
+namespace {
+
+// Children have the columns of their parents, and typed tables those of their type.
+bool hands_down(const RangeVar *name) {
+	const Oid table = name == nullptr ? InvalidOid : RangeVarGetRelid(name, NoLock, true);
+	const HeapTuple tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(table));
+	if (!HeapTupleIsValid(tuple)) {
+		return false;
+	}
+	const auto *const row = reinterpret_cast<const FormData_pg_class *>(GETSTRUCT(tuple));
+	const bool found = row->relhassubclass || row->relkind == RELKIND_COMPOSITE_TYPE;
+	ReleaseSysCache(tuple);
+	return found;
+}
+
+// A type takes the columns that are of it.  None of these commands is in a dump: what is noted here ends a restore.
+bool is_cascading(const Node *command) {
+	switch (nodeTag(command)) {
+	case T_DropStmt:
+		return reinterpret_cast<const DropStmt *>(command)->behavior == DROP_CASCADE;
+	case T_DropOwnedStmt:
+		return reinterpret_cast<const DropOwnedStmt *>(command)->behavior == DROP_CASCADE;
+	case T_RenameStmt: {
+		const auto *const statement = reinterpret_cast<const RenameStmt *>(command);
+		return (statement->renameType == OBJECT_COLUMN || statement->renameType == OBJECT_ATTRIBUTE) &&
+		       hands_down(statement->relation);
+	}
+	case T_AlterTableStmt: {
+		const auto *const statement = reinterpret_cast<const AlterTableStmt *>(command);
+		return drops_column(statement) && hands_down(statement->relation);
+	}
+	default:
+		return false;
+	}
+}
+
+} // namespace
+
+bool may_reach_far(const Node *command) {
+	return command != nullptr && is_cascading(command) &&
+	       concern([](const Declarations &) { return true; }, [] { return false; }) == Concern::Some;
 }
 
 } // namespace warden::audit

@@ -35,4 +35,7 @@ Attachment attachment_of(const Node *command);
 /// The audited table of the current user's of which a command that has not begun is to rename or drop columns.
 Oid table_of_columns(const Node *command);
 
+/// Whether a command that has not begun may change columns of tables that it does not name, and anything is audited.
+bool may_reach_far(const Node *command);
+
 } // namespace warden::audit

@@ -3,8 +3,8 @@
 //
 // The invariants: what is found out is found in the catalogue, never in the text of a command, so that no password is
 // in the log; whatever goes wrong here, the command of the user's does not fail for it, but for want of memory, locks
-// or stack: a WARNING says what is missing, and so does warden.audit_tables; and a command that concerns no audited
-// table costs microseconds.
+// or stack, or because rows that it makes are refused as those of an INSERT would be: a WARNING says what is missing,
+// and so does warden.audit_tables; and a command that concerns no audited table costs microseconds.
 #include "audit/audit.hpp"
 
 #include "audit/concern.hpp"
@@ -144,6 +144,9 @@ PG_FUNCTION(audit_follow_begin) {
 	if (OidIsValid(table)) {
 		do_or_warn([&] { note_columns(table); });
 	}
+	if (!is_running() && call(may_reach_far, command)) {
+		do_or_warn(note_columns_of_all);
+	}
 	return 0;
 }
 
@@ -154,6 +157,7 @@ PG_FUNCTION(audit_follow_change) {
 		return 0;
 	}
 	const std::string tag = tag_of(fcinfo);
+	std::vector<Oid> filled;
 	do_or_warn([&] {
 		if (!is_known_here()) {
 			return;
@@ -161,13 +165,16 @@ PG_FUNCTION(audit_follow_change) {
 		for (const NewTable &table : new_tables()) {
 			do_or_warn([&] { enrol(table.oid); });
 			if (table.has_rows) {
-				do_or_warn([&] { log_rows(table.oid); });
+				filled.push_back(table.oid);
 			}
 		}
 		for (const Oid table : read_tables(select_changed)) {
 			follow_or_warn(table, tag);
 		}
 	});
+	for (const Oid table : filled) {
+		log_rows(table); // as an INSERT fails where its rows cannot be logged
+	}
 	return 0;
 }
 

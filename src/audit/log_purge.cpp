@@ -7,6 +7,7 @@
 
 #include "partition/bounds.hpp"
 
+#include "pg/lock.hpp"
 #include "pg/names.hpp"
 #include "pg/security.hpp"
 #include "pg/spi.hpp"
@@ -28,6 +29,14 @@ namespace {
 constinit Statement select_logs{R"(
 SELECT log::oid, date_trunc('day', clock_timestamp() - keep, 'UTC') FROM warden.audit_classes
 WHERE EXISTS (SELECT FROM pg_class WHERE oid = log::oid))"};
+
+// Days that are over and have stayed, because something depends on them.  What is held was told to stay.
+constinit Statement select_stayed{R"(
+SELECT p.partition::oid
+FROM warden.audit_classes c
+JOIN warden.partition_policies s ON s.parent = c.log AND s.on_expiry = 'drop'
+JOIN warden.partitions p ON p.parent = c.log AND p.kind = 'range' AND p.held IS NULL
+WHERE p.expires_at < clock_timestamp() AND pg_relation_size(p.partition) > 0)"};
 
 // $1 a moment.  By the index: the first numbers are the oldest rows, so that mostly there is nothing to read.  A
 // context may be as much older than the events of its transaction as that took, and is looked for by the transaction.
@@ -62,6 +71,15 @@ bool has_rows(Spi &spi, Oid table) {
 	return !spi.query_latest<int32>(("SELECT 1 FROM " + qualified_name(table) + " LIMIT 1").c_str()).empty();
 }
 
+/// Where the first partition begins; those that are over are passed over if they were emptied.
+Moment first_day(Spi &spi, const partition::Bounds &bounds, Moment kept) {
+	std::size_t i = 0;
+	while (i + 1 < bounds.ranges.size() && bounds.ranges[i].upper <= kept && !has_rows(spi, bounds.oids[i])) {
+		++i;
+	}
+	return bounds.ranges[i].lower;
+}
+
 /// Where the oldest partition of any part begins; no session is named in it that is older by more than a partition.
 /// What the default partition has may be as old as is kept at all.
 Moment oldest_event() {
@@ -69,9 +87,10 @@ Moment oldest_event() {
 	Spi spi;
 	for (const auto &[log, limit] : spi.query_latest<Oid, std::optional<Timestamptz>>(select_logs)) {
 		const partition::Bounds bounds = partition::read_bounds(OpenRelation(log, AccessShareLock), std::nullopt);
-		oldest = std::min(oldest, bounds.ranges.empty() ? beginning : bounds.ranges.front().lower);
+		const Moment kept = limit ? limit->value : beginning;
+		oldest = std::min(oldest, bounds.ranges.empty() ? beginning : first_day(spi, bounds, kept));
 		if (OidIsValid(bounds.default_partition) && has_rows(spi, bounds.default_partition)) {
-			oldest = std::min(oldest, limit ? limit->value : beginning);
+			oldest = std::min(oldest, kept);
 		}
 	}
 	return oldest;
@@ -103,6 +122,19 @@ void delete_strays() {
 	}
 }
 
+/// Whoever names a day in a view, for which he needs no right on it, keeps the table from being dropped, not its rows.
+bool empty_stayed() {
+	const AsExtension owner;
+	Spi spi;
+	for (const auto &[table] : spi.query_latest<Oid>(select_stayed)) {
+		if (lock_if_free(table, AccessExclusiveLock)) {
+			spi.execute(("TRUNCATE " + qualified_name(table)).c_str());
+			return true;
+		}
+	}
+	return false;
+}
+
 void delete_unnamed() {
 	const AsExtension owner;
 	const Moment oldest = oldest_event();
@@ -126,21 +158,27 @@ void report_failure(const std::optional<Error> &error) {
 	}
 }
 
+// A transaction for each step, until there is nothing more to do, or it fails.
+void repeat(const Procedure &procedure, bool (*step)()) {
+	for (bool is_done = true; is_done;) {
+		is_done = false;
+		report_failure(attempt([&] { is_done = step(); }));
+		procedure.commit();
+	}
+}
+
 } // namespace
 
 void maintain_log(const Procedure &procedure) {
 	if (call(RecoveryInProgress)) {
 		return;
 	}
+	repeat(procedure, empty_stayed);
 	for (void (*const step)() : {index_partitions, close_gone, delete_strays, delete_unnamed, warn_of_all_gaps}) {
 		report_failure(attempt(step));
 		procedure.commit();
 	}
-	for (bool is_made = true; is_made;) {
-		is_made = false;
-		report_failure(attempt([&] { is_made = index_closed_partition(); }));
-		procedure.commit();
-	}
+	repeat(procedure, index_closed_partition);
 }
 
 } // namespace warden::audit

@@ -9,6 +9,9 @@ namespace warden::audit {
 /// Deletes events that are over and that no partition takes with it, as they came to the default one.
 void delete_strays();
 
+/// Empties a day of the log that is over and could not be dropped; returns whether there was one.
+bool empty_stayed();
+
 /// Deletes what was written of sessions, transactions, definitions and relations whose events have all left the log.
 void delete_unnamed();
 

@@ -3,6 +3,7 @@
 #include "audit/incarnation.hpp"
 #include "audit/version.hpp"
 
+#include "pg/lock.hpp"
 #include "pg/names.hpp"
 #include "pg/security.hpp"
 #include "pg/spi.hpp"
@@ -49,6 +50,12 @@ SELECT relation::oid FROM warden.audit_relations r
 WHERE until IS NULL AND relation::oid <> 0 AND NOT EXISTS (SELECT FROM pg_class WHERE oid = r.relation::oid))"};
 
 constinit Statement select_dropping{"SELECT * FROM warden.audit_drop_triggers($1, $2, $3)"};
+
+// $1 the incarnation: tables whose columns have other numbers than when they were last noted.
+constinit Statement select_unnoted{R"(
+SELECT r.relation::oid FROM warden.audit_relations r JOIN pg_class t ON t.oid = r.relation::oid
+CROSS JOIN LATERAL (SELECT * FROM warden.audit_versions v WHERE v.relation = r.id ORDER BY v.id DESC LIMIT 1) v
+WHERE r.until IS NULL AND v.transaction >> 52 <> $1 AND v.columns <> warden.audit_columns(t.oid))"};
 
 constinit Statement select_name{"SELECT name FROM warden.audit_relations WHERE id = $1"};
 constinit Statement update_name{"UPDATE warden.audit_relations SET name = $2 WHERE id = $1 AND name <> $2"};
@@ -254,6 +261,23 @@ void follow_change(Oid root, const std::string &command) {
 void note_columns(Oid root) {
 	if (const auto relation = find_relation(root)) {
 		current_version(*relation, root, "unknown");
+	}
+}
+
+void note_columns_of_all() {
+	const std::int32_t incarnation = call(known_incarnation);
+	std::vector<Oid> tables;
+	{
+		const AsExtension owner;
+		Spi spi;
+		for (const auto &[table] : spi.query_latest<Oid>(select_unnoted, incarnation)) {
+			tables.push_back(table);
+		}
+	}
+	for (const Oid table : tables) {
+		if (lock_if_free(table, AccessShareLock)) {
+			note_columns(table);
+		}
 	}
 }
 

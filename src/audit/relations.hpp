@@ -49,6 +49,9 @@ void follow_change(Oid root, const std::string &command);
 /// columns have until then.
 void note_columns(Oid root);
 
+/// The same of all tables, before a command that may do so without naming them: of those that nobody is changing.
+void note_columns_of_all();
+
 /// Gives new partitions their triggers, and takes them from those that were detached.  Both wait for locks that others
 /// may keep.
 void follow_attached(Oid root);

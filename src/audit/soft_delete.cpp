@@ -2,9 +2,11 @@
 //
 // The invariants: what is done to a table is done as its owner; a row that is marked is deleted no sooner than was
 // said, and only by its table's owner; who deletes from the view needs the rights that he would need to mark the row
-// himself.
+// himself; and columns that have exchanged their names are not taken for each other.  So which column marks is what the
+// view shows by the name that it was made with, as columns of views do not follow RENAME.
 #include "audit/audit.hpp"
 
+#include "audit/live_view.hpp"
 #include "audit/options.hpp"
 
 #include "pg/lock.hpp"
@@ -21,6 +23,8 @@ extern "C" {
 #include "access/xlog.h"
 #include "catalog/pg_class.h"
 #include "commands/trigger.h"
+#include "storage/lmgr.h"
+#include "utils/lsyscache.h"
 }
 
 namespace warden::audit {
@@ -54,7 +58,7 @@ constinit Statement select_key{"SELECT name::text FROM warden.audit_key($1) k (n
 
 // The same with the operators of its index: to the caller, the name alone may mean another one.
 constinit Statement select_equal{R"(
-SELECT a.attname::text, format('OPERATOR(%I.%s)', s.nspname, o.oprname)
+SELECT a.attnum::integer, a.attname::text, format('OPERATOR(%I.%s)', s.nspname, o.oprname)
 FROM (SELECT * FROM pg_index WHERE indrelid = $1 AND indislive AND (indisprimary OR indisreplident)
       ORDER BY indisprimary DESC LIMIT 1) i
 CROSS JOIN LATERAL generate_series(0, i.indnkeyatts - 1) n
@@ -66,28 +70,27 @@ JOIN pg_operator o ON o.oid = m.amopopr
 JOIN pg_namespace s ON s.oid = o.oprnamespace
 ORDER BY n)"};
 
-// $1 the table, $2 the column: what has the view's name, and is no view of its owner's of that table alone, or marks
-// another column.  The trigger is made with our rights.
-constinit Statement find_obstacle{R"(
-SELECT v.oid
-FROM pg_class c
-JOIN pg_namespace n ON n.oid = c.relnamespace
-JOIN pg_class v ON v.oid = to_regclass(format('%I.%I', n.nspname, left(c.relname, 58) || '_live'))
-WHERE c.oid = $1
-  AND (v.relkind <> 'v' OR v.relowner <> c.relowner
+// $1 the table, $2 the column: what has the view's name, whether it is no view of its owner's of that table alone, and
+// what it calls the column that it marks.  The trigger is made with our rights.
+constinit Statement find_view{R"(
+SELECT v.oid, v.relkind <> 'v' OR v.relowner <> c.relowner
        OR (SELECT array_agg(DISTINCT d.refobjid)
            FROM pg_rewrite r JOIN pg_depend d ON d.classid = 'pg_rewrite'::regclass AND d.objid = r.oid
            WHERE r.ev_class = v.oid AND d.refclassid = 'pg_class'::regclass AND d.refobjid <> v.oid)
-          IS DISTINCT FROM ARRAY[c.oid]
-       OR EXISTS (SELECT FROM pg_trigger
-                  WHERE tgrelid = v.oid AND tgname = '!pg_warden_mark_deleted'
-                    AND tgargs <> convert_to($2::name::text, getdatabaseencoding()) || '\x00')))"};
+          IS DISTINCT FROM ARRAY[c.oid],
+       coalesce((SELECT convert_from(substr(tgargs, 1, length(tgargs) - 1), getdatabaseencoding()) FROM pg_trigger
+                 WHERE tgrelid = v.oid AND tgname = '!pg_warden_mark_deleted'), $2)
+FROM pg_class c
+JOIN pg_namespace n ON n.oid = c.relnamespace
+JOIN pg_class v ON v.oid = to_regclass(format('%I.%I', n.nspname, left(c.relname, 58) || '_live'))
+WHERE c.oid = $1)"};
 
-// $1 the view.
-constinit Statement select_table{R"(
-SELECT DISTINCT d.refobjid
-FROM pg_rewrite r JOIN pg_depend d ON d.classid = 'pg_rewrite'::regclass AND d.objid = r.oid
-WHERE r.ev_class = $1 AND d.refclassid = 'pg_class'::regclass AND d.refobjid <> $1)"};
+// $1 the table: its views whose rows are marked, and what they call the column.
+constinit Statement select_views{R"(
+SELECT DISTINCT tgrelid, convert_from(substr(tgargs, 1, length(tgargs) - 1), getdatabaseencoding())
+FROM pg_depend d JOIN pg_rewrite r ON r.oid = d.objid JOIN pg_trigger ON tgrelid = r.ev_class
+WHERE d.classid = 'pg_rewrite'::regclass AND d.refclassid = 'pg_class'::regclass AND d.refobjid = $1
+  AND tgfoid = 'warden.audit_mark_deleted()'::regprocedure)"};
 
 struct Step {
 	std::string action;
@@ -114,6 +117,19 @@ Error keyless(Oid table) {
 	    .with_hint("Add one: a row to be marked is found by it.");
 }
 
+/// Whether the column of the view that goes by a name shows the one of the table that goes by another.
+bool shows(Oid view, const std::string &name, Oid table, const std::string &column) {
+	return call([&] {
+		const Relation relation = try_relation_open(view, AccessShareLock);
+		if (relation == nullptr) {
+			return false;
+		}
+		const int number = table_of_view(relation) == table ? column_shown(relation, name.c_str()) : 0;
+		relation_close(relation, NoLock);
+		return number > 0 && number == get_attnum(table, column.c_str());
+	});
+}
+
 void check_table(Oid table, const std::string &column) {
 	const std::string name = qualified_name(table);
 	const OpenRelation relation(table, NoLock);
@@ -135,7 +151,10 @@ void check_table(Oid table, const std::string &column) {
 		                                              name.c_str(), std::string(type).c_str()))
 			.with_hint("Name another column, or one of type timestamp with time zone.");
 	}
-	for (const auto &[view] : spi.query_latest<Oid>(find_obstacle, table, column)) {
+	for (const auto &[view, is_other, mark] : spi.query_latest<Oid, bool, std::string_view>(find_view, table, column)) {
+		if (!is_other && shows(view, std::string(mark), table, column)) {
+			continue;
+		}
 		throw Error(ERRCODE_DUPLICATE_TABLE, format("relation %s is there already", qualified_name(view).c_str()))
 			.with_detail(format("It is not a view of table %s alone, of the same owner, that marks column \"%s\".",
 		                        name.c_str(), column.c_str()))
@@ -144,6 +163,7 @@ void check_table(Oid table, const std::string &column) {
 }
 
 struct KeyColumn {
+	int number;
 	std::string name;
 	std::string equal; ///< its operator
 };
@@ -152,8 +172,9 @@ std::vector<KeyColumn> read_key(Oid table) {
 	const AsExtension owner;
 	Spi spi;
 	std::vector<KeyColumn> key;
-	for (const auto &[name, equal] : spi.query_latest<std::string_view, std::string_view>(select_equal, table)) {
-		key.push_back({std::string(name), std::string(equal)});
+	for (const auto &[number, name, equal] :
+	     spi.query_latest<int32, std::string_view, std::string_view>(select_equal, table)) {
+		key.push_back({number, std::string(name), std::string(equal)});
 	}
 	if (key.empty()) {
 		throw keyless(table);
@@ -161,17 +182,29 @@ std::vector<KeyColumn> read_key(Oid table) {
 	return key;
 }
 
+Error unlike(const TriggerData *data, const char *problem) {
+	return Error(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
+	             format("view %s %s", qualified_name(RelationGetRelid(data->tg_relation)).c_str(), problem))
+	    .with_hint("Drop the view, and use warden.audit_soft_delete() again.");
+}
+
 /// The table that a view of ours is of.
-Oid table_of(Oid view) {
-	const AsExtension owner;
-	Spi spi;
-	const auto tables = spi.query_latest<Oid>(select_table, view);
-	if (tables.size() != 1) {
-		throw Error(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
-		            format("view %s is not of one table", qualified_name(view).c_str()))
-			.with_hint("Views whose rows are marked are made by warden.audit_soft_delete().");
+Oid table_of(const TriggerData *data) {
+	const Oid table = call(table_of_view, data->tg_relation);
+	if (!OidIsValid(table)) {
+		throw unlike(data, "is not of one table");
 	}
-	return std::get<0>(tables.front());
+	return table;
+}
+
+/// What the table calls the column that the view's rows are marked by.
+std::string mark_of(const TriggerData *data, Oid table) {
+	const char *const name = data->tg_trigger->tgargs[0];
+	const int number = call(column_shown, data->tg_relation, name);
+	if (number == 0) {
+		throw unlike(data, format("does not show a column of the table as \"%s\"", name).c_str());
+	}
+	return call([&] { return quote_identifier(get_attname(table, static_cast<AttrNumber>(number), false)); });
 }
 
 /// A condition that a row of the view is the only one to meet in its table, and the values for it, as they are: as text
@@ -187,13 +220,10 @@ Identity identity_of(const TriggerData *data, const std::vector<KeyColumn> &key)
 	for (const KeyColumn &column : key) {
 		const TupleDesc columns = RelationGetDescr(data->tg_relation);
 		bool is_null = true;
-		const int number = call(SPI_fnumber, columns, column.name.c_str());
+		const int number = call(column_showing, data->tg_relation, column.number);
 		const Datum value = number > 0 ? call(SPI_getbinval, data->tg_trigtuple, columns, number, &is_null) : Datum{0};
 		if (is_null) {
-			throw Error(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
-			            format("view %s has no column \"%s\"",
-			                   qualified_name(RelationGetRelid(data->tg_relation)).c_str(), column.name.c_str()))
-				.with_hint("Drop the view, and use warden.audit_soft_delete() again.");
+			throw unlike(data, format("has no column \"%s\"", column.name.c_str()).c_str());
 		}
 		identity.types.push_back(call(SPI_gettypeid, columns, number));
 		identity.values.push_back(value);
@@ -223,8 +253,25 @@ struct Due {
 	std::string keep;
 };
 
+/// What bears the name that the marks had may be another column by now, the values of which say nothing of deletion.
+void check_marked(const Due &due) {
+	const AsExtension owner;
+	Spi spi;
+	bool is_shown = false;
+	for (const auto &[view, mark] : spi.query_latest<Oid, std::string_view>(select_views, due.table)) {
+		is_shown = is_shown || shows(view, std::string(mark), due.table, due.column);
+	}
+	if (!is_shown) {
+		throw Error(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
+		            format("no view marks rows of it in column \"%s\"", due.column.c_str()))
+			.with_hint("Use warden.audit_soft_delete() again, with the column's name of today.");
+	}
+}
+
 /// Deletes some of what was marked long enough ago, as the table's owner, but for so many of the oldest.
 std::uint64_t delete_marked(const Due &due, int rows, int skipped) {
+	call(LockRelationOid, due.table, RowExclusiveLock);
+	check_marked(due);
 	const std::string name = qualified_name(due.table);
 	const std::string mark = call([&] { return quote_identifier(due.column.c_str()); });
 	const std::string is_due = mark + " < pg_catalog.now() - " + quoted_literal(due.keep) + "::pg_catalog.interval";
@@ -350,8 +397,8 @@ PG_FUNCTION(audit_mark_deleted) {
 		            "function \"audit_mark_deleted\" must be fired INSTEAD OF DELETE, with the name of a column")
 			.with_hint("Use warden.audit_soft_delete().");
 	}
-	const Oid table = table_of(RelationGetRelid(data->tg_relation));
-	const std::string mark = call([&] { return quote_identifier(data->tg_trigger->tgargs[0]); });
+	const Oid table = table_of(data);
+	const std::string mark = mark_of(data, table);
 	Identity identity = identity_of(data, read_key(table));
 	const std::string statement = "UPDATE " + qualified_name(table) + " SET " + mark + " = pg_catalog.now() WHERE " +
 	                              mark + " IS NULL AND " + identity.condition;

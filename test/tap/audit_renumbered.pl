@@ -131,4 +131,39 @@ $node->safe_psql('dropped', 'ALTER TABLE item DROP COLUMN "new v"');
 is($node->safe_psql('dropped', q{SELECT "column", value FROM warden.audit_blame('item', '{"id": 1}')}),
 	qq{id|1\nw|"x"}, 'a column is dropped: blame');
 
+# Or the first command takes columns of tables that it does not name.
+$node->safe_psql('postgres', "CREATE DATABASE $_ TEMPLATE template0") for qw(far far_restored);
+$node->safe_psql('far', q{
+	CREATE EXTENSION pg_warden;
+	CREATE TYPE mood AS ENUM ('x');
+	CREATE TYPE pair AS (gone int, id int, a text, b text);
+	CREATE TABLE item (gone int, id int PRIMARY KEY, m mood, a text, b text);
+	CREATE TABLE mother (gone int, id int, a text, b text);
+	CREATE TABLE child (PRIMARY KEY (id)) INHERITS (mother);
+	CREATE TABLE typed OF pair (PRIMARY KEY (id));
+	SELECT FROM warden.audit_enable('item');
+	SELECT FROM warden.audit_enable('child');
+	SELECT FROM warden.audit_enable('typed');
+	ALTER TABLE item DROP COLUMN gone;
+	ALTER TABLE mother DROP COLUMN gone;
+	ALTER TYPE pair DROP ATTRIBUTE gone CASCADE;
+	INSERT INTO item VALUES (1, 'x', 'a1', 'b1');
+	INSERT INTO child VALUES (1, 'a1', 'b1');
+	INSERT INTO typed VALUES (1, 'a1', 'b1');
+});
+system_or_bail('pg_dump', '-f', "$folder/far.sql", 'far');
+for my $command ('DROP TYPE mood CASCADE', 'ALTER TABLE mother DROP COLUMN a; ALTER TABLE mother RENAME COLUMN b TO a',
+	'ALTER TYPE pair DROP ATTRIBUTE a CASCADE; ALTER TYPE pair RENAME ATTRIBUTE b TO a CASCADE')
+{
+	$node->safe_psql('postgres', 'DROP DATABASE far_restored; CREATE DATABASE far_restored TEMPLATE template0');
+	system_or_bail('psql', '-XAtq', '-v', 'ON_ERROR_STOP=1', '-o', '/dev/null', '-f', "$folder/far.sql", 'far_restored');
+	$node->safe_psql('far_restored', $command);
+	my ($table, $expected) = $command =~ /TYPE mood/ ? ('item', qq{id|1\na|"a1"\nb|"b1"})
+		: ($command =~ /mother/ ? 'child' : 'typed', qq{id|1\na|"b1"});
+	is($node->safe_psql('far_restored', qq{SELECT "column", value FROM warden.audit_blame('$table', '{"id": 1}')}), $expected,
+		"$command: blame");
+	is($node->safe_psql('far_restored', 'SELECT relation, gaps FROM warden.audit_tables WHERE gaps IS NOT NULL'), '',
+		"$command: no gaps");
+}
+
 finish(undef, $node);
