@@ -34,7 +34,10 @@ sub take
 	{
 		die 'could not take the worker processes' if time - $start > 20;
 		push @holders, launch($node, 'postgres', "SET $always_parallel = on", q{SELECT 'holder', pg_sleep(3600)});
-		usleep(200_000);
+		# It sleeps in a worker process, or by itself if it has got none.  One that had not begun when the next is launched
+		# would take one too many.
+		my $sleeping = q{SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep' AND query LIKE 'SELECT ''holder''%'};
+		$node->poll_query_until('postgres', $sleeping, scalar @holders) or die 'a holder does not sleep';
 	}
 	return;
 }
