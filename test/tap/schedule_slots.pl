@@ -19,6 +19,8 @@ max_logical_replication_workers = 0
 max_worker_processes = 8
 max_parallel_workers = 7
 END
+ok(defined within(10, $node, 'postgres', q{SELECT count(*) = 1 FROM pg_stat_activity WHERE backend_type = 'pg_warden launcher'}),
+	'the launcher is there');
 my ($launcher) = processes($node, 'launcher');
 
 my $always_parallel = $node->pg_version >= 16 ? 'debug_parallel_query' : 'force_parallel_mode';
