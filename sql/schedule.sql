@@ -3,6 +3,9 @@ SET timezone = 'UTC';
 SET datestyle = 'ISO, YMD';
 SET intervalstyle = 'postgres';
 SET client_min_messages = warning;
+-- The tests before have the built-in job rest; here it is as it is made.
+DROP EXTENSION pg_warden;
+CREATE EXTENSION pg_warden;
 CREATE SCHEMA tour;
 SET search_path = tour;
 CREATE PROCEDURE wait_for(condition text) LANGUAGE plpgsql AS $$

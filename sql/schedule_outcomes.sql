@@ -76,17 +76,17 @@ SELECT status, attempts, sqlstate FROM warden.schedule_runs WHERE run = :run;
 SELECT warden.schedule_remove('retried');
 
 -- max_runtime
-SELECT warden.schedule_add('endless', '@yearly', 'INSERT INTO outcomes.done DEFAULT VALUES; SELECT pg_sleep(600)', max_runtime => '300 milliseconds',
+SELECT warden.schedule_add('endless', '@yearly', 'INSERT INTO outcomes.done DEFAULT VALUES; SELECT pg_sleep(600)', max_runtime => '2 seconds',
     max_retries => 0) > 0 AS added;
 CALL run('endless');
-SELECT status, attempts, sqlstate, message, ended - started BETWEEN '0.3 s' AND '30 s' AS in_time FROM warden.schedule_runs WHERE job = 'endless';
+SELECT status, attempts, sqlstate, message, ended - started BETWEEN '2 s' AND '30 s' AS in_time FROM warden.schedule_runs WHERE job = 'endless';
 SELECT last_status, consecutive_failures FROM warden.schedule_jobs WHERE name = 'endless';
 SELECT count(*) FROM done WHERE job = 'endless';
 -- of one who does not want to be cancelled
 SELECT warden.schedule_add('stubborn', '@yearly', $$DO 'BEGIN LOOP BEGIN PERFORM pg_sleep(600); EXCEPTION WHEN query_canceled THEN NULL; END; END LOOP; END'$$,
-    max_runtime => '300 milliseconds') > 0 AS added;
+    max_runtime => '2 seconds') > 0 AS added;
 CALL run('stubborn');
-SELECT status, attempts, sqlstate, ended - started BETWEEN '3.2 s' AND '30 s' AS in_time FROM warden.schedule_runs WHERE job = 'stubborn';
+SELECT status, attempts, sqlstate, ended - started BETWEEN '4.9 s' AND '30 s' AS in_time FROM warden.schedule_runs WHERE job = 'stubborn';
 -- it is for the whole command
 SELECT warden.schedule_add('endless', '@yearly', repeat('SELECT pg_sleep(0.1);', 100), max_runtime => '500 milliseconds') > 0 AS added;
 SELECT warden.schedule_run('endless') AS run \gset
@@ -136,7 +136,7 @@ SELECT status, attempts FROM warden.schedule_runs WHERE run = :run;
 SELECT warden.schedule_remove('stubborn');
 
 -- paused, changed or removed while it runs: it goes on, and its end is known
-SELECT warden.schedule_add('cancelled', '@yearly', 'SELECT pg_sleep(0.5); INSERT INTO outcomes.done DEFAULT VALUES') > 0 AS added;
+SELECT warden.schedule_add('cancelled', '@yearly', 'SELECT pg_sleep(3); INSERT INTO outcomes.done DEFAULT VALUES') > 0 AS added;
 SELECT warden.schedule_run('cancelled') AS run \gset
 CALL wait_for('EXISTS (SELECT FROM pg_stat_activity WHERE application_name = ''cancelled'' AND wait_event = ''PgSleep'')');
 SELECT warden.schedule_pause('cancelled');

@@ -67,7 +67,7 @@ is($node->safe_psql('postgres', q{SELECT scans >= 60, saved_ms > 0, bytes > 0, c
 	FROM warden.advice_outcomes}), 't|t|t||t|t|t', 'scans, time, size and writes are measured');
 
 # Counters that begin anew.
-$node->safe_psql('postgres', "SELECT pg_stat_statements_reset(); SELECT pg_stat_reset(); $reads");
+$node->safe_psql('postgres', "SELECT pg_stat_statements_reset(); SELECT pg_stat_reset(); $reads; SELECT pg_stat_force_next_flush()");
 $node->safe_psql('postgres', 'CALL warden.maintain()');
 is($node->safe_psql('postgres', $calls), 'helped|120|120', 'after a reset counters count from nothing');
 is($node->safe_psql('postgres', q{SELECT scans >= 120 FROM warden.advice_outcomes}), 't', 'scans too');

@@ -63,7 +63,7 @@ my $held = repeat(q{SELECT count(fill) FROM orders WHERE status = 'held' AND id 
 my $any_status = join ';', map { "SELECT max(fill) FROM orders WHERE status = '$_'" } qw(open held done);
 my $touch = repeat('UPDATE orders SET touched = touched + 1 WHERE id = %d', 1, 30);
 my $close = repeat(q{UPDATE orders SET status = 'done' WHERE id = %d}, 40, 50);
-ask("$by_customer; $by_function; $held; $any_status; $touch; $close");
+ask("$by_customer; $by_function; $held; $any_status; $touch; $close; SELECT pg_stat_force_next_flush()");
 ask('SET warden.advice_sample_rate = 0; CALL warden.maintain()');
 
 is(ask(q{SELECT count(*) FROM (SELECT query_id, sum(calls) AS calls, sum(total_ms) AS ms FROM warden.advice_workload
@@ -123,7 +123,8 @@ forget();
 
 # Few reads, many updates that are HOT now, of the column that is read by.
 ask(join ';', repeat('SELECT fill FROM events WHERE subject = %d', 1, 3),
-	q{DO $$BEGIN FOR i IN 1 .. 30000 LOOP UPDATE events SET subject = subject + 1 WHERE id = i; END LOOP; END$$});
+	q{DO $$BEGIN FOR i IN 1 .. 30000 LOOP UPDATE events SET subject = subject + 1 WHERE id = i; END LOOP; END$$},
+	'SELECT pg_stat_force_next_flush()');
 ask('SET warden.advice_sample_rate = 0; CALL warden.maintain()');
 is(ask(q{SELECT n_tup_hot_upd > 20000 FROM pg_stat_user_tables WHERE relname = 'events'}), 't', 'updates are HOT');
 ask('SET warden.advice_sample_rate = 0; CREATE TABLE advised_events AS SELECT * FROM warden.advice_missing()');

@@ -14,7 +14,7 @@ use Warden;
 # The day may end meanwhile.
 my $today = sprintf "timestamptz '%s UTC'", scalar gmtime(86400 * int(time / 86400));
 
-my $node = start_server('freeze', "autovacuum = off\nautovacuum_vacuum_cost_delay = '5ms'\nmax_prepared_transactions = 2\n");
+my $node = start_server('freeze', "autovacuum = off\ncheckpoint_timeout = 1h\nautovacuum_vacuum_cost_delay = '5ms'\nmax_prepared_transactions = 2\n");
 $node->safe_psql('postgres', qq{
 	CREATE TABLE accounts (id int PRIMARY KEY, body text);
 	SELECT FROM warden.audit_enable('accounts', keep => '60 days');

@@ -108,11 +108,12 @@ for my $phase (sort keys %phases)
 		repair('accounts_name');
 		await("SELECT phase = '$phase' FROM pg_stat_progress_create_index", "$phase: it is there");
 		is($node->safe_psql('postgres', $invalid), '1', "$phase: there is an invalid index");
+		my $offset = -s $node->logfile;
 		$ways{$way}->();
 		if ($way =~ /kill/)
 		{
 			eval { $holder->quit };
-			usleep(100_000);
+			$node->wait_for_log(qr/all server processes terminated; reinitializing/, $offset);
 			await_server($node);
 		}
 		else

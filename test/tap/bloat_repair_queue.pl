@@ -111,6 +111,8 @@ ask('CREATE ROLE application; ALTER DATABASE postgres SET role = application');
 my $count = q{SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'pg_warden worker'};
 $holder->quit;
 $holder = session('SET ROLE NONE', 'BEGIN', $repair, $repair, q{SELECT FROM warden.bloat_repair('accounts_pkey', force => true)});
+# Asked elsewhere, as a poll cannot change its role.
+$node->poll_query_until('template1', "$count AND wait_event = 'transactionid'", 1) or die 'nobody waits for the commit';
 is(ask("SET ROLE NONE; $count"), '1', 'one process waits for the commit');
 $holder->query('COMMIT');
 ask('SET ROLE NONE; ALTER DATABASE postgres RESET role');

@@ -11,7 +11,7 @@ use PostgreSQL::Test::Utils;
 use Test::More;
 use Warden;
 
-my $node = start_server('frozen', "warden.partition_move_wait = '1s'");
+my $node = start_server('frozen');
 $node->safe_psql('postgres', 'UPDATE pg_database SET datallowconn = true');
 
 $node->safe_psql('postgres', q{
@@ -40,7 +40,8 @@ $node->safe_psql('postgres', q{
 
 my $old = $node->background_psql('postgres');
 $old->query_safe('BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT txid_current()');
-my ($status, $stdout, $stderr) = $node->psql('postgres', q{CALL warden.partition_convert('t', 'at', '1 month', timezone => 'UTC')});
+my ($status, $stdout, $stderr) = $node->psql('postgres',
+	q{SET warden.partition_move_wait = '1s'; CALL warden.partition_convert('t', 'at', '1 month', timezone => 'UTC')});
 like($stderr, qr/have not ended within 1 s/, 'a conversion is paused when all is copied');
 $old->quit;
 $node->safe_psql('postgres', 'DELETE FROM t WHERE id <= 100');

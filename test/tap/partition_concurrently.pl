@@ -331,7 +331,7 @@ is_over('finalized by hand');
 sub is_dropped_attached
 {
 	my ($server, $name) = @_;
-	my $busy = launch($server, 'postgres', q{BEGIN; SELECT count(*) FROM app.events WHERE at > '2020-01-01 UTC'; SELECT pg_sleep(1); COMMIT});
+	my $busy = launch($server, 'postgres', q{BEGIN; SELECT count(*) FROM app.events WHERE at > '2020-01-01 UTC'; SELECT pg_sleep(3); COMMIT});
 	ok($server->poll_query_until('postgres', q{SELECT count(*) = 1 FROM pg_stat_activity WHERE wait_event = 'PgSleep'}), "$name: a reader");
 	is_deeply([ result(start_maintenance($server)) ], [ 0, '', '' ], "$name: maintenance");
 	result($busy);

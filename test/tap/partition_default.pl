@@ -7,6 +7,7 @@ use strict;
 use warnings;
 use FindBin;
 use lib "$FindBin::RealBin/lib";
+use Kill;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
@@ -70,6 +71,8 @@ $bench->finish;
 is($bench->result(0), 0, 'no writer had an error') or diag("$bench_out $bench_err");
 is(one(q{SELECT string_agg(parent::text || ' ' || (partitions > 60) || ' ' || colliding || ' ' || skipped, ', ' ORDER BY parent::text)
 	FROM warden.partition_sets WHERE parent <> 'small'::regclass}), 'plain true 0 0, structured true 0 0', 'all are there');
+# Who has read it may not have gone, and said so, yet.
+$node->poll_query_until('postgres', "SELECT seq_tup_read >= $before{plain_default} + $rows FROM pg_stat_user_tables WHERE relname = 'plain_default'");
 my $read = reads('plain_default') - $before{plain_default};
 cmp_ok($read, '>=', $rows, 'the default partition was read');
 cmp_ok($read, '<=', one('SELECT count(*) FROM plain_default'), 'once');
@@ -108,7 +111,8 @@ sub stop_at
 	my $client = launch($node, 'postgres', 'CALL warden.maintain()');
 	$node->poll_query_until('postgres', "SELECT count(*) = 1 FROM pg_stat_activity WHERE wait_event = 'PgSleep'")
 	  or die "maintenance did not come to $step";
-	return ($client, one("SELECT pid FROM pg_stat_activity WHERE wait_event = 'PgSleep'"));
+	# Which does not sleep at every moment.
+	return ($client, one("SELECT pid FROM pg_stat_activity WHERE query = 'CALL warden.maintain()' AND state = 'active'"));
 }
 
 sub go_on { return one('DELETE FROM stop'); }
@@ -160,7 +164,7 @@ for my $step ('validating', 'dropping')
 		}
 		else
 		{
-			kill 9, $pid;
+			kill_process($node, $pid) or die 'there was nothing to kill';
 		}
 		result($client);
 		$node->poll_query_until('postgres', "SELECT NOT EXISTS (SELECT FROM pg_stat_activity WHERE pid = $pid)");

@@ -14,7 +14,11 @@ use Test::More;
 use Time::HiRes qw(time);
 use Warden;
 
+# With wal_level = minimal no background process writes WAL in the midst of what must not write any.
 my $node = start_server('locks', <<'END');
+wal_level = minimal
+max_wal_senders = 0
+checkpoint_timeout = 1h
 max_prepared_transactions = 1
 warden.lock_timeout = '300ms'
 warden.lock_retries = 2

@@ -24,6 +24,8 @@ $node->append_conf('postgresql.conf', 'warden.scheduler = off');
 $node->reload;
 ok(defined within(5, $node, 'postgres', 'SELECT NOT current_setting($$warden.scheduler$$)::boolean'), 'off by reload');
 usleep(1_500_000);
+ok(defined within(10, $node, 'postgres', q{SELECT count(*) = 0 FROM pg_stat_activity WHERE backend_type = 'pg_warden job'}),
+	'jobs that were running come to their end');
 my $ran = $node->safe_psql('postgres', 'SELECT count(*) FROM ran');
 usleep(3_000_000);
 is($node->safe_psql('postgres', 'SELECT count(*) FROM ran'), $ran, 'nothing runs');
@@ -42,9 +44,9 @@ cmp_ok($node->safe_psql('postgres', q{SELECT sum(slots) FROM warden.schedule_run
 	'missed slots are told');
 
 # A job that is running when the scheduler is turned off goes on.
-add_job($node, 'postgres', 'long', '1 hour', command => "WITH pause AS MATERIALIZED (SELECT pg_sleep(2)) $body FROM pause");
+add_job($node, 'postgres', 'long', '1 hour', command => "WITH pause AS MATERIALIZED (SELECT pg_sleep(4)) $body FROM pause");
 $node->safe_psql('postgres', q{SELECT warden.schedule_run('long')});
-add_job($node, 'postgres', 'failing', '1 hour', command => q{DO 'BEGIN PERFORM pg_sleep(2); RAISE division_by_zero; END'});
+add_job($node, 'postgres', 'failing', '1 hour', command => q{DO 'BEGIN PERFORM pg_sleep(4); RAISE division_by_zero; END'});
 $node->safe_psql('postgres', q{SELECT warden.schedule_run('failing')});
 ok(defined within(10, $node, 'postgres', q{SELECT count(*) = 2 FROM pg_stat_activity WHERE application_name IN ('long', 'failing')}),
 	'jobs run');

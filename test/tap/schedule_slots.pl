@@ -19,6 +19,8 @@ max_logical_replication_workers = 0
 max_worker_processes = 8
 max_parallel_workers = 7
 END
+ok(defined within(10, $node, 'postgres', q{SELECT count(*) = 1 FROM pg_stat_activity WHERE backend_type = 'pg_warden launcher'}),
+	'the launcher is there');
 my ($launcher) = processes($node, 'launcher');
 
 my $always_parallel = $node->pg_version >= 16 ? 'debug_parallel_query' : 'force_parallel_mode';
@@ -34,7 +36,10 @@ sub take
 	{
 		die 'could not take the worker processes' if time - $start > 20;
 		push @holders, launch($node, 'postgres', "SET $always_parallel = on", q{SELECT 'holder', pg_sleep(3600)});
-		usleep(200_000);
+		# It sleeps in a worker process, or by itself if it has got none.  One that had not begun when the next is launched
+		# would take one too many.
+		my $sleeping = q{SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep' AND query LIKE 'SELECT ''holder''%'};
+		$node->poll_query_until('postgres', $sleeping, scalar @holders) or die 'a holder does not sleep';
 	}
 	return;
 }
