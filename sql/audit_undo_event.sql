@@ -16,7 +16,7 @@ UPDATE item SET price = 1.00 WHERE id = 1;
 SELECT key, action, status, command, detail FROM warden.audit_undo(event => :name_event, dry_run => true);
 SELECT key, action, status FROM warden.audit_undo(event => :name_event);
 SELECT * FROM item ORDER BY id;
-SELECT (context->>'undoes_event')::bigint = :name_event AS linked, old, new FROM warden.audit_events WHERE id = last_event();
+SELECT (context->>'undoes_event')::bigint = :name_event AS linked, old, new FROM warden.audit_events WHERE id = (SELECT last_event());
 -- which is undone, as any event is
 SELECT action, status FROM warden.audit_undo(event => last_event());
 SELECT * FROM item ORDER BY id;
@@ -40,7 +40,7 @@ SELECT key, action, status FROM warden.audit_undo('item'::regclass, '{"id": 1}',
 SELECT key, action, status FROM warden.audit_undo('item', '{"id": 3}', :'moment', 'skip', true);
 SELECT key, action, status FROM warden.audit_undo('item', jsonb_build_object('id', 3), :'moment', 'abort');
 SELECT * FROM item ORDER BY id;
-SELECT context #- '{undoes_since,moment}' AS context FROM warden.audit_events WHERE id = last_event();
+SELECT context #- '{undoes_since,moment}' AS context FROM warden.audit_events WHERE id = (SELECT last_event());
 SELECT status FROM warden.audit_undo(last_transaction());
 SELECT * FROM item ORDER BY id;
 DELETE FROM item WHERE id = 3;
