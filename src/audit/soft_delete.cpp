@@ -23,7 +23,6 @@ extern "C" {
 #include "access/xlog.h"
 #include "catalog/pg_class.h"
 #include "commands/trigger.h"
-#include "storage/lmgr.h"
 #include "utils/lsyscache.h"
 }
 
@@ -270,7 +269,10 @@ void check_marked(const Due &due) {
 
 /// Deletes some of what was marked long enough ago, as the table's owner, but for so many of the oldest.
 std::uint64_t delete_marked(const Due &due, int rows, int skipped) {
-	call(LockRelationOid, due.table, RowExclusiveLock);
+	{
+		const PinnedSettings settings;
+		lock(due.table, RowExclusiveLock);
+	}
 	check_marked(due);
 	const std::string name = qualified_name(due.table);
 	const std::string mark = call([&] { return quote_identifier(due.column.c_str()); });
